@@ -1,0 +1,177 @@
+//! What is known of a host: plain data in rooms, one per subject. Nothing here judges.
+
+pub mod accounts;
+pub mod automatic_updates;
+pub mod block;
+pub mod cloud_keys;
+pub mod delivery;
+pub mod firewall_boot;
+pub mod hypervisor;
+pub mod kernels;
+pub mod logging;
+pub mod mac;
+pub mod machine;
+pub mod packages;
+pub mod processes;
+pub mod ruleset;
+pub mod sockets;
+pub mod ssh_keys;
+pub mod sshd;
+pub mod sudoers;
+pub mod units;
+pub mod updates;
+
+use serde::{Deserialize, Serialize};
+
+use crate::date::Timestamp;
+use crate::gap::Reading;
+use crate::host::{Host, System};
+
+/// The version of the snapshot format, raised when a field changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// What is known of a host. A room that nobody gathered is a gap.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Facts {
+    /// The version of this format, [`SCHEMA`].
+    pub schema: u32,
+    /// When the facts were gathered; every age is judged against it.
+    pub taken_at: Timestamp,
+    /// The family of operating systems.
+    pub system: System,
+    /// Names, release, kernel and clock.
+    pub machine: Reading<machine::Machine>,
+    /// passwd(5), shadow(5) and group(5).
+    pub accounts: Reading<accounts::Accounts>,
+    /// The package database.
+    pub packages: Reading<packages::Packages>,
+    /// Unit files of the init system and what enables them.
+    pub units: Reading<units::Units>,
+    /// Running processes.
+    pub processes: Reading<processes::Processes>,
+    /// Listening and bound sockets.
+    pub sockets: Reading<sockets::Sockets>,
+    /// The configuration of the SSH server.
+    pub sshd: Reading<sshd::Sshd>,
+    /// When the provider handed the machine over, by all the evidence on it.
+    pub delivery: Reading<delivery::Delivery>,
+    /// Who may become root through sudo, and how.
+    pub sudoers: Reading<sudoers::Sudoers>,
+    /// API keys of clouds that lie on the disk: where, how old, who can read them; never their content.
+    pub cloud_keys: Reading<cloud_keys::CloudKeys>,
+    /// authorized_keys of every account, and private keys that lie on the disk.
+    pub ssh_keys: Reading<ssh_keys::SshKeys>,
+    /// The packet filter that the kernel enforces: nftables and legacy tables.
+    pub ruleset: Reading<ruleset::Ruleset>,
+    /// What would load a packet filter at the next boot.
+    pub firewall_boot: Reading<firewall_boot::FirewallBoot>,
+    /// Updates that wait in the package indexes on disk, and how old those indexes are.
+    pub updates: Reading<updates::Updates>,
+    /// Kernels installed, and the one that runs.
+    pub kernels: Reading<kernels::Kernels>,
+    /// Whether updates install themselves.
+    pub automatic_updates: Reading<automatic_updates::AutomaticUpdates>,
+    /// Mounts and swap, and the chain of block devices beneath each.
+    pub block: Reading<block::Block>,
+    /// What the machine runs on: bare metal, a hypervisor, a container; and the hypervisor's channels and drivers.
+    pub hypervisor: Reading<hypervisor::Hypervisor>,
+    /// Whether the system's logs survive a reboot, and where they go.
+    pub logging: Reading<logging::Logging>,
+    /// What only macOS has: FileVault, profiles, MDM, screen sharing, pf.
+    pub mac: Reading<mac::Mac>,
+}
+
+/// One room: how a subject gets from the host into the facts.
+pub struct Room {
+    /// The name of its field in [`Facts`].
+    pub name: &'static str,
+    /// The rooms that it reads from the facts; they come before it in [`ROOMS`].
+    pub after: &'static [&'static str],
+    /// Fills its field. It sees the rooms before it.
+    pub gather: fn(&dyn Host, &mut Facts),
+}
+
+/// Every room, in the order in which they are gathered.
+pub static ROOMS: &[Room] = &[
+    Room { name: "machine", after: &[], gather: |host, facts| facts.machine = machine::read(host).into() },
+    Room { name: "accounts", after: &[], gather: |host, facts| facts.accounts = accounts::read(host).into() },
+    Room { name: "packages", after: &[], gather: |host, facts| facts.packages = packages::read(host).into() },
+    Room { name: "units", after: &[], gather: |host, facts| facts.units = units::read(host).into() },
+    Room {
+        name: "processes",
+        after: &[],
+        gather: |host, facts| facts.processes = processes::read(host).into(),
+    },
+    Room { name: "sockets", after: &[], gather: |host, facts| facts.sockets = sockets::read(host).into() },
+    Room {
+        name: "hypervisor",
+        after: &[],
+        gather: |host, facts| facts.hypervisor = hypervisor::read(host).into(),
+    },
+    Room { name: "sshd", after: &[], gather: |host, facts| facts.sshd = sshd::read(host).into() },
+    Room {
+        name: "delivery",
+        after: &["accounts"],
+        gather: |host, facts| facts.delivery = delivery::read(host, facts).into(),
+    },
+    Room {
+        name: "sudoers",
+        after: &["accounts"],
+        gather: |host, facts| facts.sudoers = sudoers::read(host, facts).into(),
+    },
+    Room {
+        name: "cloud_keys",
+        after: &["accounts"],
+        gather: |host, facts| facts.cloud_keys = cloud_keys::read(host, facts).into(),
+    },
+    Room {
+        name: "ssh_keys",
+        after: &["accounts", "sshd"],
+        gather: |host, facts| facts.ssh_keys = ssh_keys::read(host, facts).into(),
+    },
+    Room { name: "ruleset", after: &[], gather: |host, facts| facts.ruleset = ruleset::read(host).into() },
+    Room {
+        name: "firewall_boot",
+        after: &["units"],
+        gather: |host, facts| facts.firewall_boot = firewall_boot::read(host, facts).into(),
+    },
+    Room {
+        name: "updates",
+        after: &["machine", "packages"],
+        gather: |host, facts| facts.updates = updates::read(host, facts).into(),
+    },
+    Room {
+        name: "kernels",
+        after: &["packages"],
+        gather: |host, facts| facts.kernels = kernels::read(host, facts).into(),
+    },
+    Room {
+        name: "automatic_updates",
+        after: &["packages", "units"],
+        gather: |host, facts| facts.automatic_updates = automatic_updates::read(host, facts).into(),
+    },
+    Room { name: "block", after: &[], gather: |host, facts| facts.block = block::read(host).into() },
+    Room {
+        name: "logging",
+        after: &["units", "processes"],
+        gather: |host, facts| facts.logging = logging::read(host, facts).into(),
+    },
+    Room { name: "mac", after: &[], gather: |host, facts| facts.mac = mac::read(host).into() },
+];
+
+/// Facts with their instant and system, and no room gathered yet.
+#[must_use]
+pub fn begin(host: &dyn Host) -> Facts {
+    Facts { schema: SCHEMA, taken_at: host.now(), system: host.system(), ..Facts::default() }
+}
+
+/// Gathers every room. What cannot be read becomes a gap; nothing here fails.
+#[must_use]
+pub fn gather(host: &dyn Host) -> Facts {
+    let mut facts = begin(host);
+    for room in ROOMS {
+        (room.gather)(host, &mut facts);
+    }
+    facts
+}

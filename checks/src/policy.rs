@@ -1,0 +1,90 @@
+//! What the customer's configuration asks for: plain, valid data that judges read beside the facts.
+
+use std::net::IpAddr;
+
+use crate::date::{Day, Timestamp};
+use crate::facts::sockets::{Protocol, Socket};
+use crate::providers::Offer;
+
+/// The valid configuration. `agent` makes it from the files; tests use [`Policy::default`].
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Whose machine it is.
+    pub offer: Offer,
+    /// When the provider handed the machine over, if the customer says so.
+    pub delivered_at: Option<Timestamp>,
+    /// The numbers that judges compare with.
+    pub thresholds: Thresholds,
+    /// Sockets that may be open to anyone.
+    pub allowed_sockets: Vec<AllowedSocket>,
+    /// Accepted failures.
+    pub waivers: Vec<Waiver>,
+    /// Signed-off statements for what no guest can see.
+    pub attestations: Vec<Attestation>,
+}
+
+/// The numbers that judges compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Older package indexes say nothing about pending updates. Days.
+    pub index_max_age_days: u32,
+    /// Cloud API keys on disk older than this are findings. Days.
+    pub cloud_key_max_age_days: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { index_max_age_days: 3, cloud_key_max_age_days: 180 }
+    }
+}
+
+/// A socket that the customer means to be open to anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedSocket {
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// Port.
+    pub port: u16,
+    /// Only on this local address, if given.
+    pub address: Option<IpAddr>,
+}
+
+impl AllowedSocket {
+    /// Whether the entry covers a socket.
+    #[must_use]
+    pub fn covers(&self, socket: &Socket) -> bool {
+        self.protocol == socket.protocol
+            && self.port == socket.port
+            && self.address.is_none_or(|address| address == socket.address)
+    }
+}
+
+/// An accepted failure. It never hides: the check is still judged, and what is waived is printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The check that may fail.
+    pub check: String,
+    /// Only its findings about this subject, if given.
+    pub subject: Option<String>,
+    /// Who accepts it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it counts.
+    pub until: Day,
+}
+
+/// A person's signed-off statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    /// What it answers: the attestation id that a duty of the offer names, such as `mfa`.
+    pub id: String,
+    /// Who states it.
+    pub by: String,
+    /// When it was stated.
+    pub on: Day,
+    /// The last day on which it counts.
+    pub until: Day,
+    /// What is stated, in their words.
+    pub note: Option<String>,
+}
