@@ -1,1 +1,37 @@
-fn main() {}
+//! hostduty: checks the customer's half of a server's shared-responsibility contract.
+
+mod cli;
+mod command;
+mod config;
+mod host;
+mod output;
+mod render;
+mod source;
+#[cfg(target_os = "linux")]
+mod sys;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let outcome = match &Cli::parse().command {
+        Command::Report(arguments) => command::report::run(arguments),
+        Command::Duties(arguments) => command::duties::run(arguments),
+        Command::List(arguments) => command::list::run(arguments),
+        Command::Explain(arguments) => command::explain::run(arguments),
+        Command::Facts(arguments) => command::facts::run(arguments),
+        Command::Config(arguments) => command::config::run(arguments),
+        Command::Doctor(arguments) => command::doctor::run(arguments),
+        Command::Completions(arguments) => command::completions::run(arguments),
+        Command::Man => command::man::run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        // With standard error gone there is nobody left to tell; the code still says it.
+        let _ = writeln!(std::io::stderr(), "hostduty: {}", output::clean_lines(&error.to_string()));
+        ExitCode::from(2)
+    })
+}

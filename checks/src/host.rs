@@ -172,6 +172,28 @@ pub enum Query {
     HostName,
     /// The processor architecture, such as `x86_64` or `aarch64`.
     Architecture,
+    /// The effective user id of hostduty itself, as decimal digits.
+    EffectiveUser,
+}
+
+impl Query {
+    /// What the question is about, as people call it.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Nftables(object) => format!("nftables {}", format!("{object:?}").to_lowercase()),
+            Self::LegacyTable { ipv6, table } => {
+                format!("the {}tables {table} table", if *ipv6 { "ip6" } else { "ip" })
+            }
+            Self::Xenstore(key) => format!("{key} in xenstore"),
+            Self::CpuidHypervisor => "the processor's hypervisor signature".to_owned(),
+            Self::ClockState => "the clock's state".to_owned(),
+            Self::BootTime => "the boot time".to_owned(),
+            Self::HostName => "the node name".to_owned(),
+            Self::Architecture => "the processor architecture".to_owned(),
+            Self::EffectiveUser => "the user that hostduty runs as".to_owned(),
+        }
+    }
 }
 
 /// The objects of nftables that a dump may ask for.

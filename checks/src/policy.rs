@@ -59,6 +59,13 @@ impl AllowedSocket {
     }
 }
 
+impl std::fmt::Display for AllowedSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.protocol.name(), self.port)?;
+        self.address.map_or(Ok(()), |address| write!(f, " on {address}"))
+    }
+}
+
 /// An accepted failure. It never hides: the check is still judged, and what is waived is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiver {

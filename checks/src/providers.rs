@@ -89,6 +89,12 @@ pub fn offers() -> Result<Vec<Offer>, String> {
     FILES.iter().map(|text| toml::from_str(text).map_err(|error| error.to_string())).collect()
 }
 
+/// The ids of all offers.
+#[must_use]
+pub fn ids() -> Vec<String> {
+    offers().unwrap_or_default().into_iter().map(|offer| offer.id).collect()
+}
+
 /// The offer with this id.
 #[must_use]
 pub fn offer(id: &str) -> Option<Offer> {

@@ -1,5 +1,12 @@
 //! Every check is complete, and its own examples make its judge say pass, fail and unknown.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test reads the tree that it guards and fails loudly"
+)]
+
 use checks::check::{Check, Verdict};
 use checks::facts::Facts;
 use checks::policy::Policy;

@@ -22,6 +22,8 @@ pub struct Machine {
     pub booted_at: Reading<Timestamp>,
     /// Whether the kernel believes its clock to be synchronised (adjtimex(2)).
     pub clock_synchronised: Reading<bool>,
+    /// The user id that hostduty gathered the facts with; 0 sees everything.
+    pub seen_by_uid: Reading<u32>,
     /// The identifier that the provider knows the machine by (SMBIOS product UUID); root only.
     pub instance_uuid: Reading<String>,
 }
@@ -58,7 +60,8 @@ impl Release {
 /// Reads what machine this is; each part may be a gap of its own.
 pub(crate) fn read(host: &dyn Host) -> Result<Machine, Gap> {
     let text = |query| -> Result<String, Gap> {
-        String::from_utf8(host.query(&query)?).map_err(|_| Gap::malformed(format!("{query:?} is not UTF-8")))
+        String::from_utf8(host.query(&query)?)
+            .map_err(|_| Gap::malformed(format!("{} is not UTF-8", query.subject())))
     };
     Ok(Machine {
         name: text(Query::HostName).or_else(|_| host::read_line(host, "/etc/hostname")).into(),
@@ -69,6 +72,9 @@ pub(crate) fn read(host: &dyn Host) -> Result<Machine, Gap> {
             .and_then(|seconds| seconds.parse().map(Timestamp).map_err(|_| Gap::malformed("the boot time")))
             .into(),
         clock_synchronised: text(Query::ClockState).map(|state| state == "synchronised").into(),
+        seen_by_uid: text(Query::EffectiveUser)
+            .and_then(|uid| uid.parse().map_err(|_| Gap::malformed("the user that hostduty runs as")))
+            .into(),
         instance_uuid: host::read_line(host, "/sys/class/dmi/id/product_uuid").into(),
     })
 }

@@ -41,6 +41,17 @@ pub enum Protocol {
     Udp,
 }
 
+impl Protocol {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
 impl Socket {
     /// Whether only this machine itself can reach it, whatever the firewall says.
     #[must_use]
@@ -56,11 +67,7 @@ impl Socket {
 
 impl std::fmt::Display for Socket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let protocol = match self.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
-        write!(f, "{protocol} {}", std::net::SocketAddr::new(self.address, self.port))
+        write!(f, "{} {}", self.protocol.name(), std::net::SocketAddr::new(self.address, self.port))
     }
 }
 

@@ -243,7 +243,7 @@ impl Host for Tree {
         }
     }
     fn query(&self, query: &Query) -> Result<Vec<u8>, Gap> {
-        self.queries.get(query).cloned().ok_or_else(|| Gap::offline(format!("{query:?}")))
+        self.queries.get(query).cloned().ok_or_else(|| Gap::offline(query.subject()))
     }
     fn run(&self, command: &Command) -> Result<Output, Gap> {
         self.outputs.get(command).cloned().ok_or_else(|| Gap::offline(command.line()))

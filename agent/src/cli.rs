@@ -1,0 +1,233 @@
+//! The command line: one definition from which parsing, help, man page and completions follow.
+
+use std::path::PathBuf;
+
+use checks::check::Severity;
+use checks::date::Timestamp;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  every check that applies is kept (waived failures count as kept)
+  1  at least one check fails
+  2  hostduty could not do its work
+  3  nothing fails, but something is unknown (0 with --allow-unknown)";
+
+const PLAIN_EXIT_CODES: &str = "Exit codes:
+  0  done
+  2  hostduty could not do its work";
+
+/// Checks the customer's half of a server's shared-responsibility contract, by effect and with evidence.
+///
+/// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process. What it
+/// may not read becomes `unknown`, never `pass`: run it as root to know everything, or see `hostduty doctor`.
+#[derive(Debug, Parser)]
+#[command(name = "hostduty", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge every check and print what is kept, what is broken and what could not be known
+    #[command(after_help = EXIT_CODES)]
+    Report(Report),
+    /// Print the offer's matrix: every duty of the customer and where it stands
+    #[command(after_help = EXIT_CODES)]
+    Duties(Duties),
+    /// List the checks
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    List(List),
+    /// Print all that hostduty knows about one check: why, how to mend it, examples
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Explain(Explain),
+    /// Print the facts of this host as a snapshot that `report --facts` judges anywhere
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Facts(Facts),
+    /// Check or show the configuration
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Config(Config),
+    /// Say which privileges and sources are missing, and which checks each would decide
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Doctor(Doctor),
+    /// Print a completion script for a shell
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Completions(Completions),
+    /// Print the manual page in roff
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Man,
+}
+
+/// What is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct Subject {
+    /// Read a root folder (a mounted image, a chroot) instead of the running machine
+    #[arg(long, value_name = "DIR", conflicts_with = "facts")]
+    pub(crate) root: Option<PathBuf>,
+    /// Judge a snapshot made by `hostduty facts`, as of its instant (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+    /// Judge a root folder's ages as of this instant instead of now (RFC 3339 or a day)
+    #[arg(long, value_name = "INSTANT", requires = "root")]
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// Against what it is judged.
+#[derive(Debug, Args)]
+pub(crate) struct Against {
+    /// Read this configuration file instead of /etc/hostduty and its relatives
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Whose machine it is, such as scaleway-elastic-metal; beats the configuration
+    #[arg(long, value_name = "ID")]
+    pub(crate) offer: Option<String>,
+}
+
+/// How the answer looks and what it is worth.
+#[derive(Debug, Args)]
+pub(crate) struct Answer {
+    /// Write to a file instead of standard output; it appears whole or not at all
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Codes {
+    /// Exit 0 instead of 3 when nothing fails but something is unknown
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
+    /// Only failures of at least this severity make the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "advice", value_parser = severity)]
+    pub(crate) fail_on: Severity,
+    /// Duties without a valid attestation count as unknown in the exit code
+    #[arg(long)]
+    pub(crate) require_attestations: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    #[command(flatten)]
+    pub(crate) against: Against,
+    /// Judge only this check; may be repeated
+    #[arg(long = "check", value_name = "ID")]
+    pub(crate) checks: Vec<String>,
+    /// human for people, json for programs (schema: packaging/schema/report-v1.schema.json)
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    /// Show every finding and every piece of evidence, also of what is kept
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) answer: Answer,
+    #[command(flatten)]
+    pub(crate) codes: Codes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Duties {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    #[command(flatten)]
+    pub(crate) against: Against,
+    /// human for people, json for programs: the `duties` of the report
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) answer: Answer,
+    #[command(flatten)]
+    pub(crate) codes: Codes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// human for people, json for programs
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The check, such as ssh-key-only
+    #[arg(value_name = "CHECK")]
+    pub(crate) check: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Facts {
+    /// Read a root folder (a mounted image, a chroot) instead of the running machine
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Take a root folder's facts as of this instant instead of now (RFC 3339 or a day)
+    #[arg(long, value_name = "INSTANT", requires = "root")]
+    pub(crate) at: Option<Timestamp>,
+    /// Write to a file instead of standard output; it appears whole or not at all
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Read the configuration as `report` would and say what it means, or what is wrong with it
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Check {
+        /// Read this file instead of /etc/hostduty and its relatives
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print a commented example to start from
+    #[command(after_help = PLAIN_EXIT_CODES)]
+    Example,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Look at a root folder instead of the running machine
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// List every path and kernel query that was asked for, by room
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let all = [Severity::Advice, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+    all.into_iter()
+        .find(|severity| severity.name() == text)
+        .ok_or_else(|| "one of: advice, low, medium, high, critical".to_owned())
+}

@@ -1,0 +1,98 @@
+//! The verbs of the command line: one file each, named as it is typed.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod duties;
+pub(crate) mod explain;
+pub(crate) mod facts;
+pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod report;
+
+use checks::host::Host;
+use checks::providers::{self, Detected};
+
+use crate::cli::{Against, Subject};
+use crate::config::{self as configuration, Settings, nearest};
+use crate::{output, source};
+
+/// Why a verb could not do its work. The message is what, where, and what to do next.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// There are no facts.
+    Source(source::Error),
+    /// The configuration is wrong.
+    Config(configuration::Error),
+    /// The answer could not be given.
+    Output(output::Error),
+    /// The command line names something that does not exist.
+    Usage(String),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Source(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::Output(error) => error.fmt(f),
+            Self::Usage(message) => f.write_str(message),
+        }
+    }
+}
+
+impl From<source::Error> for Error {
+    fn from(error: source::Error) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl From<configuration::Error> for Error {
+    fn from(error: configuration::Error) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<output::Error> for Error {
+    fn from(error: output::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// "there is no X, did you mean Y" for an id on the command line.
+fn no_such(what: &str, typed: &str, known: &[&str]) -> Error {
+    let cure = match nearest(typed, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known: {}", known.join(", ")),
+    };
+    Error::Usage(format!("there is no {what} `{typed}`\n{cure}"))
+}
+
+/// The facts and the configuration that a command line asks for, with the offer settled.
+fn judgeable(
+    subject: &Subject,
+    against: &Against,
+) -> Result<(checks::facts::Facts, Settings, Detected), Error> {
+    // The configuration first: a mistake in it should not wait for the facts.
+    let ids = providers::ids();
+    if let Some(id) = &against.offer
+        && !ids.contains(id)
+    {
+        return Err(no_such("offer", id, &ids.iter().map(String::as_str).collect::<Vec<_>>()));
+    }
+    let named = against.config.as_deref().map(configuration::from_file).transpose()?;
+    let (facts, host) = source::facts(subject)?;
+    let mut settings = match (named, host) {
+        (Some(settings), _) => settings,
+        (None, Some(host)) => configuration::from_host(host.as_ref() as &dyn Host)?,
+        // The snapshot's own configuration is not known here, and this machine's is about this machine.
+        (None, None) => configuration::none()?,
+    };
+    let detected = match (&against.offer, &settings.offer) {
+        (Some(id), _) => Detected { offer: id.clone(), how: "named on the command line".to_owned() },
+        (None, Some((id, place))) => Detected { offer: id.clone(), how: format!("configured in {place}") },
+        (None, None) => providers::detect(&facts),
+    };
+    settings.policy.offer = providers::offer(&detected.offer).unwrap_or_default();
+    Ok((facts, settings, detected))
+}

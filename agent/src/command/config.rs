@@ -1,0 +1,64 @@
+//! `hostduty config`: what the configuration means, or what is wrong with it.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use checks::host::Host;
+
+use super::Error;
+use crate::cli::{self, ConfigVerb};
+use crate::config::{self, EXAMPLE, Settings};
+use crate::host::Live;
+use crate::output::{self, clean};
+
+pub(crate) fn run(arguments: &cli::Config) -> Result<ExitCode, Error> {
+    let text = match &arguments.verb {
+        ConfigVerb::Example => EXAMPLE.to_owned(),
+        ConfigVerb::Check { config } => {
+            let live = Live::new();
+            let settings = match config {
+                Some(path) => config::from_file(path)?,
+                None => config::from_host(&live)?,
+            };
+            describe(&settings, live.now().day())
+        }
+    };
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(settings: &Settings, today: checks::date::Day) -> String {
+    let mut out = String::new();
+    let policy = &settings.policy;
+    match settings.files.as_slice() {
+        [] => out += "No configuration file: every value is the default\n",
+        files => {
+            let _ = writeln!(out, "Read, later beats earlier:\n  {}", files.join("\n  "));
+        }
+    }
+    let _ = match &settings.offer {
+        Some((id, place)) => writeln!(out, "Offer {id}, from {place}"),
+        None => writeln!(out, "Offer: not named, hostduty looks for signs"),
+    };
+    let _ = match policy.delivered_at {
+        Some(instant) => writeln!(out, "Delivered {instant}"),
+        None => writeln!(out, "Delivered: not stated, hostduty looks for signs"),
+    };
+    let _ = writeln!(out, "Package indexes may be {} days old", policy.thresholds.index_max_age_days);
+    let _ = writeln!(out, "Cloud keys may be {} days old", policy.thresholds.cloud_key_max_age_days);
+    let sockets: Vec<String> = policy.allowed_sockets.iter().map(ToString::to_string).collect();
+    let sockets = if sockets.is_empty() { "none".to_owned() } else { sockets.join(", ") };
+    let _ = writeln!(out, "Sockets that may be open to anyone: {sockets}");
+    for waiver in &policy.waivers {
+        let ended = if waiver.until < today { " (ended: the check fails again)" } else { "" };
+        let subject = waiver.subject.as_ref().map(|subject| format!(" for {subject}")).unwrap_or_default();
+        let line = format!("Waiver of {}{subject} by {} until {}", waiver.check, waiver.owner, waiver.until);
+        let _ = writeln!(out, "{}{ended}", clean(&line));
+    }
+    for held in &policy.attestations {
+        let ended = if held.until < today { " (ended)" } else { "" };
+        let line = format!("Attestation {} by {} from {} until {}", held.id, held.by, held.on, held.until);
+        let _ = writeln!(out, "{}{ended}", clean(&line));
+    }
+    out
+}

@@ -1,0 +1,239 @@
+//! The merged configuration as valid data: what judges read, and where each part came from.
+
+use std::net::IpAddr;
+
+use checks::date::{Day, Timestamp};
+use checks::facts::sockets::Protocol;
+use checks::policy::{AllowedSocket, Attestation, Policy, Thresholds, Waiver};
+use checks::{providers, registry};
+use toml::Spanned;
+
+use super::fragment::{Fragment, Moment};
+use super::{Error, nearest};
+
+/// The valid configuration.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The files that were read, weakest first.
+    pub(crate) files: Vec<String>,
+    /// The offer's id and the place that names it.
+    pub(crate) offer: Option<(String, String)>,
+    /// What judges read, under the offer `generic` until the offer is known.
+    pub(crate) policy: Policy,
+}
+
+/// Merges the fragments, weakest first, and checks every value.
+pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
+    let mut policy = Policy { allowed_sockets: vec![ssh()], ..Policy::default() };
+    let mut offer = None;
+    for fragment in &fragments {
+        let body = &fragment.body;
+        if let Some(id) = &body.offer {
+            let line = fragment.line(id.span().start);
+            offer = Some((known_offer(fragment, id)?, format!("{}:{line}", fragment.file)));
+        }
+        if let Some(moment) = &body.delivered_at {
+            policy.delivered_at = Some(instant(fragment, moment)?);
+        }
+        let Thresholds { index_max_age_days, cloud_key_max_age_days } = &mut policy.thresholds;
+        *index_max_age_days = body.thresholds.index_max_age_days.unwrap_or(*index_max_age_days);
+        *cloud_key_max_age_days = body.thresholds.cloud_key_max_age_days.unwrap_or(*cloud_key_max_age_days);
+        if let Some(allowed) = &body.sockets.allowed {
+            policy.allowed_sockets =
+                allowed.iter().map(|text| socket(fragment, text)).collect::<Result<_, _>>()?;
+        }
+        for waiver in &body.waiver {
+            let waiver = waiver.get_ref();
+            policy.waivers.push(Waiver {
+                check: known_check(fragment, &waiver.check)?,
+                subject: waiver.subject.clone(),
+                owner: waiver.owner.clone(),
+                reason: waiver.reason.clone(),
+                until: day(fragment, &waiver.until)?,
+            });
+        }
+        for attestation in &body.attestation {
+            let attestation = attestation.get_ref();
+            let (on, until) = (day(fragment, &attestation.on)?, day(fragment, &attestation.until)?);
+            if until < on {
+                let at = attestation.until.span().start;
+                return Err(fragment.error(
+                    at,
+                    format!("the attestation ends on {until}, before it starts on {on}"),
+                    "put the day of the statement in `on` and its last day in `until`",
+                ));
+            }
+            policy.attestations.push(Attestation {
+                id: known_attestation(fragment, &attestation.id)?,
+                by: attestation.by.clone(),
+                on,
+                until,
+                note: attestation.note.clone(),
+            });
+        }
+    }
+    let files = fragments.into_iter().map(|fragment| fragment.file).collect();
+    Ok(Settings { files, offer, policy })
+}
+
+/// The allow-list starts with SSH alone.
+fn ssh() -> AllowedSocket {
+    AllowedSocket { protocol: Protocol::Tcp, port: 22, address: None }
+}
+
+fn known_offer(fragment: &Fragment, id: &Spanned<String>) -> Result<String, Error> {
+    let ids = providers::ids();
+    known(fragment, id, &ids, "offer")
+}
+
+fn known_check(fragment: &Fragment, id: &Spanned<String>) -> Result<String, Error> {
+    let ids: Vec<String> = registry::CHECKS.iter().map(|check| check.id.to_owned()).collect();
+    known(fragment, id, &ids, "check")
+}
+
+fn known_attestation(fragment: &Fragment, id: &Spanned<String>) -> Result<String, Error> {
+    let mut ids: Vec<String> = providers::offers()
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(|offer| offer.attestation.into_keys())
+        .collect();
+    ids.sort();
+    ids.dedup();
+    known(fragment, id, &ids, "attestation")
+}
+
+fn known(fragment: &Fragment, id: &Spanned<String>, ids: &[String], what: &str) -> Result<String, Error> {
+    if ids.contains(id.get_ref()) {
+        return Ok(id.get_ref().clone());
+    }
+    let cure = match nearest(id.get_ref(), ids.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known: {}", ids.join(", ")),
+    };
+    Err(fragment.error(id.span().start, format!("there is no {what} `{}`", id.get_ref()), cure))
+}
+
+fn day(fragment: &Fragment, moment: &Spanned<Moment>) -> Result<Day, Error> {
+    moment
+        .get_ref()
+        .0
+        .parse()
+        .map_err(|why: String| fragment.error(moment.span().start, why, "write 2026-11-22"))
+}
+
+fn instant(fragment: &Fragment, moment: &Spanned<Moment>) -> Result<Timestamp, Error> {
+    moment.get_ref().0.parse().map_err(|why: String| {
+        fragment.error(
+            moment.span().start,
+            why,
+            "write 2026-11-22, or 2026-11-22T10:00:00Z with its time zone",
+        )
+    })
+}
+
+/// `tcp/443`, or `udp/51820 on 203.0.113.7`.
+fn socket(fragment: &Fragment, text: &Spanned<String>) -> Result<AllowedSocket, Error> {
+    let words: Vec<&str> = text.get_ref().split_whitespace().collect();
+    let parsed = match words.as_slice() {
+        [socket] => Some((*socket, None)),
+        [socket, "on", address] => address.parse::<IpAddr>().ok().map(|address| (*socket, Some(address))),
+        _ => None,
+    }
+    .and_then(|(socket, address)| {
+        let (protocol, port) = socket.split_once('/')?;
+        let protocol = match protocol {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            _ => return None,
+        };
+        let port = port.parse().ok().filter(|port| *port != 0)?;
+        Some(AllowedSocket { protocol, port, address })
+    });
+    parsed.ok_or_else(|| {
+        fragment.error(
+            text.span().start,
+            format!("`{}` is not a socket", text.get_ref()),
+            "write `tcp/443` or `udp/51820 on 203.0.113.7`",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{EXAMPLE, Error, fragment};
+    use super::*;
+
+    fn settled(text: &str) -> Result<Settings, Error> {
+        settle(vec![fragment::parse("test.toml", text)?])
+    }
+
+    fn refused(text: &str) -> String {
+        settled(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_example_is_valid_and_changes_nothing_until_edited() {
+        let settings = settled(EXAMPLE).unwrap();
+        assert_eq!(settings.offer, None);
+        assert_eq!(settings.policy.allowed_sockets, [ssh()]);
+        assert!(settings.policy.waivers.is_empty() && settings.policy.attestations.is_empty());
+    }
+
+    #[test]
+    fn the_example_uncommented_is_valid_too() {
+        let uncommented: String = EXAMPLE
+            .lines()
+            .map(|line| line.strip_prefix("#: ").or_else(|| line.strip_prefix("#:")).unwrap_or(line))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let settings = settled(&uncommented).unwrap();
+        assert!(settings.offer.is_some() && settings.policy.delivered_at.is_some());
+        assert!(!settings.policy.waivers.is_empty() && !settings.policy.attestations.is_empty());
+    }
+
+    #[test]
+    fn mistakes_name_file_line_and_cure() {
+        assert_eq!(
+            refused("\n\n[thresholds]\nindex_max_age = 3\n"),
+            "test.toml:4: unknown key `index_max_age`\ndid you mean `index_max_age_days`?"
+        );
+        assert_eq!(
+            refused("offer = \"scaleway-elastic-metl\""),
+            "test.toml:1: there is no offer `scaleway-elastic-metl`\ndid you mean `scaleway-elastic-metal`?"
+        );
+        assert!(
+            refused(
+                "[[waiver]]\ncheck = \"ssh-key-onlly\"\nowner = \"a\"\nreason = \"b\"\nuntil = 2027-01-01"
+            )
+            .starts_with("test.toml:2: there is no check `ssh-key-onlly`\ndid you mean `ssh-key-only`?")
+        );
+        assert!(
+            refused("[[waiver]]\ncheck = \"ssh-key-only\"\nowner = \"a\"\nuntil = 2027-01-01")
+                .starts_with("test.toml:1: `reason` is missing here")
+        );
+        assert!(refused("delivered_at = \"soon\"").contains("test.toml:1: `soon` is not an instant"));
+        assert!(refused("delivered_at = 2026-10-01T10:00:00").contains("with its time zone"));
+        assert!(refused("\ndelivered_at = 7").starts_with("test.toml:2: a date is expected here"));
+        assert!(
+            refused("[sockets]\nallowed = [\"tcp/22\",\n\"tcp/99999\"]")
+                .starts_with("test.toml:3: `tcp/99999`")
+        );
+        assert!(refused("offer = ").starts_with("test.toml:1: "));
+        assert!(
+            refused("[[attestation]]\nid = \"mfa\"\nby = \"a\"\non = 2026-02-01\nuntil = 2026-01-01")
+                .starts_with("test.toml:5: the attestation ends on 2026-01-01")
+        );
+    }
+
+    #[test]
+    fn later_files_win_and_waivers_add_up() {
+        let waiver =
+            "[[waiver]]\ncheck = \"ssh-key-only\"\nowner = \"a\"\nreason = \"b\"\nuntil = 2027-01-01\n";
+        let fragments =
+            ["delivered_at = 2026-01-01\n", "delivered_at = 2026-02-01\n[sockets]\nallowed = []\n"]
+                .map(|text| fragment::parse("f", &format!("{text}{waiver}")).unwrap());
+        let settings = settle(fragments.into()).unwrap();
+        assert_eq!(settings.policy.delivered_at.unwrap().day().to_string(), "2026-02-01");
+        assert_eq!((settings.policy.waivers.len(), settings.policy.allowed_sockets.len()), (2, 0));
+    }
+}

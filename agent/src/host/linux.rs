@@ -1,0 +1,29 @@
+//! The questions that only the running Linux kernel answers.
+
+use checks::gap::Gap;
+use checks::host::Query;
+
+use super::{netfilter, xenstore};
+use crate::sys;
+
+/// Answers a kernel query; see [`Query`] for the forms.
+pub(super) fn query(query: &Query) -> Result<Vec<u8>, Gap> {
+    match query {
+        Query::Nftables(object) => netfilter::nftables(*object),
+        Query::LegacyTable { ipv6, table } => netfilter::legacy_table(*ipv6, table),
+        Query::Xenstore(key) => xenstore::read(key),
+        Query::CpuidHypervisor => Ok(sys::cpuid_hypervisor()),
+        Query::ClockState => {
+            let state = if sys::clock_is_synchronised() { "synchronised" } else { "unsynchronised" };
+            Ok(state.into())
+        }
+        Query::BootTime => sysinfo::System::boot_time()
+            .map(|seconds| seconds.to_string().into_bytes())
+            .map_err(|_| Gap::unsupported("the kernel does not say when it started")),
+        Query::HostName => sysinfo::System::host_name()
+            .map(String::into_bytes)
+            .map_err(|_| Gap::unsupported("the kernel does not say its node name")),
+        Query::Architecture => Ok(sysinfo::System::cpu_arch().into_bytes()),
+        Query::EffectiveUser => Ok(nix::unistd::geteuid().to_string().into_bytes()),
+    }
+}

@@ -1,0 +1,4 @@
+//! How a report looks: one file per format.
+
+pub(crate) mod human;
+pub(crate) mod json_v1;

@@ -1,0 +1,329 @@
+//! The report for people: grouped by duty, failures first, readable at 80 columns, colour never the only carrier.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use checks::check::{Evidence, Verdict};
+use checks::report::{DutyOutcome, Outcome, Report, Status};
+
+use super::json_v1::platform_name;
+use crate::output::clean;
+
+const WIDTH: usize = 80;
+/// Findings of one check, and pieces of evidence of one finding, before "and N more".
+const MOST: usize = 3;
+
+/// The groups of the report: the duties of the mission, then what goes with them. A check belongs to the first whose
+/// subjects its id starts with.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Log in with SSH keys only", &["ssh-"]),
+    ("Change the passwords after delivery", &["passwords-"]),
+    ("Filter the network", &["firewall-"]),
+    ("Patch", &["patches-"]),
+    ("Encrypt the disks", &["encryption-"]),
+    ("Reach remote desktops through a tunnel only", &["remote-desktop-"]),
+    ("Keep the hypervisor's guest tools running", &["guest-tools-"]),
+    ("Stay in the provider's device management", &["mdm-"]),
+    ("Keep accounts and secrets in order", &["accounts-", "secrets-"]),
+    ("Be able to recover and to notice", &[""]),
+];
+
+/// A painter that knows whether it may.
+#[derive(Clone, Copy)]
+pub(crate) struct Paint(pub(crate) bool);
+
+impl Paint {
+    fn with(self, style: Style, text: &str) -> String {
+        if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.with(Style::new().bold(), text)
+    }
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.with(Style::new().dimmed(), text)
+    }
+    pub(crate) fn verdict(self, verdict: Verdict, text: &str) -> String {
+        let colour = match verdict {
+            Verdict::Pass => AnsiColor::Green,
+            Verdict::Fail => AnsiColor::Red,
+            Verdict::Unknown => AnsiColor::Yellow,
+            Verdict::Waived => AnsiColor::Cyan,
+            Verdict::NotApplicable => return self.dim(text),
+        };
+        self.with(colour.on_default().bold(), text)
+    }
+}
+
+/// The whole report.
+pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String {
+    let mut out = header(report, paint);
+    let mut groups: Vec<(&str, Vec<&Outcome>)> =
+        GROUPS.iter().map(|(heading, _)| (*heading, Vec::new())).collect();
+    for outcome in &report.outcomes {
+        let place = GROUPS
+            .iter()
+            .position(|(_, subjects)| subjects.iter().any(|subject| outcome.check.id.starts_with(subject)));
+        if let Some((_, outcomes)) = place.and_then(|place| groups.get_mut(place)) {
+            outcomes.push(outcome);
+        }
+    }
+    groups.retain(|(_, outcomes)| !outcomes.is_empty());
+    for (_, outcomes) in &mut groups {
+        outcomes.sort_by_key(|outcome| (rank(outcome.verdict), std::cmp::Reverse(outcome.severity)));
+    }
+    // Groups with the worst news come first; equal ones keep their order.
+    groups.sort_by_key(|(_, outcomes)| {
+        outcomes.first().map(|worst| (rank(worst.verdict), std::cmp::Reverse(worst.severity)))
+    });
+    for (heading, outcomes) in &groups {
+        group(&mut out, heading, outcomes, paint, verbose);
+    }
+    for unused in &report.unused {
+        wrapped(&mut out, "Unused: ", 8, unused);
+    }
+    if !report.unused.is_empty() {
+        out.push('\n');
+    }
+    out += &sum(report, paint);
+    out
+}
+
+/// The offer's matrix.
+pub(crate) fn duties(report: &Report<'_>, paint: Paint) -> String {
+    let mut out = header(report, paint);
+    let mut source = "";
+    for outcome in &report.duties {
+        let document = outcome.duty.source.split(" §").next().unwrap_or("");
+        if document != source {
+            let _ = writeln!(out, "{}", paint.bold(&clean(document)));
+            source = document;
+        }
+        duty(&mut out, outcome, paint);
+    }
+    out.push('\n');
+    out += &matrix_sum(report, paint);
+    out
+}
+
+fn header(report: &Report<'_>, paint: Paint) -> String {
+    let facts = report.facts;
+    let machine = facts.machine.value();
+    let mut parts = Vec::new();
+    if let Some(machine) = machine {
+        parts.extend(machine.name.value().map(|name| paint.bold(&clean(name))));
+        parts.extend(machine.release.value().map(|release| clean(&release.name)));
+        parts.extend(machine.kernel.value().map(|kernel| format!("kernel {}", clean(kernel))));
+    }
+    parts.extend(facts.hypervisor.value().map(|seen| match &seen.container {
+        Some(container) => format!("{} container", clean(container)),
+        None => platform_name(seen.platform).to_owned(),
+    }));
+    if parts.is_empty() {
+        parts.push("a host without a name".to_owned());
+    }
+    let mut out = format!("{}\n", parts.join(" · "));
+    let seen_by = match machine.and_then(|machine| machine.seen_by_uid.value()) {
+        Some(0) => "as root".to_owned(),
+        Some(uid) => format!("as uid {uid}: root would see more, ask `hostduty doctor`"),
+        None => "from its files alone".to_owned(),
+    };
+    let _ = writeln!(out, "Seen on {} {seen_by}", facts.taken_at);
+    let offer = &report.policy.offer;
+    wrapped(&mut out, "Offer: ", 7, &format!("{} ({})", offer.name, report.how));
+    out.push('\n');
+    out
+}
+
+/// Failures first, then what is not known, what is waived, what is kept; what does not apply comes last.
+fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Fail => 0,
+        Verdict::Unknown => 1,
+        Verdict::Waived => 2,
+        Verdict::Pass => 3,
+        Verdict::NotApplicable => 4,
+    }
+}
+
+fn group(out: &mut String, heading: &str, outcomes: &[&Outcome], paint: Paint, verbose: bool) {
+    let _ = writeln!(out, "{}", paint.bold(heading));
+    for outcome in outcomes {
+        if verbose || !matches!(outcome.verdict, Verdict::Pass | Verdict::NotApplicable) {
+            one(out, outcome, paint, verbose);
+        }
+    }
+    if !verbose {
+        for (verdict, word) in [(Verdict::Pass, "kept"), (Verdict::NotApplicable, "not applicable")] {
+            let ids: Vec<&str> = outcomes
+                .iter()
+                .filter(|outcome| outcome.verdict == verdict)
+                .map(|outcome| outcome.check.id)
+                .collect();
+            if !ids.is_empty() {
+                let label = format!("  {:<8}", if verdict == Verdict::Pass { word } else { "n/a" });
+                out.push_str(&paint.verdict(verdict, &label));
+                wrapped_after(out, 10, 10, &ids.join(", "));
+            }
+        }
+    }
+    out.push('\n');
+}
+
+fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
+    let label = match outcome.verdict {
+        Verdict::Pass => "kept",
+        Verdict::Fail => "FAIL",
+        Verdict::Unknown => "unknown",
+        Verdict::NotApplicable => "n/a",
+        Verdict::Waived => "waived",
+    };
+    out.push_str(&paint.verdict(outcome.verdict, &format!("  {label:<8}")));
+    let _ = writeln!(out, "{}  {}", paint.bold(outcome.check.id), paint.dim(outcome.severity.name()));
+    let most = if verbose { usize::MAX } else { MOST };
+    for finding in outcome.findings.iter().take(most) {
+        wrapped(out, "          ", 12, &format!("{} {}", finding.subject, finding.message));
+        evidence(out, &finding.evidence, most);
+    }
+    more(out, outcome.findings.len(), most, "findings");
+    for unknown in outcome.unknowns.iter().take(most) {
+        let prefix = if outcome.verdict == Verdict::Unknown { "          " } else { "          unknown: " };
+        wrapped(out, prefix, 12, unknown);
+    }
+    more(out, outcome.unknowns.len(), most, "unknowns");
+    if outcome.verdict == Verdict::Unknown && outcome.unknowns.is_empty() {
+        wrapped(out, "          ", 12, &outcome.reason);
+    }
+    for (finding, waiver) in outcome.waived.iter().take(most) {
+        let text = format!(
+            "{} {}: accepted by {} until {}: {}",
+            finding.subject, finding.message, waiver.owner, waiver.until, waiver.reason
+        );
+        wrapped(out, "          ", 12, &text);
+    }
+    more(out, outcome.waived.len(), most, "waived findings");
+    if verbose {
+        for seen in &outcome.observations {
+            wrapped(out, "          ", 12, &seen.message);
+            evidence(out, &seen.evidence, most);
+        }
+        if outcome.verdict == Verdict::NotApplicable {
+            wrapped(out, "          ", 12, &outcome.reason);
+        }
+    }
+    if outcome.verdict == Verdict::Fail {
+        let steps: Vec<&str> = outcome.check.remedy.lines().collect();
+        for step in steps.iter().take(if verbose { usize::MAX } else { 1 }) {
+            wrapped(out, "          → ", 12, step);
+        }
+    }
+}
+
+fn evidence(out: &mut String, list: &[Evidence], most: usize) {
+    for seen in list.iter().take(most) {
+        wrapped(out, "            ", 14, &seen.to_string());
+    }
+    more(out, list.len(), most, "places");
+}
+
+fn more(out: &mut String, all: usize, most: usize, what: &str) {
+    if all > most {
+        let _ = writeln!(out, "            and {} more {what} (--verbose)", all - most);
+    }
+}
+
+fn sum(report: &Report<'_>, paint: Paint) -> String {
+    let count = |verdict| report.outcomes.iter().filter(|outcome| outcome.verdict == verdict).count();
+    let part = |verdict, word: &str| {
+        let text = format!("{} {word}", count(verdict));
+        if count(verdict) == 0 { paint.dim(&text) } else { paint.verdict(verdict, &text) }
+    };
+    let mut line = [
+        part(Verdict::Fail, "failed"),
+        part(Verdict::Unknown, "unknown"),
+        part(Verdict::Waived, "waived"),
+        part(Verdict::Pass, "kept"),
+        part(Verdict::NotApplicable, "not applicable"),
+    ]
+    .join(", ");
+    let asked = report
+        .duties
+        .iter()
+        .filter(|outcome| matches!(outcome.status, Status::NotAttested | Status::Expired))
+        .count();
+    if asked > 0 {
+        let _ =
+            write!(line, "\n{asked} of the offer's {} duties wait for an attestation", report.duties.len());
+        line += ": hostduty duties";
+    }
+    line + "\n"
+}
+
+fn duty(out: &mut String, outcome: &DutyOutcome, paint: Paint) {
+    let verdict = match outcome.status {
+        Status::Kept | Status::Attested => Verdict::Pass,
+        Status::Broken | Status::Expired => Verdict::Fail,
+        Status::Unknown | Status::NotAttested => Verdict::Unknown,
+        Status::Waived => Verdict::Waived,
+        Status::NotApplicable => Verdict::NotApplicable,
+    };
+    let label = if outcome.status == Status::Broken { "FAIL" } else { outcome.status.name() };
+    out.push_str(&paint.verdict(verdict, &format!("  {label:<15}")));
+    wrapped_after(out, 17, 17, &format!("{}  {}", outcome.duty.id, outcome.duty.title));
+    let mut answers = outcome.duty.checks.join(", ");
+    if let Some(id) = &outcome.duty.attestation {
+        let held = match &outcome.attestation {
+            Some(held) => format!("attested by {} on {} until {}", held.by, held.on, held.until),
+            None => format!("attestation `{id}`"),
+        };
+        answers = if answers.is_empty() { held } else { format!("{answers}; {held}") };
+    }
+    wrapped(out, &" ".repeat(19), 19, &answers);
+}
+
+fn matrix_sum(report: &Report<'_>, paint: Paint) -> String {
+    let statuses = [
+        (Status::Broken, Verdict::Fail),
+        (Status::Expired, Verdict::Fail),
+        (Status::Unknown, Verdict::Unknown),
+        (Status::NotAttested, Verdict::Unknown),
+        (Status::Waived, Verdict::Waived),
+        (Status::Kept, Verdict::Pass),
+        (Status::Attested, Verdict::Pass),
+        (Status::NotApplicable, Verdict::NotApplicable),
+    ];
+    let parts: Vec<String> = statuses
+        .into_iter()
+        .map(|(status, verdict)| {
+            (report.duties.iter().filter(|outcome| outcome.status == status).count(), status, verdict)
+        })
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, status, verdict)| paint.verdict(verdict, &format!("{count} {}", status.name())))
+        .collect();
+    format!("{} duties: {}\n", report.duties.len(), parts.join(", "))
+}
+
+/// Appends a prefix and a host's text, broken at blanks, with a hanging indent.
+pub(crate) fn wrapped(out: &mut String, prefix: &str, indent: usize, text: &str) {
+    out.push_str(prefix);
+    wrapped_after(out, prefix.chars().count(), indent, text);
+}
+
+/// The same after something that was written already and ends at `column`. A word that does not fit stays whole, so
+/// that a path can be copied.
+fn wrapped_after(out: &mut String, mut column: usize, indent: usize, text: &str) {
+    let mut first = true;
+    for word in clean(text).split(' ') {
+        let width = word.chars().count();
+        if !first && column + 1 + width > WIDTH {
+            let _ = write!(out, "\n{}", " ".repeat(indent));
+            column = indent;
+        } else if !first {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += width;
+        first = false;
+    }
+    out.push('\n');
+}

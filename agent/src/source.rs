@@ -1,0 +1,103 @@
+//! Where the facts come from: this machine, a root folder, or a snapshot.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use checks::date::Timestamp;
+use checks::facts::{self, Facts};
+use checks::gap::{Gap, GapKind};
+use checks::host::Host;
+
+use crate::cli::Subject;
+use crate::host::{Live, Root};
+
+/// A snapshot larger than this is not one.
+const MAX_SNAPSHOT: u64 = 64 << 20;
+
+/// Why there are no facts.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The root folder cannot be opened.
+    Root(PathBuf, Gap),
+    /// The snapshot cannot be read.
+    Snapshot(PathBuf, std::io::Error),
+    /// The snapshot is not one.
+    NotASnapshot(PathBuf, String),
+    /// The snapshot was made by another version.
+    Schema(PathBuf, u32),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Root(path, gap) if gap.why == GapKind::Absent => {
+                write!(f, "{} is not a folder\ngive the root folder of an image or a chroot", path.display())
+            }
+            Self::Root(path, gap) => write!(f, "the root {} cannot be opened: {gap}", path.display()),
+            Self::Snapshot(path, error) => write!(
+                f,
+                "the snapshot {} cannot be read: {error}\nmake one with `hostduty facts > host.toml`",
+                path.display()
+            ),
+            Self::NotASnapshot(path, why) => write!(
+                f,
+                "{} is not a snapshot that this version understands: {why}\nmake one with `hostduty facts > host.toml`",
+                path.display()
+            ),
+            Self::Schema(path, schema) => write!(
+                f,
+                "{} is a snapshot of schema {schema}, and this is hostduty {} with schema {}\njudge it with the \
+                 version that made it, or make it anew",
+                path.display(),
+                env!("CARGO_PKG_VERSION"),
+                facts::SCHEMA
+            ),
+        }
+    }
+}
+
+/// The host that a root folder or the running machine is.
+pub(crate) fn host(root: Option<&Path>, at: Option<Timestamp>) -> Result<Box<dyn Host>, Error> {
+    let live = Live::new();
+    let Some(root) = root else { return Ok(Box::new(live)) };
+    let opened = Root::new(&root.to_string_lossy(), at.unwrap_or_else(|| live.now()));
+    Ok(Box::new(opened.map_err(|gap| Error::Root(root.to_owned(), gap))?))
+}
+
+/// The facts that a command line asks for, and the host they came from unless it was a snapshot.
+pub(crate) fn facts(subject: &Subject) -> Result<(Facts, Option<Box<dyn Host>>), Error> {
+    if let Some(path) = &subject.facts {
+        return snapshot(path).map(|facts| (facts, None));
+    }
+    let host = host(subject.root.as_deref(), subject.at)?;
+    Ok((facts::gather(host.as_ref()), Some(host)))
+}
+
+fn snapshot(path: &Path) -> Result<Facts, Error> {
+    let not = |why: String| Error::NotASnapshot(path.to_owned(), why);
+    let mut text = String::new();
+    open(path)
+        .and_then(|source| source.take(MAX_SNAPSHOT + 1).read_to_string(&mut text))
+        .map_err(|error| Error::Snapshot(path.to_owned(), error))?;
+    if text.len() as u64 > MAX_SNAPSHOT {
+        return Err(not("it is larger than any snapshot".to_owned()));
+    }
+    // The schema first: a snapshot of another version would only give a confusing error about a field.
+    let table: toml::Table = toml::from_str(&text).map_err(|error| not(error.to_string()))?;
+    match table.get("schema").and_then(toml::Value::as_integer) {
+        Some(schema) if schema == i64::from(facts::SCHEMA) => {}
+        Some(schema) => {
+            return Err(Error::Schema(path.to_owned(), u32::try_from(schema).unwrap_or(u32::MAX)));
+        }
+        None => return Err(not("it has no `schema`".to_owned())),
+    }
+    toml::from_str(&text).map_err(|error| not(error.to_string()))
+}
+
+/// The operator names this file, so pipes are welcome; `-` is standard input.
+fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>)
+}

@@ -1,0 +1,29 @@
+//! The few calls that no safe crate wraps. Each is a few lines, and each says why it is sound.
+#![allow(unsafe_code, reason = "the one place of the agent where unsafe is allowed")]
+
+/// Whether the kernel believes its clock to be synchronised (STA_UNSYNC is clear), see adjtimex(2).
+pub(crate) fn clock_is_synchronised() -> bool {
+    // SAFETY: timex is plain data for which all zeroes is a valid value; `modes` 0 asks and changes nothing.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live, writable timex.
+    let outcome = unsafe { libc::adjtimex(&raw mut state) };
+    outcome != -1 && outcome != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0
+}
+
+/// The hypervisor's signature, CPUID leaf 0x40000000, if the processor says that there is a hypervisor.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn cpuid_hypervisor() -> Vec<u8> {
+    use std::arch::x86_64::__cpuid;
+    // Leaf 1, ECX bit 31 is reserved for hypervisors to set.
+    if __cpuid(1).ecx >> 31 == 0 {
+        return Vec::new();
+    }
+    let leaf = __cpuid(0x4000_0000);
+    [leaf.ebx, leaf.ecx, leaf.edx].iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// Other processors have no such instruction; the device tree and DMI tell.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn cpuid_hypervisor() -> Vec<u8> {
+    Vec::new()
+}
