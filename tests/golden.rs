@@ -1,0 +1,111 @@
+//! Whole reports of the hosts below tests/roots: the verdicts that a person expects, and every character that a user
+//! sees.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use checks::check::Verdict;
+use checks::facts;
+
+use crate::support::{Golden, current, goldens, run, top, updating};
+
+/// Snapshots the facts of a host into a folder and gives the arguments that judge them.
+fn arguments(golden: &Golden, dir: &tempfile::TempDir) -> Vec<String> {
+    let path = dir.path().join("host.toml");
+    fs::write(&path, toml::to_string(&facts::gather(&golden.tree)).unwrap()).unwrap();
+    let mut arguments = vec!["--facts".to_owned(), path.display().to_string()];
+    if let Some(config) = &golden.config {
+        // Relative, so that the report reads the same in every checkout.
+        arguments.extend(["--config".to_owned(), config.strip_prefix(top()).unwrap().display().to_string()]);
+    }
+    arguments
+}
+
+fn report(verb: &str, arguments: &[String], format: &str) -> (String, i32) {
+    let mut all = vec![verb, "--format", format];
+    all.extend(arguments.iter().map(String::as_str));
+    run(&all)
+}
+
+#[test]
+fn verdicts_are_those_that_a_person_wrote_down() {
+    let dir = tempfile::tempdir().unwrap();
+    for golden in goldens() {
+        let (text, _) = report("report", &arguments(&golden, &dir), "json");
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let verdicts: BTreeMap<String, Verdict> = json["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|check| {
+                let verdict = serde_json::from_value(check["verdict"].clone()).unwrap();
+                (check["id"].as_str().unwrap().to_owned(), verdict)
+            })
+            .collect();
+        let wrong: Vec<String> = verdicts
+            .iter()
+            .filter(|(id, verdict)| golden.expected.get(*id) != Some(verdict))
+            .map(|(id, verdict)| {
+                let reason =
+                    json["checks"].as_array().unwrap().iter().find(|check| check["id"] == id.as_str());
+                format!(
+                    "{id}: expected {:?}, got {verdict:?}: {}",
+                    golden.expected.get(id),
+                    reason.unwrap()["reason"]
+                )
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{}:\n{}", golden.name, wrong.join("\n"));
+        assert_eq!(
+            golden.expected.len(),
+            verdicts.len(),
+            "{}: expected.toml names a check too many",
+            golden.name
+        );
+    }
+}
+
+#[test]
+fn reports_read_as_they_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = top().join("tests/golden");
+    let mut named = Vec::new();
+    for golden in goldens() {
+        let arguments = arguments(&golden, &dir);
+        for (verb, format) in [("report", "human"), ("report", "json"), ("duties", "human")] {
+            let (text, code) = report(verb, &arguments, format);
+            let file = if verb == "duties" {
+                format!("{}.{code}.duties", golden.name)
+            } else {
+                format!("{}.{code}.{format}", golden.name)
+            };
+            current(&folder.join(&file), &text);
+            named.push(file);
+        }
+    }
+    for entry in fs::read_dir(&folder).unwrap() {
+        let entry = entry.unwrap();
+        if !named.contains(&entry.file_name().to_str().unwrap().to_owned()) {
+            assert!(updating(), "{} belongs to no host: delete it", entry.path().display());
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_person_can_read_it_at_80_columns() {
+    let folder = top().join("tests/golden");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|format| format == "json") {
+            continue;
+        }
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            // A word that does not fit stays whole, so that it can be copied; then it stands alone or ends the line.
+            let long = line.chars().count() > 80;
+            let breakable =
+                line.trim().trim_start_matches("→ ").contains(' ') && !line.trim_start().contains('/');
+            assert!(!(long && breakable), "{}: {line}", path.display());
+        }
+    }
+}

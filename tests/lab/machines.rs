@@ -1,0 +1,132 @@
+//! A freshly installed Debian 12 with sshd, booted, and what hostduty knows of it.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+/// What a customer finds on a fresh server.
+const PACKAGES: &str = "systemd-sysv,dbus,openssh-server,iproute2,nftables,sudo,cron,rsyslog,libpam-systemd";
+
+/// The root that every machine is a layer over, unpacked once below the build folder.
+static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bookworm");
+    if !root.is_dir() {
+        let output = script(&["root", "bookworm", root.to_str().unwrap(), PACKAGES]);
+        assert!(output.status.success(), "no Debian could be unpacked: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    root
+});
+
+/// A booted machine that ends with its test.
+struct Machine {
+    name: String,
+}
+
+impl Machine {
+    /// Boots a throw-away copy of Debian 12.
+    fn boot(name: &str) -> Self {
+        let output = script(&["start", ROOT.to_str().unwrap(), name]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let machine = Self { name: name.to_owned() };
+        let copied = Command::new("sh")
+            .args(["-c", &format!("cat '{}' | tests/lab/machine run {name} sh -c 'cat > /usr/local/bin/hostduty; chmod 755 /usr/local/bin/hostduty'", env!("CARGO_BIN_EXE_hostduty"))])
+            .current_dir(top())
+            .status()
+            .unwrap();
+        assert!(copied.success());
+        machine
+    }
+
+    /// Runs a shell line in it and gives its standard output.
+    fn sh(&self, line: &str) -> String {
+        let output = script(&["run", &self.name, "sh", "-c", line]);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Its report.
+    fn report(&self) -> Value {
+        serde_json::from_str(&self.sh("hostduty report --format json")).unwrap()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        script(&["stop", &self.name]);
+    }
+}
+
+fn top() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn script(arguments: &[&str]) -> Output {
+    Command::new(top().join("tests/lab/machine")).args(arguments).output().unwrap()
+}
+
+fn verdict<'a>(report: &'a Value, id: &str) -> &'a str {
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap();
+    check["verdict"].as_str().unwrap()
+}
+
+#[test]
+fn a_fresh_debian_is_mostly_decided() {
+    if !super::allowed("a booted Debian 12") {
+        return;
+    }
+    let machine = Machine::boot("fresh");
+    let report = machine.report();
+    let checks = report["checks"].as_array().unwrap();
+    let applicable: Vec<&Value> = checks.iter().filter(|check| check["verdict"] != "not-applicable").collect();
+    let open: Vec<String> = applicable
+        .iter()
+        .filter(|check| check["verdict"] == "unknown")
+        .map(|check| format!("{}: {}", check["id"], check["reason"]))
+        .collect();
+    let decided = applicable.len() - open.len();
+    eprintln!("decided {decided} of {}; open:\n{}", applicable.len(), open.join("\n"));
+    assert!(decided * 100 >= applicable.len() * 80, "{decided} of {}:\n{}", applicable.len(), open.join("\n"));
+}
+
+#[test]
+fn verdicts_follow_what_is_done_to_the_machine() {
+    if !super::allowed("a Debian 12 that is changed and judged again") {
+        return;
+    }
+    let machine = Machine::boot("changed");
+    let before = machine.report();
+    assert_eq!(verdict(&before, "firewall-enforced"), "fail");
+    assert_eq!(verdict(&before, "accounts-uid-zero"), "pass");
+
+    machine.sh("useradd -m alice && echo alice:correct-horse | chpasswd");
+    machine.sh("printf 'table inet filter {\nchain input {\ntype filter hook input priority 0; policy drop;\nct state established accept\ntcp dport 22 accept\n}\n}\n' > /etc/nftables.conf && systemctl enable --now nftables");
+    machine.sh("useradd -o -u 0 -M toor");
+    let open = machine.report();
+    assert_eq!(verdict(&open, "ssh-key-only"), "fail");
+    assert_eq!(verdict(&open, "firewall-enforced"), "pass");
+    assert_eq!(verdict(&open, "firewall-persistent"), "pass");
+    assert_eq!(verdict(&open, "accounts-uid-zero"), "fail");
+
+    machine.sh("printf 'PasswordAuthentication no\nKbdInteractiveAuthentication no\n' > /etc/ssh/sshd_config.d/10-keys.conf");
+    machine.sh("userdel toor; sed -i '/^toor:/d' /etc/passwd");
+    let closed = machine.report();
+    assert_eq!(verdict(&closed, "ssh-key-only"), "pass");
+    assert_eq!(verdict(&closed, "accounts-uid-zero"), "pass");
+}
+
+#[test]
+fn a_user_without_privileges_learns_what_can_be_known() {
+    if !super::allowed("an ordinary user on a booted Debian 12") {
+        return;
+    }
+    let machine = Machine::boot("ordinary");
+    machine.sh("useradd -m bob");
+    let text = machine.sh("setpriv --reuid=$(id -u bob) --regid=$(id -g bob) --clear-groups hostduty report --format json");
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(verdict(&report, "accounts-uid-zero"), "pass");
+    assert_eq!(verdict(&report, "passwords-empty"), "unknown");
+    assert_eq!(verdict(&report, "firewall-enforced"), "unknown");
+    let doctor = machine.sh("setpriv --reuid=$(id -u bob) --regid=$(id -g bob) --clear-groups hostduty doctor");
+    assert!(doctor.contains("/etc/shadow") && doctor.contains("passwords-empty"), "{doctor}");
+}

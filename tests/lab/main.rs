@@ -1,0 +1,20 @@
+//! Real machines: what only root, a booted system or another program can prove. `tests/run` sets HOSTDUTY_LAB; without it
+//! each test says what it leaves out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails loudly and says what it leaves out"
+)]
+
+mod machines;
+mod strace;
+
+/// Whether the laboratory may be used; says so when it may not.
+fn allowed(what: &str) -> bool {
+    let allowed = std::env::var_os("HOSTDUTY_LAB").is_some();
+    if !allowed {
+        eprintln!("left out: {what} (tests/run runs it as root)");
+    }
+    allowed
+}

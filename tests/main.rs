@@ -1,0 +1,15 @@
+//! What a user sees: the built binary on trees, snapshots, hostile input and wrong command lines.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails loudly and says what it leaves out"
+)]
+
+mod cli;
+mod generated;
+mod golden;
+mod policy;
+mod schema;
+mod secrets;
+mod support;
