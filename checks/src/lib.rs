@@ -16,6 +16,11 @@ pub mod report;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
+mod passwords {
+    pub(crate) mod changed;
+    pub(crate) mod empty;
+    pub(crate) mod hash;
+}
 mod ssh {
     pub(crate) mod key_only;
 }

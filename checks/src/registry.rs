@@ -5,6 +5,9 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::passwords::changed::CHECK,
+    &crate::passwords::empty::CHECK,
+    &crate::passwords::hash::CHECK,
     &crate::ssh::key_only::CHECK,
 ];
 

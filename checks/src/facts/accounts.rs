@@ -1,16 +1,27 @@
 //! Who exists on the host and how each may log in with a password: passwd(5), shadow(5), group(5).
 
+mod files;
+mod hash;
+pub(crate) mod sources;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use serde::{Deserialize, Serialize};
 
 use crate::date::Day;
-use crate::gap::{Gap, Reading};
-use crate::host::Host;
+use crate::gap::{Gap, GapKind, Reading};
+use crate::host::{Host, LARGE, System};
+use files::{Complaints, ShadowLine};
+
+const PASSWD: &str = "/etc/passwd";
+const SHADOW: &str = "/etc/shadow";
+const GROUP: &str = "/etc/group";
 
 /// The accounts and groups in the host's own files.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Accounts {
-    /// In the order of /etc/passwd.
+    /// In the order of /etc/passwd. A name may come twice: getpwnam(3) takes the first.
     pub users: Vec<User>,
     /// In the order of /etc/group.
     pub groups: Vec<Group>,
@@ -18,6 +29,8 @@ pub struct Accounts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub malformed: Vec<String>,
     /// Sources of accounts beyond the files, from the `passwd:` line of nsswitch.conf(5), such as `sss` or `ldap`.
+    /// `systemd` is among them only where user records lie that it would serve; the accounts that it makes up for
+    /// units have no password.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_sources: Vec<String>,
 }
@@ -52,7 +65,7 @@ pub struct Password {
     /// How it is hashed; absent unless a hash is there (also behind a lock).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<Scheme>,
-    /// Rounds or cost parameter when the hash states one.
+    /// Rounds (sha512, sha256, sha1) or cost (bcrypt) when the hash states one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rounds: Option<u32>,
     /// The day of the last change; absent when the field is empty. Day 0 forces a change at the next login.
@@ -72,7 +85,7 @@ pub enum PasswordState {
     Usable,
     /// Empty: no password opens the account where `nullok` holds.
     Empty,
-    /// `!` before a hash (passwd -l): a password exists and is locked away.
+    /// `!` or `*` before a hash (passwd -l): a password exists and is locked away.
     Locked,
     /// `*`, `!`, `!!` or anything that no password hashes to.
     #[default]
@@ -80,7 +93,7 @@ pub enum PasswordState {
 }
 
 /// How a password is hashed, by the prefix of crypt(5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// `$y$`
@@ -95,13 +108,19 @@ pub enum Scheme {
     Sha512,
     /// `$5$`
     Sha256,
+    /// `$sha1$`
+    Sha1,
+    /// `$md5$` or `$md5,rounds=…$`, of Solaris
+    SunMd5,
     /// `$1$`
     Md5,
     /// `_` and 19 characters
     BsdiDes,
-    /// 13 characters
+    /// 13 characters, or more of the same alphabet (bigcrypt)
     Des,
-    /// A prefix that crypt(5) does not list.
+    /// `$3$`, without salt
+    Nt,
+    /// A prefix that crypt(5) does not list, or a hash that has not the form of its prefix.
     Other,
 }
 
@@ -118,6 +137,50 @@ pub struct Group {
     pub members: Vec<String>,
 }
 
+impl Accounts {
+    /// What could not be read of the accounts and their passwords, one sentence each, for whoever judges them all.
+    #[must_use]
+    pub fn unread_passwords(&self) -> Vec<String> {
+        let mut gaps: BTreeMap<(GapKind, String), usize> = BTreeMap::new();
+        for user in &self.users {
+            if let Reading::Gap(gap) = &user.password {
+                *gaps.entry((gap.why, gap.to_string())).or_default() += 1;
+            }
+        }
+        let sentence = |((why, text), count): ((GapKind, String), usize)| match why {
+            GapKind::Denied => {
+                format!("{text}, where the passwords of {count} accounts stand; it takes root")
+            }
+            _ => format!("{text}, where the passwords of {count} accounts should stand"),
+        };
+        self.malformed.iter().cloned().chain(gaps.into_iter().map(sentence)).collect()
+    }
+
+    /// The accounts with a password field that was read, each name once, as getpwnam(3) finds them.
+    pub fn passwords(&self) -> impl Iterator<Item = (&User, &Password)> {
+        let mut seen = BTreeSet::new();
+        self.users
+            .iter()
+            .filter(move |user| seen.insert(user.name.as_str()))
+            .filter_map(|user| Some((user, user.password.value()?)))
+    }
+
+    /// The account that a name means.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.name == name)
+    }
+
+    /// Everyone in a group, by its line in group(5) and by primary group; absent when there is no such group.
+    #[must_use]
+    pub fn members(&self, gid: u32) -> Option<BTreeSet<&str>> {
+        let mut groups = self.groups.iter().filter(|group| group.gid == gid).peekable();
+        groups.peek()?;
+        let primary = self.users.iter().filter(|user| user.gid == gid).map(|user| user.name.as_str());
+        Some(groups.flat_map(|group| group.members.iter().map(String::as_str)).chain(primary).collect())
+    }
+}
+
 impl User {
     /// Whether the shell lets somebody work, as opposed to nologin(8) and false(1).
     #[must_use]
@@ -127,7 +190,184 @@ impl User {
     }
 }
 
-/// Reads the account files.
-pub(crate) fn read(_host: &dyn Host) -> Result<Accounts, Gap> {
-    Err(Gap::not_gathered())
+impl Scheme {
+    /// As people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Yescrypt => "yescrypt",
+            Self::GostYescrypt => "gost-yescrypt",
+            Self::Scrypt => "scrypt",
+            Self::Bcrypt => "bcrypt",
+            Self::Sha512 => "SHA-512",
+            Self::Sha256 => "SHA-256",
+            Self::Sha1 => "SHA-1",
+            Self::SunMd5 => "Solaris MD5",
+            Self::Md5 => "MD5",
+            Self::BsdiDes => "BSDi DES",
+            Self::Des => "DES",
+            Self::Nt => "NT hash",
+            Self::Other => "an unknown scheme",
+        }
+    }
+}
+
+/// Reads the account files. A line of shadow(5) whose name no line of passwd(5) has is left out: nobody can log in
+/// under a name that getpwnam(3) does not find.
+pub(crate) fn read(host: &dyn Host) -> Result<Accounts, Gap> {
+    if host.system() == System::MacOs {
+        return Err(Gap::unsupported(
+            "accounts of macOS live in its directory service, and /etc/passwd does not list them",
+        ));
+    }
+    let mut complaints = Complaints::default();
+    let passwd = files::passwd(PASSWD, &host.read(PASSWD, LARGE)?, &mut complaints);
+    let shadow = host
+        .read(SHADOW, LARGE)
+        .map(|content| first_by_name(files::shadow(SHADOW, &content, &mut complaints)));
+    let groups = match host.read(GROUP, LARGE) {
+        Ok(content) => files::group(GROUP, &content, &mut complaints),
+        Err(gap) => {
+            complaints.add(gap.to_string());
+            Vec::new()
+        }
+    };
+    let other_sources = sources::other_sources(host, passwd.includes_nis, &mut complaints);
+    let users = passwd
+        .lines
+        .into_iter()
+        .map(|line| {
+            let password = if line.password == b"x" {
+                shadowed(&line.user, &shadow)
+            } else {
+                Reading::Known(hash::password(&line.password, None, PASSWD, line.user.line))
+            };
+            User { password, ..line.user }
+        })
+        .collect();
+    Ok(Accounts { users, groups, malformed: complaints.into_lines(), other_sources })
+}
+
+/// getspnam(3) takes the first line with a name.
+fn first_by_name(lines: Vec<ShadowLine>) -> HashMap<String, Password> {
+    let mut first = HashMap::with_capacity(lines.len());
+    for line in lines {
+        first.entry(line.name).or_insert(line.password);
+    }
+    first
+}
+
+/// The password of an account whose passwd(5) says `x`. Without a line in shadow(5) nothing opens it.
+fn shadowed(user: &User, shadow: &Result<HashMap<String, Password>, Gap>) -> Reading<Password> {
+    match shadow {
+        Ok(lines) => Reading::Known(lines.get(&user.name).cloned().unwrap_or_else(|| Password {
+            source: PASSWD.to_owned(),
+            line: user.line,
+            ..Password::default()
+        })),
+        Err(gap) => Reading::Gap(gap.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Timestamp;
+    use crate::host::Tree;
+
+    const HASH: &str =
+        "$6$saltsalt$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn gathered(passwd: impl AsRef<[u8]>, shadow: impl AsRef<[u8]>) -> Accounts {
+        let tree = Tree::new(Timestamp(0))
+            .file(PASSWD, passwd)
+            .file(SHADOW, shadow)
+            .file(GROUP, "root:x:0:\nsudo:x:27:ada,bob\n");
+        read(&tree).unwrap()
+    }
+
+    fn accounts(passwd: impl AsRef<[u8]>, shadow: impl AsRef<[u8]>) -> Accounts {
+        let accounts = gathered(passwd, shadow);
+        let facts = crate::facts::Facts { accounts: Reading::Known(accounts.clone()), ..Default::default() };
+        let text = toml::to_string(&facts).unwrap();
+        assert_eq!(toml::from_str::<crate::facts::Facts>(&text).unwrap(), facts, "facts do not read back");
+        assert!(!text.contains("saltsalt"), "a hash got into the facts");
+        accounts
+    }
+
+    fn password(accounts: &Accounts, name: &str) -> Password {
+        accounts.find(name).unwrap().password.known().unwrap().clone()
+    }
+
+    #[test]
+    fn a_password_stands_in_shadow_or_in_passwd_itself() {
+        let seen = accounts(
+            format!(
+                "root:x:0:0::/root:/bin/bash\nold:{HASH}:1:1::/:/bin/sh\nopen::2:2::/:\nghost:x:3:3::/:/bin/sh\n"
+            ),
+            format!("root:{HASH}:20700:0:99999:7:::\nnobody-here:{HASH}:1::::::\n"),
+        );
+        let root = password(&seen, "root");
+        assert_eq!(
+            (root.state, root.scheme, root.changed),
+            (PasswordState::Usable, Some(Scheme::Sha512), Some(Day(20700)))
+        );
+        assert_eq!((root.source.as_str(), root.line), (SHADOW, 1));
+        let old = password(&seen, "old");
+        assert_eq!((old.state, old.source.as_str(), old.line), (PasswordState::Usable, PASSWD, 2));
+        assert_eq!(password(&seen, "open").state, PasswordState::Empty);
+        assert_eq!(password(&seen, "ghost").state, PasswordState::None);
+        assert_eq!(seen.users.len(), 4, "a shadow line alone makes no account");
+        assert!(seen.malformed.is_empty(), "{:?}", seen.malformed);
+    }
+
+    #[test]
+    fn without_shadow_every_password_is_a_gap_with_its_reason() {
+        let tree = Tree::new(Timestamp(0))
+            .file(PASSWD, "root:x:0:0::/root:/bin/sh\nopen::1:1::/:/bin/sh\n")
+            .refuse(SHADOW, Gap::denied(SHADOW));
+        let seen = read(&tree).unwrap();
+        assert_eq!(seen.users[0].password, Reading::Gap(Gap::denied(SHADOW)));
+        assert_eq!(password(&seen, "open").state, PasswordState::Empty, "passwd itself was read");
+        assert!(
+            seen.unread_passwords().iter().any(|line| line.contains("not permitted to read /etc/shadow"))
+        );
+        assert!(seen.malformed.iter().any(|line| line.contains("/etc/group does not exist")));
+    }
+
+    #[test]
+    fn of_two_lines_with_one_name_the_first_has_the_password() {
+        let seen = accounts(
+            "ada:x:1000:1000::/home/ada:\nada:x:0:0::/root:\n",
+            format!("ada:*:1::::::\nada:{HASH}:2::::::\n"),
+        );
+        assert_eq!(seen.users.len(), 2);
+        assert_eq!(password(&seen, "ada").state, PasswordState::None);
+        assert_eq!(seen.passwords().count(), 1);
+        assert_eq!(seen.find("ada").unwrap().uid, 1000);
+    }
+
+    #[test]
+    fn members_come_from_the_group_line_and_from_primary_groups() {
+        let seen = accounts("ada:x:1:1::/:\ncarl:x:2:27::/:\n", "");
+        assert_eq!(seen.members(27).unwrap().into_iter().collect::<Vec<_>>(), ["ada", "bob", "carl"]);
+        assert!(seen.members(4711).is_none());
+    }
+
+    #[test]
+    fn a_hostile_passwd_is_bounded_and_never_quoted() {
+        let mut passwd = b"root:x:0:0::/root:/bin/sh\n".to_vec();
+        for index in 0..100_000 {
+            passwd.extend_from_slice(format!("user{index}:x:{}:1::/home:/bin/sh\n", 1000 + index).as_bytes());
+        }
+        for _ in 0..1000 {
+            passwd.extend_from_slice(b"secret-word\xff\0:x\n");
+        }
+        passwd.extend(std::iter::repeat_n(b':', 10_000_000));
+        let seen = gathered(&passwd, "root:$6$saltsalt:99999999999999999999999::::::\n");
+        assert_eq!(seen.users.len(), 100_001);
+        assert!(seen.malformed.len() < 110);
+        assert!(seen.malformed.iter().all(|line| !line.contains("secret") && line.len() < 200));
+        assert_eq!(password(&seen, "root").changed, None);
+    }
 }
