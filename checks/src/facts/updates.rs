@@ -252,7 +252,7 @@ fn read_index(
     let name = if index.suite.is_empty() { &index.codename } else { &index.suite };
     let from =
         candidates::From { origin: format!("{publisher}/{name}"), security: index.is_security(), priority };
-    for wanted in wanted(source, packages) {
+    for wanted in wanted(source, packages, release.separate_all) {
         let list = format!("{prefix}{}", wanted.replace('/', "_"));
         let offered = release.offers(&wanted);
         if on_disk(&list) {
@@ -279,7 +279,7 @@ fn read_index(
 }
 
 /// The package lists that apt fetches of a suite: per component and architecture, as the Release file names them.
-fn wanted(source: &sources::Source, packages: &Packages) -> Vec<String> {
+fn wanted(source: &sources::Source, packages: &Packages, separate_all: bool) -> Vec<String> {
     if source.is_flat() {
         return vec!["Packages".to_owned()];
     }
@@ -290,7 +290,7 @@ fn wanted(source: &sources::Source, packages: &Packages) -> Vec<String> {
         .filter(|name| {
             source.architectures.is_empty() || source.architectures.iter().any(|only| only == name)
         })
-        .chain(["all"])
+        .chain(separate_all.then_some("all"))
         .collect();
     let components = source.components.iter().take(64);
     components

@@ -16,6 +16,8 @@ pub(super) struct Release {
     pub(super) valid_until: Option<Timestamp>,
     pub(super) not_automatic: bool,
     pub(super) automatic_upgrades: bool,
+    /// Packages for all architectures have a list of their own, which apt fetches too.
+    pub(super) separate_all: bool,
     /// Length of each package index by its path, compressed forms included.
     pub(super) sizes: BTreeMap<String, u64>,
 }
@@ -46,6 +48,8 @@ pub(super) fn parse(text: &str) -> Option<Release> {
         valid_until: stanza.get("Valid-Until").and_then(instant),
         not_automatic: stanza.get("NotAutomatic") == Some("yes"),
         automatic_upgrades: stanza.get("ButAutomaticUpgrades") == Some("yes"),
+        separate_all: stanza.words("Architectures").contains(&"all")
+            && !stanza.words("No-Support-for-Architecture-all").contains(&"Packages"),
         sizes,
     })
 }
@@ -94,6 +98,14 @@ mod tests {
         assert_eq!(release.offers("contrib/binary-amd64/Packages"), None, "empty, so apt keeps no file");
         assert_eq!(release.offers("x/binary-amd64/Packages"), Some(None));
         assert_eq!(release.offers("non-free/binary-amd64/Packages"), None);
+    }
+
+    #[test]
+    fn a_list_for_all_architectures_is_fetched_unless_the_release_says_otherwise() {
+        let text = "Codename: x\nArchitectures: all amd64\n";
+        assert!(parse(text).unwrap().separate_all);
+        assert!(!parse(&format!("{text}No-Support-for-Architecture-all: Packages\n")).unwrap().separate_all);
+        assert!(!parse("Codename: x\nArchitectures: amd64\n").unwrap().separate_all);
     }
 
     #[test]
