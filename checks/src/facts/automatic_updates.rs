@@ -1,5 +1,7 @@
 //! Whether updates install themselves.
 
+pub mod apt_conf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;

@@ -1,11 +1,20 @@
 //! Which packages are installed, from the package manager's own database.
 
+mod apk;
+pub mod control;
+pub mod debian_version;
+mod dpkg;
+mod pacman;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::gap::Gap;
-use crate::host::Host;
+use crate::host::{Host, System};
+
+/// More entries than this are no database of a real host.
+const MOST: usize = 200_000;
 
 /// The installed packages.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -13,6 +22,9 @@ use crate::host::Host;
 pub struct Packages {
     /// Whose database it is.
     pub manager: Manager,
+    /// The native architecture in the manager's words (`amd64`); empty where the database does not tell.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub architecture: String,
     /// Version by name; `name:arch` for a foreign architecture.
     pub installed: BTreeMap<String, String>,
     /// Removed packages whose configuration stayed behind (dpkg's `config-files`).
@@ -21,6 +33,10 @@ pub struct Packages {
     /// Packages that the administrator holds at their version.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub held: BTreeSet<String>,
+    /// Packages whose installation was interrupted, with dpkg's word for it (`half-installed`); they count as
+    /// installed too, at the version that dpkg notes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub broken: BTreeMap<String, String>,
 }
 
 /// The package managers whose databases hostduty reads.
@@ -38,6 +54,19 @@ pub enum Manager {
     Pacman,
 }
 
+impl Manager {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dpkg => "dpkg",
+            Self::Rpm => "rpm",
+            Self::Apk => "apk",
+            Self::Pacman => "pacman",
+        }
+    }
+}
+
 impl Packages {
     /// The version of an installed package.
     #[must_use]
@@ -47,6 +76,69 @@ impl Packages {
 }
 
 /// Reads the package database of whichever manager the host has.
-pub(crate) fn read(_host: &dyn Host) -> Result<Packages, Gap> {
-    Err(Gap::not_gathered())
+///
+/// A database without a single package is no database of this host: other distributions package dpkg and pacman as
+/// tools, which leaves empty ones behind. rpm's comes last, because it is found but not read.
+pub(crate) fn read(host: &dyn Host) -> Result<Packages, Gap> {
+    if host.system() == System::MacOs {
+        return Err(Gap::unsupported("macOS has no package database"));
+    }
+    let mut empty = None;
+    for read in [dpkg::read, apk::read, pacman::read] {
+        match read(host) {
+            Ok(packages) if packages.installed.is_empty() => {
+                empty = Some(format!("the database of {} lists no package", packages.manager.name()));
+            }
+            Err(gap) if gap.is_absent() => {}
+            other => return other,
+        }
+    }
+    for path in [
+        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+        "/usr/lib/sysimage/rpm/Packages.db",
+        "/var/lib/rpm/rpmdb.sqlite",
+        "/var/lib/rpm/Packages.db",
+        "/var/lib/rpm/Packages",
+    ] {
+        match host.stat(path) {
+            Ok(_) => return Err(Gap::unsupported(format!("the rpm database {path} is not read yet"))),
+            Err(gap) if gap.is_absent() => {}
+            Err(gap) => return Err(gap),
+        }
+    }
+    Err(empty.map_or_else(|| Gap::absent("a package database of dpkg, apk, pacman or rpm"), Gap::malformed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Timestamp;
+    use crate::gap::GapKind;
+    use crate::host::Tree;
+
+    const STATUS: &str = "Package: a\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n";
+
+    #[test]
+    fn the_manager_that_has_packages_wins() {
+        let host = Tree::new(Timestamp(0)).file("/var/lib/rpm/rpmdb.sqlite", "x");
+        let gap = read(&host).unwrap_err();
+        assert_eq!(gap.why, GapKind::Unsupported);
+        assert!(gap.what.contains("/var/lib/rpm/rpmdb.sqlite is not read yet"), "{gap}");
+        // Fedora with dpkg installed as a tool.
+        let fedora = host.clone().file("/var/lib/dpkg/status", "");
+        assert_eq!(read(&fedora).unwrap_err().why, GapKind::Unsupported);
+        // Debian with rpm installed as a tool.
+        let debian = host.file("/var/lib/dpkg/status", STATUS);
+        assert_eq!(read(&debian).unwrap().version("a"), Some("1"));
+    }
+
+    #[test]
+    fn nothing_empty_and_denied_are_three_things() {
+        let none = Tree::new(Timestamp(0));
+        assert_eq!(read(&none).unwrap_err().why, GapKind::Absent);
+        let empty = none.clone().file("/var/lib/dpkg/status", "\n");
+        assert_eq!(read(&empty).unwrap_err().why, GapKind::Malformed);
+        let denied = none.refuse("/var/lib/dpkg/status", Gap::denied("/var/lib/dpkg/status"));
+        assert_eq!(read(&denied).unwrap_err().why, GapKind::Denied);
+    }
 }

@@ -1,0 +1,195 @@
+//! Reads which suites of which archives apt is told to use: sources.list(5), both styles.
+
+use crate::check::Evidence;
+use crate::facts::automatic_updates::apt_conf;
+use crate::facts::packages::control;
+use crate::gap::Gap;
+use crate::host::{self, Host};
+
+/// One suite of one archive.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Source {
+    pub(super) place: Evidence,
+    /// As it is written, credentials and all: never leaves this room.
+    pub(super) uri: String,
+    pub(super) suite: String,
+    pub(super) components: Vec<String>,
+    /// Only these architectures, unless empty.
+    pub(super) architectures: Vec<String>,
+}
+
+/// The enabled binary sources, and what could not be read of them.
+pub(super) fn read(host: &dyn Host) -> (Vec<Source>, Vec<Gap>) {
+    let mut sources = Vec::new();
+    let mut unread = Vec::new();
+    let mut paths = vec!["/etc/apt/sources.list".to_owned()];
+    match apt_conf::parts(host, "/etc/apt/sources.list.d", &["list", "sources"], false) {
+        Ok(more) => paths.extend(more),
+        Err(gap) => unread.push(gap),
+    }
+    for path in paths {
+        match host.read(&path, host::SMALL) {
+            Ok(bytes) if path.ends_with(".sources") => {
+                sources.extend(deb822(&path, &String::from_utf8_lossy(&bytes)));
+            }
+            Ok(bytes) => sources.extend(one_line(&path, &String::from_utf8_lossy(&bytes))),
+            Err(gap) if gap.is_absent() => {}
+            Err(gap) => unread.push(gap),
+        }
+    }
+    (sources, unread)
+}
+
+/// `deb [option=value …] uri suite component …`
+fn one_line(path: &str, text: &str) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default();
+        let Some((kind, mut rest)) = apt_conf::word(line) else { continue };
+        if kind != "deb" {
+            continue;
+        }
+        let mut architectures = Vec::new();
+        if let Some((options, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            let arch = options.split_whitespace().find_map(|option| option.strip_prefix("arch="));
+            architectures = arch.map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default();
+            rest = after;
+        }
+        let mut words = Vec::new();
+        while let Some((word, after)) = apt_conf::word(rest) {
+            words.push(word);
+            rest = after;
+        }
+        let mut words = words.into_iter();
+        let (Some(uri), Some(suite)) = (words.next(), words.next()) else { continue };
+        let line = u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX);
+        let place = Evidence::at(path, line);
+        sources.push(Source { place, uri, suite, components: words.collect(), architectures });
+    }
+    sources
+}
+
+/// Stanzas with `Types`, `URIs`, `Suites` and `Components`; every URI is combined with every suite.
+fn deb822(path: &str, text: &str) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for stanza in control::stanzas(text) {
+        let disabled = ["no", "false", "without", "off", "disable", "0"];
+        let enabled = stanza.get("Enabled").unwrap_or("yes").to_ascii_lowercase();
+        if !stanza.words("Types").contains(&"deb") || disabled.contains(&enabled.as_str()) {
+            continue;
+        }
+        let owned = |name: &str| stanza.words(name).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        for uri in stanza.words("URIs").into_iter().take(64) {
+            for suite in stanza.words("Suites").into_iter().take(64) {
+                sources.push(Source {
+                    place: Evidence::at(path, stanza.line),
+                    uri: uri.to_owned(),
+                    suite: suite.to_owned(),
+                    components: owned("Components"),
+                    architectures: owned("Architectures"),
+                });
+            }
+        }
+    }
+    sources
+}
+
+impl Source {
+    /// Host and path of the archive, without scheme and credentials.
+    pub(super) fn archive(&self) -> String {
+        let rest = match self.uri.split_once(':') {
+            Some((scheme, rest)) if !scheme.contains('/') => rest,
+            _ => self.uri.as_str(),
+        };
+        let Some(rest) = rest.strip_prefix("//") else { return rest.trim_end_matches('/').to_owned() };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("{authority}{}", path.trim_end_matches('/'))
+    }
+
+    /// Where apt keeps what it fetched from this suite, up to `InRelease` or the component.
+    pub(super) fn prefix(&self) -> String {
+        let archive = self.archive();
+        let folder = match self.suite.as_str() {
+            "/" => format!("{archive}/"),
+            flat if flat.ends_with('/') => format!("{archive}/{flat}"),
+            suite => format!("{archive}/dists/{suite}/"),
+        };
+        let mut name = String::from("/var/lib/apt/lists/");
+        for character in folder.chars() {
+            match character {
+                '/' => name.push('_'),
+                quoted if "\\|{}[]<>\"^~_=!@#$%&*".contains(quoted) || !quoted.is_ascii_graphic() => {
+                    let mut bytes = [0; 4];
+                    for byte in quoted.encode_utf8(&mut bytes).bytes() {
+                        name.push_str(&format!("%{byte:02x}"));
+                    }
+                }
+                plain => name.push(plain),
+            }
+        }
+        name
+    }
+
+    /// Whether the suite is a folder of its own, without components.
+    pub(super) fn is_flat(&self) -> bool {
+        self.suite.ends_with('/')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Timestamp;
+    use crate::host::Tree;
+
+    #[test]
+    fn both_styles_and_what_is_off() {
+        let host = Tree::new(Timestamp(0))
+            .file(
+                "/etc/apt/sources.list",
+                "# deb http://x y z\ndeb-src http://x y z\ndeb [ arch=amd64,i386 signed-by=/k ] http://a.org/d/ s main contrib # c\n",
+            )
+            .file(
+                "/etc/apt/sources.list.d/d.sources",
+                "Types: deb deb-src\nURIs: http://b/1 http://b/2\nSuites: s s-security\nComponents: main\n\nTypes: deb\nURIs: http://off\nSuites: s\nEnabled: no\n",
+            )
+            .file("/etc/apt/sources.list.d/x.list.save", "deb http://ignored s main\n");
+        let (sources, unread) = read(&host);
+        assert!(unread.is_empty());
+        let seen: Vec<String> =
+            sources.iter().map(|s| format!("{} {} {}", s.place, s.archive(), s.suite)).collect();
+        assert_eq!(
+            seen,
+            [
+                "/etc/apt/sources.list:3 a.org/d s",
+                "/etc/apt/sources.list.d/d.sources:1 b/1 s",
+                "/etc/apt/sources.list.d/d.sources:1 b/1 s-security",
+                "/etc/apt/sources.list.d/d.sources:1 b/2 s",
+                "/etc/apt/sources.list.d/d.sources:1 b/2 s-security",
+            ]
+        );
+        assert_eq!((sources[0].components.len(), sources[0].architectures.len()), (2, 2));
+    }
+
+    #[test]
+    fn names_of_lists_as_apt_makes_them() {
+        let name = |uri: &str, suite: &str| {
+            Source { uri: uri.to_owned(), suite: suite.to_owned(), ..Source::default() }
+                .prefix()
+                .replace("/var/lib/apt/lists/", "")
+        };
+        assert_eq!(name("http://deb.debian.org/debian", "bookworm"), "deb.debian.org_debian_dists_bookworm_");
+        assert_eq!(name("https://me:secret@h:80/a_b/", "x/updates"), "h:80_a%5fb_dists_x_updates_");
+        assert_eq!(name("http://h/flat", "./"), "h_flat_._");
+        assert_eq!(name("file:/srv/repo", "s"), "_srv_repo_dists_s_");
+    }
+
+    #[test]
+    fn hostile_sources() {
+        assert!(one_line("p", "deb\ndeb [\ndeb [x]\ndeb a\n\0\ndeb \"x\n").is_empty());
+        assert!(deb822("p", "Types: deb\n\nURIs:\n\nTypes:deb\nURIs:x\n").is_empty());
+        let many = "x ".repeat(10_000);
+        assert_eq!(deb822("p", &format!("Types: deb\nURIs: {many}\nSuites: {many}\n")).len(), 64 * 64);
+    }
+}

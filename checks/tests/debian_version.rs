@@ -1,0 +1,71 @@
+//! hostduty compares Debian versions as the dpkg of this machine does.
+
+use std::cmp::Ordering;
+use std::process::Command;
+
+use checks::facts::packages::debian_version::compare;
+
+/// Numbers that are the same in every run: a test that fails today fails tomorrow.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % sides
+    }
+
+    fn text(&mut self, alphabet: &[&str], most: usize) -> String {
+        (0..self.roll(most)).map(|_| alphabet[self.roll(alphabet.len())]).collect()
+    }
+
+    /// A version in the form of deb-version(7), made of few parts so that two of them often start alike.
+    fn version(&mut self) -> String {
+        let epoch = ["", "", "", "0:", "1:", "10:", "007:"][self.roll(7)];
+        let upstream = self.text(&["0", "1", "2", "9", "10", "00", ".", "+", "~", "a", "Z", "rc", "dfsg"], 7);
+        let hyphen = ["", "", "-1", "-rc"][self.roll(4)];
+        let revision = self.text(&["0", "1", "~", "+", ".", "deb12u", "9", "10", "b"], 6);
+        let revision =
+            if hyphen.is_empty() && revision.is_empty() { String::new() } else { format!("-0{revision}") };
+        format!("{epoch}{}{upstream}{hyphen}{revision}", self.roll(3))
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the oracle is the dpkg of the machine that runs the tests")]
+#[expect(clippy::print_stderr, reason = "a test says what it leaves out")]
+fn as_dpkg_compares() {
+    let mut dice = Dice(42);
+    let mut pairs = Vec::new();
+    for _ in 0..400 {
+        let left = dice.version();
+        // Every second pair differs only in its tail, which is where the rules are.
+        let right = if dice.roll(2) == 0 {
+            format!("{left}{}", dice.text(&["0", "1", "~", "+", ".", "a"], 4))
+        } else {
+            dice.version()
+        };
+        pairs.push((left, right));
+    }
+    if !std::path::Path::new("/usr/bin/dpkg").exists() {
+        eprintln!("left out: there is no dpkg here to compare {} pairs with", pairs.len());
+        return;
+    }
+    let script = "while [ $# -gt 0 ]; do if dpkg --compare-versions \"$1\" lt \"$2\"; then echo lt; \
+                  elif dpkg --compare-versions \"$1\" gt \"$2\"; then echo gt; else echo eq; fi; shift 2; done";
+    let words = pairs.iter().flat_map(|(left, right)| [left, right]);
+    let output = Command::new("/bin/sh").args(["-c", script, "sh"]).args(words).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "dpkg finds a generated version malformed");
+    let answers: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(answers.len(), pairs.len());
+    for ((left, right), answer) in pairs.iter().zip(&answers) {
+        let ours = match compare(left, right) {
+            Ordering::Less => "lt",
+            Ordering::Equal => "eq",
+            Ordering::Greater => "gt",
+        };
+        assert_eq!(ours, answer, "{left} {right}");
+    }
+    for answer in ["lt", "eq", "gt"] {
+        assert!(answers.iter().filter(|seen| *seen == answer).count() > 10, "few pairs are {answer}");
+    }
+}
