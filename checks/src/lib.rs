@@ -16,7 +16,14 @@ pub mod report;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
+mod encryption {
+    pub(crate) mod data;
+    pub(crate) mod swap;
+}
 mod ssh {
     pub(crate) mod key_only;
+}
+mod storage {
+    pub(crate) mod redundancy;
 }
 // </checks>

@@ -5,7 +5,10 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::encryption::data::CHECK,
+    &crate::encryption::swap::CHECK,
     &crate::ssh::key_only::CHECK,
+    &crate::storage::redundancy::CHECK,
 ];
 
 /// The check with this id.
