@@ -20,8 +20,14 @@ mod passwords {
     pub(crate) mod changed;
     pub(crate) mod empty;
     pub(crate) mod hash;
+mod encryption {
+    pub(crate) mod data;
+    pub(crate) mod swap;
 }
 mod ssh {
     pub(crate) mod key_only;
+}
+mod storage {
+    pub(crate) mod redundancy;
 }
 // </checks>

@@ -8,7 +8,10 @@ pub static CHECKS: &[&Check] = &[
     &crate::passwords::changed::CHECK,
     &crate::passwords::empty::CHECK,
     &crate::passwords::hash::CHECK,
+    &crate::encryption::data::CHECK,
+    &crate::encryption::swap::CHECK,
     &crate::ssh::key_only::CHECK,
+    &crate::storage::redundancy::CHECK,
 ];
 
 /// The check with this id.
