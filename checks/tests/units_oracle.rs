@@ -1,0 +1,395 @@
+//! The states of units are what systemctl(1) itself says of the same root.
+
+#![allow(clippy::disallowed_methods, reason = "the test's host is a folder on the disk")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command as Program;
+
+use checks::date::Timestamp;
+use checks::facts::units::{UnitState, Units};
+use checks::facts::{Facts, ROOMS};
+use checks::gap::Gap;
+use checks::host::{Command, FileKind, Host, Output, Query, Stat, System};
+
+/// A folder that is read as the root of a host. Symlinks are resolved inside it, component by component.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn real(&self, path: &str, follow: bool) -> Result<PathBuf, Gap> {
+        let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let mut done = self.0.clone();
+        for _ in 0..200 {
+            let Some(part) = todo.pop() else { return Ok(done) };
+            match part.as_str() {
+                "" | "." => {}
+                ".." => {
+                    if done != self.0 {
+                        done.pop();
+                    }
+                }
+                _ => match fs::read_link(done.join(&part)) {
+                    Ok(target) if follow || !todo.is_empty() => {
+                        let target = target.to_str().unwrap().to_owned();
+                        if target.starts_with('/') {
+                            done.clone_from(&self.0);
+                        }
+                        todo.extend(target.split('/').rev().map(str::to_owned));
+                    }
+                    _ => done.push(part),
+                },
+            }
+        }
+        Err(Gap::malformed(format!("{path} is a loop of symlinks")))
+    }
+    fn meta(&self, path: &str, follow: bool) -> Result<Stat, Gap> {
+        let data = fs::symlink_metadata(self.real(path, follow)?).map_err(|_| Gap::absent(path))?;
+        let kind = data.file_type();
+        Ok(Stat {
+            kind: match () {
+                () if kind.is_file() => FileKind::File,
+                () if kind.is_dir() => FileKind::Dir,
+                () if kind.is_symlink() => FileKind::Symlink,
+                () if kind.is_char_device() => FileKind::CharDevice,
+                () if kind.is_block_device() => FileKind::BlockDevice,
+                () => FileKind::Other,
+            },
+            mode: data.mode() & 0o7777,
+            uid: data.uid(),
+            gid: data.gid(),
+            size: data.len(),
+            modified: Timestamp(data.mtime()),
+            created: None,
+            device: (0, 0),
+        })
+    }
+}
+
+impl Host for Directory {
+    fn system(&self) -> System {
+        System::Linux
+    }
+    fn now(&self) -> Timestamp {
+        Timestamp(0)
+    }
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, Gap> {
+        match self.meta(path, true)? {
+            stat if stat.kind != FileKind::File => {
+                Err(Gap::unsupported(format!("{path} is no regular file")))
+            }
+            stat if stat.size > limit as u64 => Err(Gap::too_large(path)),
+            _ => fs::read(self.real(path, true)?).map_err(|error| Gap::denied(error.to_string())),
+        }
+    }
+    fn read_as(&self, path: &str, _uid: u32, limit: usize) -> Result<Vec<u8>, Gap> {
+        self.read(path, limit)
+    }
+    fn open(&self, path: &str) -> Result<Box<dyn Read>, Gap> {
+        Err(Gap::unsupported(path))
+    }
+    fn read_at(&self, path: &str, _offset: u64, _len: usize) -> Result<Vec<u8>, Gap> {
+        Err(Gap::unsupported(path))
+    }
+    fn read_block_device(&self, path: &str, _offset: u64, _len: usize) -> Result<Vec<u8>, Gap> {
+        Err(Gap::unsupported(path))
+    }
+    fn list(&self, dir: &str) -> Result<Vec<String>, Gap> {
+        let entries = fs::read_dir(self.real(dir, true)?).map_err(|_| Gap::absent(dir))?;
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        Ok(names)
+    }
+    fn stat(&self, path: &str) -> Result<Stat, Gap> {
+        self.meta(path, true)
+    }
+    fn stat_link(&self, path: &str) -> Result<Stat, Gap> {
+        self.meta(path, false)
+    }
+    fn read_link(&self, path: &str) -> Result<String, Gap> {
+        let target = fs::read_link(self.real(path, false)?).map_err(|_| Gap::unsupported(path))?;
+        Ok(target.to_str().unwrap().to_owned())
+    }
+    fn query(&self, _query: &Query) -> Result<Vec<u8>, Gap> {
+        Err(Gap::offline("query"))
+    }
+    fn run(&self, command: &Command) -> Result<Output, Gap> {
+        Err(Gap::unsupported(command.line()))
+    }
+}
+
+fn units(root: &Path) -> Units {
+    let mut facts = Facts::default();
+    let room = ROOMS.iter().find(|room| room.name == "units").unwrap();
+    (room.gather)(&Directory(root.to_owned()), &mut facts);
+    facts.units.known().unwrap().clone()
+}
+
+/// What systemctl says of one unit of a root, without the suffix for the runtime of a link, which we do not tell apart.
+fn systemctl(root: &Path, unit: &str) -> String {
+    let output =
+        Program::new("systemctl").arg("--root").arg(root).args(["is-enabled", "--", unit]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().replace("linked-runtime", "linked")
+}
+
+fn is_missing() -> bool {
+    let missing = Program::new("systemctl").arg("--version").output().is_err();
+    if missing {
+        println!("skipped: there is no systemctl to compare with");
+    }
+    missing
+}
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path.trim_start_matches('/'));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn link(root: &Path, path: &str, target: &str) {
+    let path = root.join(path.trim_start_matches('/'));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    if path.symlink_metadata().is_err() {
+        symlink(target, path).unwrap();
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(root.join("usr/lib/systemd/system")).unwrap();
+    symlink("usr/lib", root.join("lib")).unwrap();
+    write(&root, "/usr/lib/systemd/systemd", "");
+    root
+}
+
+const WANTED: &str = "[Service]\nExecStart=/usr/bin/x\n[Install]\nWantedBy=multi-user.target\n";
+const BARE: &str = "[Service]\nExecStart=/usr/bin/x\n";
+
+#[test]
+fn every_state_is_as_systemctl_says() {
+    if is_missing() {
+        return;
+    }
+    let root = folder("units-by-hand");
+    let unit = |name: &str, text: &str| write(&root, &format!("/usr/lib/systemd/system/{name}"), text);
+    let etc = |name: &str, target: &str| link(&root, &format!("/etc/systemd/system/{name}"), target);
+    let run = |name: &str, target: &str| link(&root, &format!("/run/systemd/system/{name}"), target);
+    let vendor = |name: &str, target: &str| link(&root, &format!("/usr/lib/systemd/system/{name}"), target);
+    for name in ["enabled", "disabled", "runtime", "required", "hidden", "upheld"] {
+        unit(&format!("{name}.service"), WANTED);
+    }
+    etc("multi-user.target.wants/enabled.service", "/usr/lib/systemd/system/enabled.service");
+    etc("multi-user.target.requires/required.service", "../../../../lib/systemd/system/required.service");
+    etc("wrong-target.target.wants/enabled.service", "nonsense");
+    run("multi-user.target.wants/runtime.service", "/usr/lib/systemd/system/runtime.service");
+    for name in ["static", "vendor-wanted", "static-but-wanted", "masked", "masked-run", "empty", "empty-run"]
+    {
+        unit(&format!("{name}.service"), BARE);
+    }
+    vendor("multi-user.target.wants/vendor-wanted.service", "../vendor-wanted.service");
+    unit("vendor-install.service", WANTED);
+    vendor("multi-user.target.wants/vendor-install.service", "../vendor-install.service");
+    etc(
+        "multi-user.target.wants/static-but-wanted.service",
+        "/usr/lib/systemd/system/static-but-wanted.service",
+    );
+    etc("masked.service", "/dev/null");
+    etc("multi-user.target.wants/masked.service", "/usr/lib/systemd/system/masked.service");
+    run("masked-run.service", "/dev/null");
+    write(&root, "/etc/systemd/system/empty.service", "");
+    write(&root, "/run/systemd/system/empty-run.service", "");
+    etc("masked-and-gone.service", "/dev/null");
+    vendor("masked-by-vendor.service", "/dev/null");
+    unit("overridden.service", WANTED);
+    write(&root, "/etc/systemd/system/overridden.service", BARE);
+    write(&root, "/etc/systemd/system/local.service", WANTED);
+    write(&root, "/usr/local/lib/systemd/system/site.service", WANTED);
+    etc("multi-user.target.wants/site.service", "/usr/local/lib/systemd/system/site.service");
+    unit("ssh.service", &format!("{WANTED}Alias=sshd.service\n"));
+    etc("sshd.service", "/usr/lib/systemd/system/ssh.service");
+    etc("multi-user.target.wants/ssh.service", "/usr/lib/systemd/system/ssh.service");
+    unit("display.service", "[Service]\nExecStart=/x\n[Install]\nAlias=display-manager.service\n");
+    etc("display-manager.service", "/usr/lib/systemd/system/display.service");
+    unit("nodisplay.service", "[Service]\nExecStart=/x\n[Install]\nAlias=another-manager.service\n");
+    unit("other-name.service", WANTED);
+    etc("unasked-name.service", "/usr/lib/systemd/system/other-name.service");
+    unit("vendor-name.service", BARE);
+    vendor("vendor-alias.service", "vendor-name.service");
+    unit("also.service", "[Service]\nExecStart=/x\n[Install]\nAlso=also.socket\n");
+    unit("also.socket", "[Socket]\nListenStream=1\n[Install]\nWantedBy=sockets.target\n");
+    etc("sockets.target.wants/also.socket", "/usr/lib/systemd/system/also.socket");
+    unit("daily.timer", "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n");
+    unit(
+        "getty@.service",
+        "[Service]\nExecStart=/x\n[Install]\nWantedBy=getty.target\nDefaultInstance=tty1\n",
+    );
+    etc("getty.target.wants/getty@tty1.service", "/usr/lib/systemd/system/getty@.service");
+    unit(
+        "other@.service",
+        "[Service]\nExecStart=/x\n[Install]\nWantedBy=getty.target\nDefaultInstance=tty1\n",
+    );
+    etc("getty.target.wants/other@ttyS0.service", "/usr/lib/systemd/system/other@.service");
+    unit("idle@.service", WANTED);
+    unit("vend@.service", BARE);
+    vendor("multi-user.target.wants/vend@a.service", "../vend@.service");
+    unit("plain@.service", BARE);
+    etc("plain@x.service", "/usr/lib/systemd/system/plain@.service");
+    write(&root, "/opt/tool/linked.service", WANTED);
+    etc("linked.service", "/opt/tool/linked.service");
+    write(&root, "/opt/tool/linked-on.service", WANTED);
+    etc("linked-on.service", "/opt/tool/linked-on.service");
+    etc("multi-user.target.wants/linked-on.service", "/opt/tool/linked-on.service");
+    write(&root, "/opt/tool/linked-run.service", WANTED);
+    run("linked-run.service", "/opt/tool/linked-run.service");
+    unit("dropped.service", BARE);
+    write(
+        &root,
+        "/etc/systemd/system/dropped.service.d/install.conf",
+        "[Install]\nWantedBy=multi-user.target\n",
+    );
+    unit("unset.service", WANTED);
+    unit("alias-of-mask.service", "");
+    etc("to-mask.service", "/usr/lib/systemd/system/masked.service");
+    for dir in ["generator", "generator.early", "generator.late"] {
+        write(&root, &format!("/run/systemd/{dir}/made-{dir}.service"), BARE);
+    }
+    link(
+        &root,
+        "/run/systemd/generator/local-fs.target.wants/static.service",
+        "/usr/lib/systemd/system/static.service",
+    );
+    let ours = units(&root);
+    compare(&root, &ours, 50);
+    // Links that hide others are a thing of systemd itself; systemctl takes them for links that start the unit.
+    link(&root, "/usr/lib/systemd/system/multi-user.target.wants/hidden.service", "../hidden.service");
+    link(&root, "/etc/systemd/system/multi-user.target.wants/hidden.service", "/dev/null");
+    assert_eq!(units(&root).units["hidden.service"].wanted_by, Vec::<String>::new());
+}
+
+fn compare(root: &Path, ours: &Units, at_least: usize) {
+    let mut differ = BTreeMap::new();
+    for (name, unit) in &ours.units {
+        let said = systemctl(root, name);
+        if said != unit.state.name() {
+            differ.insert(name.clone(), (unit.state.name(), said));
+        }
+    }
+    assert!(differ.is_empty(), "ours, then systemctl's: {differ:#?}");
+    assert!(ours.units.len() >= at_least, "only {} units", ours.units.len());
+    println!("{} units agree", ours.units.len());
+}
+
+#[test]
+fn random_roots_are_as_systemctl_says() {
+    if is_missing() {
+        return;
+    }
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    const DIRS: &[&str] = &[
+        "/etc/systemd/system",
+        "/run/systemd/system",
+        "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",
+    ];
+    const NAMES: &[&str] =
+        &["a.service", "b.service", "c.socket", "d.timer", "t@.service", "t@one.service", "t@two.service"];
+    const INSTALL: &[&str] = &[
+        "",
+        "[Install]\nWantedBy=m.target\n",
+        "[Install]\nAlias=b.service\n",
+        "[Install]\nAlso=c.socket\n",
+        "[Install]\nWantedBy=m.target\nDefaultInstance=one\n",
+    ];
+    let (mut compared, mut refused) = (0, 0);
+    for round in 0..80 {
+        let root = folder("units-random");
+        for name in NAMES {
+            for dir in DIRS {
+                match random(8) {
+                    0 | 1 => write(
+                        &root,
+                        &format!("{dir}/{name}"),
+                        &format!("[Service]\nExecStart=/x\n{}", INSTALL[random(5) as usize]),
+                    ),
+                    2 if random(3) == 0 => link(&root, &format!("{dir}/{name}"), "/dev/null"),
+                    3 if random(4) == 0 => write(&root, &format!("{dir}/{name}"), ""),
+                    4 => link(&root, &format!("{dir}/m.target.wants/{name}"), &format!("../{name}")),
+                    5 if random(2) == 0 => {
+                        let other = NAMES[random(NAMES.len() as u64) as usize];
+                        if other != *name && other.rsplit('.').next() == name.rsplit('.').next() {
+                            link(
+                                &root,
+                                &format!("{dir}/{name}"),
+                                &format!("/usr/lib/systemd/system/{other}"),
+                            );
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let ours = units(&root);
+        let mut differ = BTreeMap::new();
+        for (name, unit) in &ours.units {
+            let said = systemctl(&root, name);
+            if said.is_empty() || said == "not-found" {
+                refused += 1;
+                continue;
+            }
+            compared += 1;
+            if said != unit.state.name() {
+                differ.insert(name.clone(), (unit.state.name(), said));
+            }
+        }
+        assert!(differ.is_empty(), "round {round}: ours, then systemctl's: {differ:#?}");
+    }
+    println!(
+        "{compared} units of random roots agree; {refused} left out, of which systemctl reports an error"
+    );
+}
+
+#[test]
+fn this_machine_is_as_systemctl_says() {
+    if is_missing() || !Path::new("/usr/lib/systemd/systemd").exists() {
+        println!("skipped: this machine has no systemd");
+        return;
+    }
+    // A copy of the folders only, so that nothing that runs decides which init system there is.
+    let root = folder("units-here");
+    for dir in ["etc/systemd", "usr/lib/systemd/system", "usr/local/lib/systemd"] {
+        copy(&Path::new("/").join(dir), &root.join(dir));
+    }
+    let ours = units(&root);
+    let masks = ours.units.values().filter(|unit| unit.state == UnitState::Masked).count();
+    compare(&root, &ours, 20);
+    println!("of which {masks} are masked");
+}
+
+fn copy(from: &Path, to: &Path) {
+    let Ok(entries) = fs::read_dir(from) else { return };
+    fs::create_dir_all(to).unwrap();
+    for entry in entries {
+        let (path, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        match fs::read_link(&path) {
+            Ok(target) => symlink(target, to).unwrap(),
+            Err(_) if path.is_dir() => copy(&path, &to),
+            Err(_) => {
+                fs::copy(&path, &to).unwrap();
+                fs::set_permissions(&to, fs::Permissions::from_mode(0o644)).unwrap();
+            }
+        }
+    }
+}
