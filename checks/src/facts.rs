@@ -13,6 +13,7 @@ pub mod mac;
 pub mod machine;
 pub mod packages;
 pub mod processes;
+pub mod provider_traces;
 pub mod ruleset;
 pub mod sockets;
 pub mod ssh_keys;
@@ -80,6 +81,8 @@ pub struct Facts {
     pub logging: Reading<logging::Logging>,
     /// What only macOS has: FileVault, profiles, MDM, screen sharing, pf.
     pub mac: Reading<mac::Mac>,
+    /// What a provider's own set-up left on the machine.
+    pub provider_traces: Reading<provider_traces::ProviderTraces>,
 }
 
 /// One room: how a subject gets from the host into the facts.
@@ -158,6 +161,11 @@ pub static ROOMS: &[Room] = &[
         gather: |host, facts| facts.logging = logging::read(host, facts).into(),
     },
     Room { name: "mac", after: &[], gather: |host, facts| facts.mac = mac::read(host).into() },
+    Room {
+        name: "provider_traces",
+        after: &[],
+        gather: |host, facts| facts.provider_traces = provider_traces::read(host).into(),
+    },
 ];
 
 /// Facts with their instant and system, and no room gathered yet.

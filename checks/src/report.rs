@@ -1,8 +1,11 @@
 //! Verdicts of all checks, and what they mean for the offer's duties.
 
+mod duty;
+mod outcome;
+
 use std::collections::BTreeMap;
 
-use crate::check::{Check, Finding, Judgement, Observation, Severity, Verdict};
+use crate::check::{Check, Finding, Observation, Severity, Verdict};
 use crate::facts::Facts;
 use crate::policy::{Attestation, Policy, Waiver};
 use crate::providers::{Detected, Duty};
@@ -21,7 +24,7 @@ pub struct Report<'a> {
     pub outcomes: Vec<Outcome>,
     /// In the order of the offer's documents.
     pub duties: Vec<DutyOutcome>,
-    /// Waivers that met no failure, or that no check or attestation answers to: worth removing.
+    /// Waivers that met no failure or name no check, and attestations that no duty asks for: worth removing.
     pub unused: Vec<String>,
 }
 
@@ -61,7 +64,7 @@ pub enum Status {
     Attested,
     /// The attestation ended.
     Expired,
-    /// Nobody has attested it.
+    /// Nobody has attested it, or only from a later day on.
     NotAttested,
     /// None of its checks makes sense here.
     NotApplicable,
@@ -91,7 +94,7 @@ pub struct DutyOutcome {
     pub duty: Duty,
     /// Its status.
     pub status: Status,
-    /// The attestation that answers it, if there is one.
+    /// The attestation that answers it or did so last, if there is one.
     pub attestation: Option<Attestation>,
 }
 
@@ -102,149 +105,100 @@ pub fn judge<'a>(facts: &'a Facts, policy: &'a Policy, detected: &Detected, only
     let outcomes: Vec<Outcome> = registry::CHECKS
         .iter()
         .filter(|check| only.is_empty() || only.iter().any(|id| id == check.id))
-        .map(|check| judge_one(check, facts, policy, &mut used))
+        .map(|check| outcome::judge(check, facts, policy, &mut used))
         .collect();
     let today = facts.taken_at.day();
     let verdicts: BTreeMap<&str, Verdict> =
         outcomes.iter().map(|outcome| (outcome.check.id, outcome.verdict)).collect();
     let duties = if only.is_empty() {
-        policy.offer.duty.iter().map(|duty| weigh(duty, &verdicts, policy, today)).collect()
+        policy
+            .offer
+            .duty
+            .iter()
+            .map(|duty| duty::weigh(duty, &verdicts, &policy.attestations, today))
+            .collect()
     } else {
         Vec::new()
     };
-    let unused = policy
+    let unused = unused(policy, &used, only);
+    Report { facts, policy, how: detected.how.clone(), outcomes, duties, unused }
+}
+
+/// What the configuration accepts or states without need, one sentence each.
+fn unused(policy: &Policy, used: &[bool], only: &[String]) -> Vec<String> {
+    let mut unused: Vec<String> = policy
         .waivers
         .iter()
         .zip(used)
-        .filter(|(waiver, used)| !used && (only.is_empty() || only.contains(&waiver.check)))
+        .filter(|(waiver, used)| !**used && (only.is_empty() || only.contains(&waiver.check)))
         .map(|(waiver, _)| match &waiver.subject {
+            _ if registry::find(&waiver.check).is_none() => {
+                format!("the waiver of {} names no check", waiver.check)
+            }
             Some(subject) => format!("the waiver of {} for {subject} meets no failure", waiver.check),
             None => format!("the waiver of {} meets no failure", waiver.check),
         })
         .collect();
-    Report { facts, policy, how: detected.how.clone(), outcomes, duties, unused }
+    if only.is_empty() {
+        let asked = |id: &str| policy.offer.duty.iter().any(|duty| duty.attestation.as_deref() == Some(id));
+        unused.extend(
+            policy
+                .attestations
+                .iter()
+                .filter(|held| !asked(&held.id))
+                .map(|held| format!("the attestation {} answers no duty of {}", held.id, policy.offer.name)),
+        );
+    }
+    unused
 }
 
-fn judge_one(check: &'static Check, facts: &Facts, policy: &Policy, used: &mut [bool]) -> Outcome {
-    let severity = policy.offer.severity.get(check.id).copied().unwrap_or(check.severity);
-    let judgement = if !check.systems.contains(&facts.system) {
-        Judgement::not_applicable("the question does not arise on this operating system")
-    } else if let Some(reason) = policy.offer.not_applicable.get(check.id) {
-        Judgement::not_applicable(reason.clone())
-    } else if let (true, Some(container)) = (check.machine, container(facts)) {
-        Judgement::not_applicable(format!("this is a {container} container; its machine is the host's"))
-    } else {
-        (check.judge)(facts, policy).unwrap_or_else(|gap| {
-            let mut judgement = Judgement::new();
-            judgement.unknown(gap.to_string());
-            judgement
-        })
-    };
-    let today = facts.taken_at.day();
-    let before = judgement.verdict();
-    let mut findings = Vec::new();
-    let mut waived = Vec::new();
-    for mut finding in judgement.findings {
-        let covers = |waiver: &Waiver| {
-            waiver.check == check.id
-                && waiver.subject.as_ref().is_none_or(|subject| *subject == finding.subject)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Day;
+
+    fn waiver(check: &str, subject: Option<&str>) -> Waiver {
+        Waiver {
+            check: check.into(),
+            subject: subject.map(str::to_owned),
+            owner: "ops".into(),
+            reason: "known".into(),
+            until: Day(1),
+        }
+    }
+
+    #[test]
+    fn what_the_configuration_says_without_need_is_reported() {
+        let policy = Policy {
+            waivers: vec![
+                waiver("ssh-key-only", Some("root")),
+                waiver("ssh-key-only", None),
+                waiver("ssh-keys-only", None),
+            ],
+            attestations: vec![
+                Attestation { id: "mfa".into(), by: "ops".into(), on: Day(0), until: Day(9), note: None },
+                Attestation { id: "mfaa".into(), by: "ops".into(), on: Day(0), until: Day(9), note: None },
+            ],
+            ..Policy::default()
         };
-        let matching: Vec<usize> =
-            (0..policy.waivers.len()).filter(|&index| covers(&policy.waivers[index])).collect();
-        for &index in &matching {
-            used[index] = true;
-        }
-        match matching.iter().map(|&index| &policy.waivers[index]).find(|waiver| waiver.until >= today) {
-            Some(waiver) => waived.push((finding, waiver.clone())),
-            None => {
-                if let Some(&index) = matching.first() {
-                    let waiver = &policy.waivers[index];
-                    finding.message = format!(
-                        "{} (the waiver of {} ended on {})",
-                        finding.message, waiver.owner, waiver.until
-                    );
-                }
-                findings.push(finding);
-            }
-        }
+        assert_eq!(
+            unused(&policy, &[false, true, false], &[]),
+            [
+                "the waiver of ssh-key-only for root meets no failure",
+                "the waiver of ssh-keys-only names no check",
+                "the attestation mfaa answers no duty of Any server",
+            ]
+        );
+        assert!(unused(&policy, &[false, true, false], &["passwords-empty".into()]).is_empty());
     }
-    let verdict = match before {
-        Verdict::Fail if findings.is_empty() && judgement.unknowns.is_empty() => Verdict::Waived,
-        Verdict::Fail if findings.is_empty() => Verdict::Unknown,
-        other => other,
-    };
-    let reason = match verdict {
-        Verdict::Fail => match findings.as_slice() {
-            [only] => format!("{} {}", only.subject, only.message),
-            [first, rest @ ..] => format!("{} {}, and {} more", first.subject, first.message, rest.len()),
-            [] => String::new(),
-        },
-        Verdict::Waived => waived
-            .first()
-            .map(|(_, waiver)| {
-                format!("accepted by {} until {}: {}", waiver.owner, waiver.until, waiver.reason)
-            })
-            .unwrap_or_default(),
-        Verdict::Unknown => {
-            judgement.unknowns.first().cloned().unwrap_or_else(|| "nothing was measured".to_owned())
-        }
-        Verdict::NotApplicable => judgement.not_applicable.clone().unwrap_or_default(),
-        Verdict::Pass => judgement.observations.first().map(|seen| seen.message.clone()).unwrap_or_default(),
-    };
-    Outcome {
-        check,
-        severity,
-        verdict,
-        reason,
-        findings,
-        waived,
-        unknowns: judgement.unknowns,
-        observations: judgement.observations,
+
+    #[test]
+    fn a_run_of_some_checks_says_nothing_of_duties() {
+        let (facts, policy) = (Facts::default(), Policy::default());
+        let detected = Detected { offer: "generic".into(), how: String::new() };
+        assert!(judge(&facts, &policy, &detected, &["ssh-key-only".into()]).duties.is_empty());
+        let whole = judge(&facts, &policy, &detected, &[]);
+        assert_eq!(whole.duties.len(), policy.offer.duty.len());
+        assert!(whole.duties.iter().all(|duty| matches!(duty.status, Status::Unknown | Status::NotAttested)));
     }
-}
-
-fn container(facts: &Facts) -> Option<&str> {
-    facts.hypervisor.value()?.container.as_deref()
-}
-
-fn weigh(
-    duty: &Duty,
-    verdicts: &BTreeMap<&str, Verdict>,
-    policy: &Policy,
-    today: crate::date::Day,
-) -> DutyOutcome {
-    let seen: Vec<Verdict> = duty
-        .checks
-        .iter()
-        .map(|id| verdicts.get(id.as_str()).copied().unwrap_or(Verdict::Unknown))
-        .filter(|verdict| *verdict != Verdict::NotApplicable)
-        .collect();
-    let measured = if seen.contains(&Verdict::Fail) {
-        Some(Status::Broken)
-    } else if seen.contains(&Verdict::Unknown) {
-        Some(Status::Unknown)
-    } else if seen.contains(&Verdict::Waived) {
-        Some(Status::Waived)
-    } else if !seen.is_empty() {
-        Some(Status::Kept)
-    } else {
-        None
-    };
-    let attestation = duty
-        .attestation
-        .as_ref()
-        .and_then(|id| policy.attestations.iter().filter(|held| held.id == *id).max_by_key(|held| held.until))
-        .cloned();
-    let asked = duty.attestation.is_some();
-    let holds = attestation.as_ref().map(|held| held.until >= today && held.on <= today);
-    let status = match (measured, asked, holds) {
-        (Some(Status::Broken), ..) => Status::Broken,
-        (Some(Status::Unknown), ..) => Status::Unknown,
-        (Some(other), false, _) | (Some(other), true, Some(true)) => other,
-        (None, false, _) => Status::NotApplicable,
-        (None, true, Some(true)) => Status::Attested,
-        (_, true, Some(false)) => Status::Expired,
-        (_, true, None) => Status::NotAttested,
-    };
-    DutyOutcome { duty: duty.clone(), status, attestation }
 }
