@@ -59,6 +59,9 @@ impl Release {
 
 /// Reads what machine this is; each part may be a gap of its own.
 pub(crate) fn read(host: &dyn Host) -> Result<Machine, Gap> {
+    if host.system() == System::MacOs {
+        return Ok(super::mac::version::machine(host));
+    }
     let text = |query| -> Result<String, Gap> {
         String::from_utf8(host.query(&query)?)
             .map_err(|_| Gap::malformed(format!("{} is not UTF-8", query.subject())))
@@ -80,9 +83,6 @@ pub(crate) fn read(host: &dyn Host) -> Result<Machine, Gap> {
 }
 
 fn release(host: &dyn Host) -> Result<Release, Gap> {
-    if host.system() == System::MacOs {
-        return Err(Gap::not_gathered());
-    }
     match host::read_text(host, "/etc/os-release", host::SMALL) {
         Err(gap) if gap.is_absent() => host::read_text(host, "/usr/lib/os-release", host::SMALL),
         other => other,
