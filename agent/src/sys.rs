@@ -1,6 +1,10 @@
 //! The few calls that no safe crate wraps. Each is a few lines, and each says why it is sound.
 #![allow(unsafe_code, reason = "the one place of the agent where unsafe is allowed")]
 
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+
 /// Whether the kernel believes its clock to be synchronised (STA_UNSYNC is clear), see adjtimex(2).
 pub(crate) fn clock_is_synchronised() -> bool {
     // SAFETY: timex is plain data for which all zeroes is a valid value; `modes` 0 asks and changes nothing.
@@ -26,4 +30,22 @@ pub(crate) fn cpuid_hypervisor() -> Vec<u8> {
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn cpuid_hypervisor() -> Vec<u8> {
     Vec::new()
+}
+
+/// getsockopt(2) with a buffer that carries the question in and the answer out. Returns how many bytes were answered.
+pub(crate) fn socket_option(
+    socket: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+    buffer: &mut [u8],
+) -> Result<usize, Errno> {
+    let mut length = libc::socklen_t::try_from(buffer.len()).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed; the pointer and `length` describe `buffer`,
+    // which is initialised and exclusively borrowed, and the kernel writes at most `length` bytes to it and one
+    // length to `length`. Any bytes are valid in a buffer of u8.
+    let status = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), level, name, buffer.as_mut_ptr().cast(), &raw mut length)
+    };
+    Errno::result(status)?;
+    Ok((length as usize).min(buffer.len()))
 }

@@ -1,16 +1,148 @@
 //! The packet filter that the kernel enforces: nftables and legacy tables.
 
+mod expression;
+pub mod legacy;
+mod netlink;
+pub mod nftables;
+pub mod outcome;
+mod program;
+
 use serde::{Deserialize, Serialize};
 
-use crate::gap::Gap;
-use crate::host::Host;
+use crate::gap::{Gap, Reading};
+use crate::host::{Host, LARGE, System, read_text};
+pub use outcome::{IpFamily, Outcome};
 
-/// The packet filter that the kernel enforces: nftables and legacy tables.
+/// The packet filter that the kernel enforces. nftables and the legacy tables can be loaded side by side; a packet
+/// has to pass both.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Ruleset {}
+pub struct Ruleset {
+    /// Whether packets of IPv6 can reach this machine at all.
+    pub ipv6: Reading<Ipv6>,
+    /// nftables of every family, with what `iptables-nft` put there.
+    pub nftables: Reading<nftables::Nftables>,
+    /// The legacy tables of IPv4 (`iptables-legacy`).
+    pub legacy_ipv4: Reading<Vec<legacy::Table>>,
+    /// The legacy tables of IPv6 (`ip6tables-legacy`).
+    pub legacy_ipv6: Reading<Vec<legacy::Table>>,
+}
 
-/// Reads it.
-pub(crate) fn read(_host: &dyn Host) -> Result<Ruleset, Gap> {
-    Err(Gap::not_gathered())
+/// What the kernel does with IPv6, from /proc/net/if_inet6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ipv6 {
+    /// The kernel has no IPv6.
+    Absent,
+    /// No interface but the loopback has an address, not even a link-local one: it is switched off on each.
+    Unaddressed,
+    /// Some interface has an address.
+    Addressed,
+}
+
+/// Where on the way of a packet a chain sees it (`enum nf_inet_hooks`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hook {
+    /// As it comes from one device.
+    Ingress,
+    /// Before it is routed.
+    Prerouting,
+    /// When it is for this machine.
+    Input,
+    /// When it passes through.
+    Forward,
+    /// When this machine sent it.
+    Output,
+    /// After it was routed.
+    Postrouting,
+    /// As it leaves through one device.
+    Egress,
+    /// One that hostduty does not know.
+    Other,
+}
+
+impl Hook {
+    fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Prerouting,
+            1 => Self::Input,
+            2 => Self::Forward,
+            3 => Self::Output,
+            4 => Self::Postrouting,
+            5 => Self::Ingress,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What happens to a packet that no rule of a base chain decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// It goes on.
+    Accept,
+    /// It ends here.
+    Drop,
+}
+
+/// Reads both packet filters; each that cannot be read is a gap of its own.
+pub(crate) fn read(host: &dyn Host) -> Result<Ruleset, Gap> {
+    if host.system() != System::Linux {
+        return Err(Gap::unsupported("only Linux filters packets with netfilter"));
+    }
+    Ok(Ruleset {
+        ipv6: ipv6(host).into(),
+        nftables: nftables::read(host).into(),
+        legacy_ipv4: legacy::read(host, false).into(),
+        legacy_ipv6: legacy::read(host, true).into(),
+    })
+}
+
+fn ipv6(host: &dyn Host) -> Result<Ipv6, Gap> {
+    let table = match read_text(host, "/proc/net/if_inet6", LARGE) {
+        Ok(table) => table,
+        // Without /proc the file is missing too, and says nothing.
+        Err(gap) if gap.is_absent() => {
+            host.stat("/proc/net/dev")?;
+            return Ok(Ipv6::Absent);
+        }
+        Err(gap) => return Err(gap),
+    };
+    // The last column is the device. An address under duplicate detection counts as well.
+    let device = |line: &str| line.split_whitespace().nth(5).map(str::to_owned);
+    let addressed = table.lines().any(|line| device(line).is_none_or(|name| name != "lo"));
+    Ok(if addressed { Ipv6::Addressed } else { Ipv6::Unaddressed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Timestamp;
+    use crate::gap::GapKind;
+    use crate::host::Tree;
+
+    #[test]
+    fn every_part_is_a_gap_of_its_own() {
+        let host = Tree::new(Timestamp(0))
+            .file("/proc/net/dev", "")
+            .refuse("/proc/net/ip_tables_names", Gap::denied("/proc/net/ip_tables_names"));
+        let ruleset = read(&host).unwrap();
+        assert_eq!(ruleset.ipv6, Reading::Known(Ipv6::Absent));
+        assert_eq!(ruleset.nftables.known().unwrap_err().why, GapKind::Offline);
+        assert_eq!(ruleset.legacy_ipv4.known().unwrap_err().why, GapKind::Denied);
+        assert_eq!(ruleset.legacy_ipv6, Reading::Known(Vec::new()));
+    }
+
+    #[test]
+    fn ipv6_is_addressed_when_anything_but_the_loopback_has_an_address() {
+        let lo = "00000000000000000000000000000001 01 80 10 80       lo\n";
+        let eth0 = "fe80000000000000505400fffe123456 02 40 20 80     eth0\n";
+        let of = |content: &str| ipv6(&Tree::new(Timestamp(0)).file("/proc/net/if_inet6", content)).unwrap();
+        assert_eq!(of(""), Ipv6::Unaddressed);
+        assert_eq!(of(lo), Ipv6::Unaddressed);
+        assert_eq!(of(&format!("{lo}{eth0}")), Ipv6::Addressed);
+        assert_eq!(of("not a table"), Ipv6::Addressed);
+        assert!(ipv6(&Tree::new(Timestamp(0))).is_err());
+    }
 }

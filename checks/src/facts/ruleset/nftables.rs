@@ -1,0 +1,261 @@
+//! Tables, chains and rules of nftables, from the kernel's netlink dumps (linux/netfilter/nf_tables.h).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::expression;
+pub use super::expression::{Expression, Operator, Verdict};
+use super::netlink::{Attributes, Message, messages, text};
+use super::{Hook, Policy};
+use crate::gap::Gap;
+use crate::host::{Host, NftObject, Query};
+
+/// The tables of nftables, of every family.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nftables {
+    /// In the kernel's order.
+    pub tables: Vec<Table>,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Which packets it can see.
+    pub family: Family,
+    /// Its name.
+    pub name: String,
+    /// Switched off as a whole (NFT_TABLE_F_DORMANT): its chains are hooked nowhere.
+    #[serde(default)]
+    pub dormant: bool,
+    /// In the kernel's order.
+    #[serde(default)]
+    pub chains: Vec<Chain>,
+}
+
+/// The families of nftables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4 and IPv6.
+    Inet,
+    /// IPv4.
+    Ip,
+    /// IPv6.
+    Ip6,
+    /// ARP.
+    Arp,
+    /// Frames on bridges.
+    Bridge,
+    /// Frames on one device, before anything else sees them.
+    Netdev,
+    /// One that hostduty does not know.
+    Other,
+}
+
+/// One chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    /// Its name.
+    pub name: String,
+    /// The number that `nft -a` shows.
+    pub handle: u64,
+    /// Where packets enter it; without, it is only reached by a jump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+    /// In the order in which packets meet them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+/// What makes a chain a base chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Base {
+    /// `filter`, `nat` or `route`.
+    pub kind: String,
+    /// Where on the way of a packet.
+    pub hook: Hook,
+    /// Lower comes first.
+    pub priority: i32,
+    /// What happens to a packet that no rule decided.
+    pub policy: Policy,
+    /// The devices that an ingress or egress chain is bound to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+}
+
+/// One rule; its position is its place in [`Chain::rules`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The number that `nft -a` shows.
+    pub handle: u64,
+    /// Its steps.
+    #[serde(default)]
+    pub expressions: Vec<Expression>,
+}
+
+impl Family {
+    /// As nft writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inet => "inet",
+            Self::Ip => "ip",
+            Self::Ip6 => "ip6",
+            Self::Arp => "arp",
+            Self::Bridge => "bridge",
+            Self::Netdev => "netdev",
+            Self::Other => "unknown-family",
+        }
+    }
+
+    /// From NFPROTO_* in linux/netfilter.h.
+    fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Inet,
+            2 => Self::Ip,
+            10 => Self::Ip6,
+            3 => Self::Arp,
+            7 => Self::Bridge,
+            5 => Self::Netdev,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Asks the kernel. A ruleset that changes between two dumps is read once more.
+pub(super) fn read(host: &dyn Host) -> Result<Nftables, Gap> {
+    let dump = |object| host.query(&Query::Nftables(object));
+    for _ in 0..2 {
+        let tables = dump(NftObject::Tables)?;
+        let chains = dump(NftObject::Chains)?;
+        let rules = dump(NftObject::Rules)?;
+        // The tables again: their messages carry the generation after the last dump.
+        let again = dump(NftObject::Tables)?;
+        if let Some(read) = decode(&tables, &chains, &rules, &again)? {
+            return Ok(read);
+        }
+    }
+    Err(Gap::malformed("the nftables ruleset changed while it was read, twice in a row"))
+}
+
+/// Puts the dumps together; `None` when they are not of one generation.
+fn decode(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<Option<Nftables>, Gap> {
+    let (tables, chains, rules) = (messages(tables)?, messages(chains)?, messages(rules)?);
+    let again = messages(again)?;
+    let mut generations = [&tables, &chains, &rules, &again].into_iter().flatten().map(|one| one.generation);
+    let first = generations.next();
+    if generations.any(|generation| Some(generation) != first) || tables.len() != again.len() {
+        return Ok(None);
+    }
+    let mut found = Nftables::default();
+    let mut table_index = BTreeMap::new();
+    for message in of(&tables, NEWTABLE) {
+        let table = table(message)?;
+        table_index.insert((message.family, table.name.clone()), found.tables.len());
+        found.tables.push(table);
+    }
+    let stray = |what: &str| {
+        Gap::malformed(format!("nftables sent a {what} of a table or chain that it did not send"))
+    };
+    let mut chain_index = BTreeMap::new();
+    for message in of(&chains, NEWCHAIN) {
+        let key = (message.family, message.attributes.name(1, "a table")?);
+        let at = *table_index.get(&key).ok_or_else(|| stray("chain"))?;
+        let table = found.tables.get_mut(at).ok_or_else(|| stray("chain"))?;
+        let chain = chain(message, table.family)?;
+        chain_index.insert((key.0, key.1, chain.name.clone()), (at, table.chains.len()));
+        table.chains.push(chain);
+    }
+    for message in of(&rules, NEWRULE) {
+        let attributes = &message.attributes;
+        let key = (message.family, attributes.name(1, "a table")?, attributes.name(2, "a chain")?);
+        let (table, chain) = *chain_index.get(&key).ok_or_else(|| stray("rule"))?;
+        let chain = found.tables.get_mut(table).and_then(|table| table.chains.get_mut(chain));
+        chain.ok_or_else(|| stray("rule"))?.rules.push(rule(attributes)?);
+    }
+    Ok(Some(found))
+}
+
+/// `enum nf_tables_msg_types`
+const NEWTABLE: u8 = 0;
+const NEWCHAIN: u8 = 3;
+const NEWRULE: u8 = 6;
+
+fn of<'a, 'b>(messages: &'a [Message<'b>], operation: u8) -> impl Iterator<Item = &'a Message<'b>> {
+    messages.iter().filter(move |message| message.operation == operation)
+}
+
+/// NFTA_TABLE_NAME, _FLAGS
+fn table(message: &Message<'_>) -> Result<Table, Gap> {
+    let flags = message.attributes.number(2)?.unwrap_or(0);
+    Ok(Table {
+        family: Family::from_number(message.family),
+        name: message.attributes.name(1, "a table")?,
+        dormant: flags & 1 != 0,
+        chains: Vec::new(),
+    })
+}
+
+/// NFTA_CHAIN_HANDLE, _NAME, _HOOK, _POLICY, _TYPE
+fn chain(message: &Message<'_>, family: Family) -> Result<Chain, Gap> {
+    let attributes = &message.attributes;
+    let base = match attributes.nested(4)? {
+        None => None,
+        Some(hook) => Some(Base {
+            kind: attributes.text(7).unwrap_or_default(),
+            hook: self::hook(family, hook.number(1)?),
+            priority: hook.number(2)?.unwrap_or(0).cast_signed(),
+            policy: match attributes.number(5)? {
+                Some(0) => Policy::Drop,
+                Some(1) => Policy::Accept,
+                _ => {
+                    return Err(Gap::malformed("a base chain of nftables has no policy that hostduty knows"));
+                }
+            },
+            devices: devices(&hook)?,
+        }),
+    };
+    Ok(Chain {
+        name: attributes.name(3, "a chain")?,
+        handle: attributes.long(2)?.unwrap_or(0),
+        base,
+        rules: Vec::new(),
+    })
+}
+
+fn hook(family: Family, number: Option<u32>) -> Hook {
+    match (family, number) {
+        (Family::Netdev, Some(0)) => Hook::Ingress,
+        (Family::Netdev, Some(1)) => Hook::Egress,
+        (Family::Arp, Some(0)) => Hook::Input,
+        (Family::Arp, Some(1)) => Hook::Output,
+        (Family::Inet | Family::Ip | Family::Ip6 | Family::Bridge, Some(number)) => Hook::from_number(number),
+        _ => Hook::Other,
+    }
+}
+
+/// NFTA_HOOK_DEV, or NFTA_HOOK_DEVS with one NFTA_DEVICE_NAME each.
+fn devices(hook: &Attributes<'_>) -> Result<Vec<String>, Gap> {
+    let mut names: Vec<String> = hook.nested(4)?.iter().flat_map(|list| list.all(1)).map(text).collect();
+    if names.is_empty() {
+        names.extend(hook.text(3));
+    }
+    Ok(names)
+}
+
+/// NFTA_RULE_HANDLE, _EXPRESSIONS
+fn rule(attributes: &Attributes<'_>) -> Result<Rule, Gap> {
+    let expressions = match attributes.nested(4)? {
+        None => Vec::new(),
+        Some(list) => {
+            list.each(1).map(|element| expression::decode(&element?)).collect::<Result<_, Gap>>()?
+        }
+    };
+    Ok(Rule { handle: attributes.long(3)?.unwrap_or(0), expressions })
+}
