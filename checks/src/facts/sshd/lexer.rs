@@ -1,0 +1,118 @@
+//! Splits a line of sshd_config(5) into its keyword and arguments, byte for byte as OpenSSH does.
+
+/// A line that is neither empty nor a comment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// The keyword as written.
+    pub(super) keyword: String,
+    /// Everything behind the keyword; empty when nothing follows it.
+    pub(super) rest: String,
+}
+
+/// The white space between words.
+fn is_blank(byte: char) -> bool {
+    matches!(byte, ' ' | '\t' | '\r' | '\n')
+}
+
+/// The keyword of a line and what follows it. `None` is a line that sshd passes over: empty, a comment, or one whose
+/// first quotation mark is never closed (which sshd drops without a word).
+pub(super) fn line(text: &str) -> Option<Line> {
+    let text = text.trim_start_matches([' ', '\t', '\r']);
+    let text = text.trim_end_matches(|end| is_blank(end) || end == '\x0c');
+    let (mut keyword, mut rest) = first_word(text)?;
+    if keyword.is_empty() {
+        (keyword, rest) = first_word(rest?)?;
+    }
+    if keyword.is_empty() || keyword.starts_with('#') {
+        return None;
+    }
+    Some(Line { keyword, rest: rest.unwrap_or_default().to_owned() })
+}
+
+/// The text up to a blank, an `=` or through a quoted part, and what follows; no rest when the text ends first.
+pub(super) fn first_word(text: &str) -> Option<(String, Option<&str>)> {
+    let Some(end) = text.find(|byte| is_blank(byte) || byte == '"' || byte == '=') else {
+        return Some((text.to_owned(), None));
+    };
+    let (before, after) = (text.get(..end)?, text.get(end + 1..)?);
+    if text.get(end..)?.starts_with('"') {
+        let (quoted, rest) = after.split_once('"')?;
+        return Some((format!("{before}{quoted}"), Some(rest.trim_start_matches(is_blank))));
+    }
+    let mut rest = after.trim_start_matches(is_blank);
+    if !text.get(end..)?.starts_with('=')
+        && let Some(behind) = rest.strip_prefix('=')
+    {
+        rest = behind.trim_start_matches(is_blank);
+    }
+    Some((before.to_owned(), Some(rest)))
+}
+
+/// The arguments up to a comment: quotes of either kind group, a backslash escapes a quote, a backslash or a blank.
+/// `None` when a quotation mark is not closed.
+pub(super) fn arguments(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut letters = text.chars().peekable();
+    loop {
+        while letters.next_if(|letter| matches!(letter, ' ' | '\t')).is_some() {}
+        if letters.peek().is_none_or(|letter| *letter == '#') {
+            return Some(words);
+        }
+        let mut word = String::new();
+        let mut quote = None;
+        while let Some(letter) = letters.next() {
+            match (letter, quote) {
+                ('\\', _) => {
+                    let escaped = letters.next_if(|next| {
+                        matches!(next, '\'' | '"' | '\\') || (quote.is_none() && *next == ' ')
+                    });
+                    word.push(escaped.unwrap_or('\\'));
+                }
+                (' ' | '\t', None) => break,
+                ('"' | '\'', None) => quote = Some(letter),
+                (_, Some(open)) if open == letter => quote = None,
+                _ => word.push(letter),
+            }
+        }
+        if quote.is_some() {
+            return None;
+        }
+        words.push(word);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Option<(String, Option<Vec<String>>)> {
+        line(text).map(|line| (line.keyword, arguments(&line.rest)))
+    }
+
+    #[test]
+    fn forms_of_one_setting() {
+        for text in
+            ["Port 22", " Port\t22 ", "Port=22", "Port = 22", "\"Port\" 22", "Port \"22\" # x", "=Port 22"]
+        {
+            assert_eq!(split(text), Some(("Port".into(), Some(vec!["22".into()]))), "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_that_say_nothing() {
+        for text in ["", "  ", "# Port 22", "#\"", "Port\"22", "=", "\"\""] {
+            assert_eq!(split(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn odd_lines() {
+        assert_eq!(split("Port == 22"), Some(("Port".into(), Some(vec!["=".into(), "22".into()]))));
+        assert_eq!(split("Port"), Some(("Port".into(), Some(vec![]))));
+        assert_eq!(
+            split("A 'b c' d\\ e \"f'\\\"g\" h\\i #j"),
+            Some(("A".into(), Some(vec!["b c".into(), "d e".into(), "f'\"g".into(), "h\\i".into()])))
+        );
+        assert_eq!(split("A 'b"), Some(("A".into(), None)));
+    }
+}
