@@ -74,11 +74,10 @@ fn judgeable(
     against: &Against,
 ) -> Result<(checks::facts::Facts, Settings, Detected), Error> {
     // The configuration first: a mistake in it should not wait for the facts.
-    let ids = providers::ids();
     if let Some(id) = &against.offer
-        && !ids.contains(id)
+        && !providers::ids().any(|known| known == id)
     {
-        return Err(no_such("offer", id, &ids.iter().map(String::as_str).collect::<Vec<_>>()));
+        return Err(no_such("offer", id, &providers::ids().collect::<Vec<_>>()));
     }
     let named = against.config.as_deref().map(configuration::from_file).transpose()?;
     let (facts, host) = source::facts(subject)?;

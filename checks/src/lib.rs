@@ -16,13 +16,14 @@ pub mod report;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
+mod encryption {
+    pub(crate) mod data;
+    pub(crate) mod swap;
+}
 mod passwords {
     pub(crate) mod changed;
     pub(crate) mod empty;
     pub(crate) mod hash;
-mod encryption {
-    pub(crate) mod data;
-    pub(crate) mod swap;
 }
 mod ssh {
     pub(crate) mod key_only;

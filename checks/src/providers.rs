@@ -137,12 +137,6 @@ pub fn offers() -> Result<Vec<Offer>, String> {
     OFFERS.iter().map(|(id, text)| parse(text).map_err(|error| format!("{id}: {error}"))).collect()
 }
 
-/// The ids of all offers.
-#[must_use]
-pub fn ids() -> Vec<String> {
-    offers().unwrap_or_default().into_iter().map(|offer| offer.id).collect()
-}
-
 /// The offer with this id.
 #[must_use]
 pub fn offer(id: &str) -> Option<Offer> {

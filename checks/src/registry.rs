@@ -5,11 +5,11 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::encryption::data::CHECK,
+    &crate::encryption::swap::CHECK,
     &crate::passwords::changed::CHECK,
     &crate::passwords::empty::CHECK,
     &crate::passwords::hash::CHECK,
-    &crate::encryption::data::CHECK,
-    &crate::encryption::swap::CHECK,
     &crate::ssh::key_only::CHECK,
     &crate::storage::redundancy::CHECK,
 ];

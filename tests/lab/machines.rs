@@ -14,7 +14,11 @@ static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bookworm");
     if !root.is_dir() {
         let output = script(&["root", "bookworm", root.to_str().unwrap(), PACKAGES]);
-        assert!(output.status.success(), "no Debian could be unpacked: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "no Debian could be unpacked: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     root
 });
@@ -78,7 +82,8 @@ fn a_fresh_debian_is_mostly_decided() {
     let machine = Machine::boot("fresh");
     let report = machine.report();
     let checks = report["checks"].as_array().unwrap();
-    let applicable: Vec<&Value> = checks.iter().filter(|check| check["verdict"] != "not-applicable").collect();
+    let applicable: Vec<&Value> =
+        checks.iter().filter(|check| check["verdict"] != "not-applicable").collect();
     let open: Vec<String> = applicable
         .iter()
         .filter(|check| check["verdict"] == "unknown")
@@ -86,7 +91,12 @@ fn a_fresh_debian_is_mostly_decided() {
         .collect();
     let decided = applicable.len() - open.len();
     eprintln!("decided {decided} of {}; open:\n{}", applicable.len(), open.join("\n"));
-    assert!(decided * 100 >= applicable.len() * 80, "{decided} of {}:\n{}", applicable.len(), open.join("\n"));
+    assert!(
+        decided * 100 >= applicable.len() * 80,
+        "{decided} of {}:\n{}",
+        applicable.len(),
+        open.join("\n")
+    );
 }
 
 #[test]
@@ -122,11 +132,13 @@ fn a_user_without_privileges_learns_what_can_be_known() {
     }
     let machine = Machine::boot("ordinary");
     machine.sh("useradd -m bob");
-    let text = machine.sh("setpriv --reuid=$(id -u bob) --regid=$(id -g bob) --clear-groups hostduty report --format json");
+    let text = machine
+        .sh("setpriv --reuid=$(id -u bob) --regid=$(id -g bob) --clear-groups hostduty report --format json");
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(verdict(&report, "accounts-uid-zero"), "pass");
     assert_eq!(verdict(&report, "passwords-empty"), "unknown");
     assert_eq!(verdict(&report, "firewall-enforced"), "unknown");
-    let doctor = machine.sh("setpriv --reuid=$(id -u bob) --regid=$(id -g bob) --clear-groups hostduty doctor");
+    let doctor =
+        machine.sh("setpriv --reuid=$(id -u bob) --regid=$(id -g bob) --clear-groups hostduty doctor");
     assert!(doctor.contains("/etc/shadow") && doctor.contains("passwords-empty"), "{doctor}");
 }

@@ -82,31 +82,28 @@ fn ssh() -> AllowedSocket {
 }
 
 fn known_offer(fragment: &Fragment, id: &Spanned<String>) -> Result<String, Error> {
-    let ids = providers::ids();
-    known(fragment, id, &ids, "offer")
+    known(fragment, id, &providers::ids().collect::<Vec<_>>(), "offer")
 }
 
 fn known_check(fragment: &Fragment, id: &Spanned<String>) -> Result<String, Error> {
-    let ids: Vec<String> = registry::CHECKS.iter().map(|check| check.id.to_owned()).collect();
+    let ids: Vec<&str> = registry::CHECKS.iter().map(|check| check.id).collect();
     known(fragment, id, &ids, "check")
 }
 
 fn known_attestation(fragment: &Fragment, id: &Spanned<String>) -> Result<String, Error> {
-    let mut ids: Vec<String> = providers::offers()
-        .unwrap_or_default()
-        .into_iter()
-        .flat_map(|offer| offer.attestation.into_keys())
-        .collect();
-    ids.sort();
+    let offers = providers::offers().unwrap_or_default();
+    let mut ids: Vec<&str> =
+        offers.iter().flat_map(|offer| offer.attestation.keys()).map(String::as_str).collect();
+    ids.sort_unstable();
     ids.dedup();
     known(fragment, id, &ids, "attestation")
 }
 
-fn known(fragment: &Fragment, id: &Spanned<String>, ids: &[String], what: &str) -> Result<String, Error> {
-    if ids.contains(id.get_ref()) {
+fn known(fragment: &Fragment, id: &Spanned<String>, ids: &[&str], what: &str) -> Result<String, Error> {
+    if ids.contains(&id.get_ref().as_str()) {
         return Ok(id.get_ref().clone());
     }
-    let cure = match nearest(id.get_ref(), ids.iter().map(String::as_str)) {
+    let cure = match nearest(id.get_ref(), ids.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known: {}", ids.join(", ")),
     };

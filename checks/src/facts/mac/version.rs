@@ -28,6 +28,12 @@ pub(in crate::facts) fn machine(host: &dyn Host) -> Machine {
             .into(),
         clock_synchronised: Err(Gap::unsupported("macOS does not say whether its clock is synchronised"))
             .into(),
+        seen_by_uid: query(Query::EffectiveUser)
+            .map_or_else(|| word("/usr/bin/id", &["-u"]), Ok)
+            .and_then(|uid| {
+                uid.parse().map_err(|_| Gap::malformed("id(1) printed something else than a number"))
+            })
+            .into(),
         instance_uuid: Err(Gap::unsupported("hostduty does not read the hardware identifier of a Mac"))
             .into(),
     }
