@@ -17,6 +17,9 @@ pub mod report;
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
 mod ssh {
+    pub(crate) mod authorized_keys;
     pub(crate) mod key_only;
+    pub(crate) mod private_keys;
+    pub(crate) mod root_login;
 }
 // </checks>

@@ -5,7 +5,10 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::ssh::authorized_keys::CHECK,
     &crate::ssh::key_only::CHECK,
+    &crate::ssh::private_keys::CHECK,
+    &crate::ssh::root_login::CHECK,
 ];
 
 /// The check with this id.

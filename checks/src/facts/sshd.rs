@@ -8,6 +8,7 @@ mod keywords;
 mod lexer;
 mod pam;
 mod parser;
+mod presence;
 mod routes;
 mod server;
 mod values;
