@@ -10,7 +10,7 @@ const ENCODED: usize = 16 << 10;
 
 /// Decodes base64 with its padding; `None` for anything else.
 pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
-    if text.len() > ENCODED || text.len() % 4 != 0 {
+    if text.len() > ENCODED || !text.len().is_multiple_of(4) {
         return None;
     }
     let digits = text.trim_end_matches('=');

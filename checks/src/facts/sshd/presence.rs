@@ -9,7 +9,6 @@ use crate::facts::Facts;
 impl Facts {
     /// Begins a judgement of what sshd does with what is known of SSH servers. It breaks off with the whole judgement
     /// where no sshd answers, or where that is not known.
-    #[must_use]
     pub fn judge_ssh_presence(&self) -> ControlFlow<Judgement, Judgement> {
         let Server { presence, others } = self.ssh_server();
         let mut judgement = Judgement::new();
