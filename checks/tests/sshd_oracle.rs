@@ -40,6 +40,7 @@ const COMPARED: &[&str] = &[
 type Case = (String, Vec<(String, String)>);
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test says what it leaves out")]
 fn the_reader_agrees_with_sshd() {
     if !Path::new(SSHD).exists() || !am_root() {
         eprintln!("left out: comparing with the real sshd takes {SSHD} and root");
@@ -147,7 +148,6 @@ fn listeners(addresses: &[String], ports: &[String]) -> Vec<String> {
 /// Configurations with a point to each.
 fn written() -> Vec<Case> {
     let plain = [
-        "",
         "# nothing",
         "PasswordAuthentication no",
         "passwordauthentication=NO",
@@ -175,15 +175,12 @@ fn written() -> Vec<Case> {
         "DSAAuthentication no",
         "PermitRootLogin without-password",
         "PermitRootLogin Prohibit-Password",
-        "PermitRootLogin forced-commands-only",
         "PermitRootLogin maybe",
         "Port 22\nPort 2222\nPort 2222",
         "Port 0",
         "Port 65536",
-        "Port -1",
         "ListenAddress 127.0.0.1\nPort 2200\nPort 2201",
         "ListenAddress [::1]:2222\nListenAddress ::1\nListenAddress 127.0.0.1:80",
-        "ListenAddress",
         "AllowUsers a b\nAllowUsers c@10.0.0.1\nDenyUsers d",
         "AllowGroups a b\nDenyGroups c\nDenyGroups d",
         "AllowUsers \"a b\" c # d",
@@ -221,12 +218,10 @@ fn written() -> Vec<Case> {
         "LoginGraceTime 1m30s",
         "LoginGraceTime 1x",
         "MaxAuthTries six",
-        "MaxAuthTries 6",
         "Include",
         "Include \"\"",
         "Include {dir}/none*",
         "Include {dir}",
-        "Banner",
         "DebianBanner no",
         "UsePAM yes\n\nUsePAM no",
         "Subsystem sftp internal-sftp -f AUTH",
