@@ -26,7 +26,10 @@ mod passwords {
     pub(crate) mod hash;
 }
 mod ssh {
+    pub(crate) mod authorized_keys;
     pub(crate) mod key_only;
+    pub(crate) mod private_keys;
+    pub(crate) mod root_login;
 }
 mod storage {
     pub(crate) mod redundancy;

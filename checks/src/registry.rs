@@ -12,6 +12,9 @@ pub static CHECKS: &[&Check] = &[
     &crate::passwords::hash::CHECK,
     &crate::ssh::key_only::CHECK,
     &crate::storage::redundancy::CHECK,
+    &crate::ssh::authorized_keys::CHECK,
+    &crate::ssh::private_keys::CHECK,
+    &crate::ssh::root_login::CHECK,
 ];
 
 /// The check with this id.

@@ -8,6 +8,7 @@ mod keywords;
 mod lexer;
 mod pam;
 mod parser;
+mod presence;
 mod routes;
 mod server;
 mod values;
@@ -83,7 +84,7 @@ pub struct Setting {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MatchBlock {
-    /// Its criteria as written; those of the block around an Include follow.
+    /// Its criteria as written, cut after 200 letters; those of the block around an Include follow.
     pub criteria: String,
     /// The Match line.
     pub at: Evidence,
@@ -154,7 +155,10 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
     Ok(Sshd {
         program: daemon::program(host).into(),
         command_line: daemon::command_line(host),
-        loaded_at: host.stat(&pid_file).map(|stat| stat.modified).into(),
+        loaded_at: match pid_file.starts_with('/') {
+            true => host.stat(&pid_file).map(|stat| stat.modified).into(),
+            false => Err(Gap::absent("the PidFile of sshd")).into(),
+        },
         pam: pam::read(host, &setting("pamservicename", "sshd")).into(),
         config: config.into(),
     })

@@ -13,6 +13,10 @@ const DEPTH: usize = 16;
 const FILES: usize = 500;
 /// Lines read in all files together; more are a gap.
 const LINES: usize = 200_000;
+/// Bytes read in all files together; more are a gap.
+const BYTES: usize = 16 << 20;
+/// Letters of the criteria of a Match line that are kept.
+const CRITERIA: usize = 200;
 /// Refused lines and gaps that are kept; the rest is only known to exist.
 const KEPT: usize = 50;
 
@@ -47,7 +51,7 @@ pub(super) struct Directive {
 /// One Match line.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// Its criteria as written.
+    /// Its criteria as written, cut after [`CRITERIA`] letters.
     pub(super) criteria: String,
     /// Whether it is `Match all`.
     pub(super) all: bool,
@@ -71,8 +75,14 @@ impl Parsed {
 
 /// Reads a configuration from its main file.
 pub(super) fn parse(host: &dyn Host, main: &str) -> Result<Parsed, Gap> {
-    let mut walk =
-        Walk { host, parsed: Parsed::default(), files_left: FILES, lines_left: LINES, ended: false };
+    let mut walk = Walk {
+        host,
+        parsed: Parsed::default(),
+        files_left: FILES,
+        lines_left: LINES,
+        bytes_left: BYTES,
+        ended: false,
+    };
     let text = walk.load(main)?;
     walk.text(main, &text, None, 0);
     Ok(walk.parsed)
@@ -83,6 +93,7 @@ struct Walk<'a> {
     parsed: Parsed,
     files_left: usize,
     lines_left: usize,
+    bytes_left: usize,
     /// Set when reading on makes no sense: a bound was met, or sshd would stop right here.
     ended: bool,
 }
@@ -109,6 +120,9 @@ impl Walk<'_> {
             return Ok(String::new());
         }
         let bytes = self.host.read(path, host::SMALL)?;
+        let left = self.bytes_left.checked_sub(bytes.len());
+        self.bytes_left =
+            left.ok_or_else(|| Gap::too_large("the configuration of sshd with all that it includes"))?;
         if bytes.contains(&0) {
             return Err(Gap::malformed(format!("{path} contains NUL bytes")));
         }
@@ -166,7 +180,7 @@ impl Walk<'_> {
             Form::Include => self.include(path, number, &words, *guard, depth),
             Form::Match => {
                 let all = values::criteria(&line.rest)?;
-                let criteria = line.rest.clone();
+                let criteria = line.rest.chars().take(CRITERIA).collect();
                 let at = Evidence::at(path, number);
                 self.parsed.guards.push(Guard { criteria, all, at, outer });
                 *guard = self.parsed.guards.len().checked_sub(1);

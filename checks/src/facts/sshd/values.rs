@@ -103,7 +103,7 @@ fn is_time(text: &str) -> bool {
     }
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        if digits == 0 || !rest.get(..digits).is_some_and(|number| number.parse::<i32>().is_ok()) {
+        if digits == 0 || rest.get(..digits).is_none_or(|number| number.parse::<i32>().is_err()) {
             return false;
         }
         rest = rest.get(digits..).unwrap_or_default();
