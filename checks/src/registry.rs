@@ -5,6 +5,8 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::mdm::enrolled::CHECK,
+    &crate::mdm::profiles::CHECK,
     &crate::ssh::key_only::CHECK,
 ];
 
