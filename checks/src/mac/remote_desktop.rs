@@ -10,6 +10,11 @@ use crate::facts::mac::listeners::Listener;
 use crate::facts::mac::services::Override;
 use crate::gap::Gap;
 
+/// The port of RFB 3.8, unless /etc/services says another.
+const SCREEN_SHARING: u16 = 5900;
+/// The port of Apple Remote Desktop.
+const REMOTE_MANAGEMENT: u16 = 3283;
+
 /// Whether screen sharing is off, or refused to everyone who comes in over a network. launchd holds its socket on every
 /// address, so that only pf can keep it behind a tunnel.
 pub(crate) fn tunnelled(facts: &Facts) -> Result<Judgement, Gap> {
@@ -79,21 +84,20 @@ fn ports(mac: &Mac, on: bool) -> Result<BTreeSet<u16>, Gap> {
     let named: BTreeSet<u16> =
         if on { mac.screen_sharing_ports.known()?.iter().copied().collect() } else { [].into() };
     let shares = |listener: &&Listener| {
-        matches!(listener.port, 5900 | 3283)
+        matches!(listener.port, SCREEN_SHARING | REMOTE_MANAGEMENT)
             || named.contains(&listener.port)
             || listener
                 .process
                 .as_ref()
                 .is_some_and(|name| name.starts_with("screensharing") || name == "ARDAgent")
     };
-    let seen: Vec<&Listener> = listeners.iter().filter(shares).collect();
-    let mut ports: BTreeSet<u16> =
-        seen.iter().filter(|listener| !listener.is_loopback()).map(|listener| listener.port).collect();
-    if on && seen.is_empty() {
-        // launchd opens the socket at the next start at the latest.
+    let reachable = listeners.iter().filter(shares).filter(|listener| !listener.is_loopback());
+    let mut ports: BTreeSet<u16> = reachable.map(|listener| listener.port).collect();
+    // launchd opens the socket at the next start at the latest, and never on the loopback alone.
+    if on && !ports.iter().any(|port| *port != REMOTE_MANAGEMENT) {
         ports.extend(named);
         if ports.is_empty() {
-            ports.insert(5900);
+            ports.insert(SCREEN_SHARING);
         }
     }
     Ok(ports)
@@ -134,12 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn off_or_on_the_loopback_needs_no_filter() {
+    fn off_needs_no_filter() {
         let denied = Reading::Gap(Gap::denied("pf"));
         let off = Mac { packet_filter: denied.clone(), ..mac(false, &[(22, "*")], filter("")) };
         assert_eq!(verdict(off.clone()), Verdict::Pass);
-        let loopback = Mac { packet_filter: denied.clone(), ..mac(true, &[(5900, "127.0.0.1")], filter("")) };
-        assert_eq!(verdict(loopback), Verdict::Pass);
+        let tunnel = Mac { packet_filter: denied.clone(), ..mac(false, &[(5900, "127.0.0.1")], filter("")) };
+        assert_eq!(verdict(tunnel), Verdict::Pass, "the local end of somebody's tunnel");
+        let claimed = Mac { packet_filter: denied.clone(), ..mac(true, &[(5900, "127.0.0.1")], filter("")) };
+        assert_eq!(verdict(claimed), Verdict::Unknown, "launchd never listens on the loopback alone");
         let foreign = Mac { packet_filter: denied, ..mac(false, &[(5900, "*")], filter("")) };
         assert_eq!(verdict(foreign), Verdict::Unknown, "somebody's own VNC server, and no root to see pf");
         let at_boot = Overrides { screen_sharing: Override::Enabled, ..Overrides::default() };

@@ -126,6 +126,12 @@ fn place(exception: &Exception) -> Evidence {
 }
 
 fn undecided(exception: &Exception) -> String {
+    if !exception.conditional {
+        return format!(
+            "hostduty cannot follow `Include {}` at {}:{}",
+            exception.value, exception.path, exception.line
+        );
+    }
     format!(
         "`{}` in the Match block at {}:{} changes the rules for some connections; `sshd -T -C user=NAME` shows for whom",
         exception.keyword, exception.path, exception.line
@@ -162,6 +168,7 @@ mod tests {
         Exception {
             path: "/etc/ssh/sshd_config".into(),
             line: 9,
+            conditional: true,
             keyword: keyword.into(),
             value: value.into(),
         }
