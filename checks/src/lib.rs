@@ -14,6 +14,12 @@ pub mod redact;
 pub mod registry;
 pub mod report;
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "each check calls its function here once it has a macOS branch")
+)]
+mod mac;
+
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
 mod encryption {
@@ -24,6 +30,9 @@ mod passwords {
     pub(crate) mod changed;
     pub(crate) mod empty;
     pub(crate) mod hash;
+mod mdm {
+    pub(crate) mod enrolled;
+    pub(crate) mod profiles;
 }
 mod ssh {
     pub(crate) mod authorized_keys;

@@ -10,6 +10,8 @@ pub static CHECKS: &[&Check] = &[
     &crate::passwords::changed::CHECK,
     &crate::passwords::empty::CHECK,
     &crate::passwords::hash::CHECK,
+    &crate::mdm::enrolled::CHECK,
+    &crate::mdm::profiles::CHECK,
     &crate::ssh::key_only::CHECK,
     &crate::storage::redundancy::CHECK,
     &crate::ssh::authorized_keys::CHECK,

@@ -240,7 +240,7 @@ mod tests {
             parse("pass in proto tcp from any to any port > 1024 no state").unwrap().ports,
             Some((1025, 65535))
         );
-        assert_eq!(parse("pass in proto tcp from any port = 20 to any").unwrap().narrowed, true);
+        assert!(parse("pass in proto tcp from any port = 20 to any").unwrap().narrowed);
         assert_eq!(parse("scrub-anchor \"com.apple/*\" all fragment reassemble"), None);
         assert_eq!(parse("scrub in all fragment reassemble"), None);
     }

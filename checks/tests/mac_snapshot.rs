@@ -1,0 +1,102 @@
+//! A recorded Mac mini becomes the facts that are committed beside it, and those facts read back as they were.
+//!
+//! `tests/roots/mac-mini-m2` holds the files of the Mac and, below `commands`, what its tools printed: a line
+//! `$ program arguments`, a line `status N`, then the streams after `--- stdout` and `--- stderr`. All values are
+//! invented. `tests/update` writes the snapshot anew.
+#![expect(clippy::disallowed_methods, reason = "a test reads its fixtures from the disk")]
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be read is a failed test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use checks::facts::{self, Facts};
+use checks::gap::GapKind;
+use checks::host::{Command, Output, System, Tree};
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")
+}
+
+/// The answer of one tool, with the command that it belongs to.
+fn recording(text: &str) -> (Command, Output) {
+    let (head, streams) = text.split_once("--- stdout\n").unwrap();
+    let (stdout, stderr) = streams.split_once("--- stderr\n").unwrap_or((streams, ""));
+    let mut lines = head.lines();
+    let mut words = lines.next().unwrap().strip_prefix("$ ").unwrap().split(' ');
+    // A command keeps the path of its program as a literal, which a recording is not.
+    let program: &'static str = Box::leak(words.next().unwrap().to_owned().into_boxed_str());
+    let status = lines.next().unwrap().strip_prefix("status ").unwrap().parse().unwrap();
+    let output = Output { status, stdout: stdout.into(), stderr: stderr.into() };
+    (Command { program, arguments: words.map(str::to_owned).collect() }, output)
+}
+
+/// Adds every file below a folder of the fixture, but for the recordings.
+fn add(mut tree: Tree, root: &Path, dir: &Path) -> Tree {
+    let mut entries: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        let inside = format!("/{}", path.strip_prefix(root).unwrap().to_str().unwrap());
+        if path.is_dir() && inside != "/commands" {
+            tree = add(tree, root, &path);
+        } else if path.is_file() {
+            tree = tree.file(&inside, fs::read(&path).unwrap());
+        }
+    }
+    tree
+}
+
+fn mac_mini(leave_out: &str) -> Facts {
+    let root = tests().join("roots/mac-mini-m2");
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let mut tree =
+        add(Tree::new(now).system(System::MacOs), &root, &root).with("/var/db/.AppleSetupDone", |node| {
+            node.modified = "2026-06-09T07:38:40Z".parse().unwrap();
+        });
+    for entry in fs::read_dir(root.join("commands")).unwrap() {
+        let (command, output) = recording(&fs::read_to_string(entry.unwrap().path()).unwrap());
+        if command.program != leave_out {
+            tree = tree.output(command, output);
+        }
+    }
+    let mut facts = facts::begin(&tree);
+    for room in facts::ROOMS.iter().filter(|room| matches!(room.name, "machine" | "mac")) {
+        (room.gather)(&tree, &mut facts);
+    }
+    facts
+}
+
+#[test]
+fn the_snapshot_of_a_mac_mini_is_current() {
+    let facts = mac_mini("");
+    let text = toml::to_string(&facts).unwrap();
+    assert_eq!(toml::from_str::<Facts>(&text).unwrap(), facts, "facts must survive the snapshot");
+    let path = tests().join("snapshots/mac-mini-m2.toml");
+    if std::env::var_os("HOSTDUTY_UPDATE").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    // Compared as facts, so that a room that is new since then is no difference.
+    let committed: Facts = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(
+        committed, facts,
+        "the recording and tests/snapshots/mac-mini-m2.toml differ: run tests/update, look at the difference, commit"
+    );
+    assert!(!text.contains("not-for-facts") && !text.contains("bm90"), "no secret of a profile");
+}
+
+#[test]
+fn everything_in_the_recording_is_understood() {
+    let facts = mac_mini("");
+    let text = toml::to_string(&facts.mac).unwrap();
+    assert!(!text.contains(".gap]"), "a part of the room is a gap:\n{text}");
+    assert!(!text.contains("not-understood"), "a rule of pf is not understood:\n{text}");
+}
+
+#[test]
+fn a_tool_that_is_missing_leaves_a_gap_and_nothing_else() {
+    let whole = mac_mini("").mac.known().unwrap().clone();
+    let mac = mac_mini("/sbin/pfctl").mac.known().unwrap().clone();
+    assert_eq!(mac.packet_filter.known().unwrap_err().why, GapKind::Offline);
+    assert_eq!(mac.listeners, whole.listeners);
+    let mac = mac_mini("/usr/bin/dscl").mac.known().unwrap().clone();
+    assert!(mac.users.value().is_none() && mac.profiles == whole.profiles);
+}
