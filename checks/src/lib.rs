@@ -16,10 +16,17 @@ pub mod report;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
+mod accounts {
+    pub(crate) mod sudo_nopasswd;
+    pub(crate) mod uid_zero;
+}
 mod passwords {
     pub(crate) mod changed;
     pub(crate) mod empty;
     pub(crate) mod hash;
+}
+mod secrets {
+    pub(crate) mod cloud_keys;
 }
 mod ssh {
     pub(crate) mod key_only;

@@ -5,9 +5,12 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::accounts::sudo_nopasswd::CHECK,
+    &crate::accounts::uid_zero::CHECK,
     &crate::passwords::changed::CHECK,
     &crate::passwords::empty::CHECK,
     &crate::passwords::hash::CHECK,
+    &crate::secrets::cloud_keys::CHECK,
     &crate::ssh::key_only::CHECK,
 ];
 
