@@ -25,6 +25,9 @@ mod mac;
 mod encryption {
     pub(crate) mod data;
     pub(crate) mod swap;
+mod accounts {
+    pub(crate) mod sudo_nopasswd;
+    pub(crate) mod uid_zero;
 }
 mod passwords {
     pub(crate) mod changed;
@@ -33,6 +36,9 @@ mod passwords {
 mod mdm {
     pub(crate) mod enrolled;
     pub(crate) mod profiles;
+}
+mod secrets {
+    pub(crate) mod cloud_keys;
 }
 mod ssh {
     pub(crate) mod authorized_keys;

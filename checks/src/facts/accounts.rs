@@ -153,7 +153,8 @@ impl Accounts {
             }
             _ => format!("{text}, where the passwords of {count} accounts should stand"),
         };
-        self.malformed.iter().cloned().chain(gaps.into_iter().map(sentence)).collect()
+        let malformed = self.malformed.iter().filter(|sentence| !sentence.contains(GROUP)).cloned();
+        malformed.chain(gaps.into_iter().map(sentence)).collect()
     }
 
     /// The accounts with a password field that was read, each name once, as getpwnam(3) finds them.

@@ -1,0 +1,415 @@
+//! Which rules of sudoers(5) take no password in the end.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::cursor::Item;
+use super::grammar::{self, AliasKind, Line, Permission, Rule, RunAs, Scope, Setting};
+use super::reader::Placed;
+use super::{By, Grant};
+use crate::facts::accounts::Accounts;
+use crate::gap::Gap;
+
+/// What a rule names is kept up to this many names; a longer list is a gap.
+const MOST_NAMES: usize = 1000;
+
+/// Adds the grants of all lines, in their order. `gaps` gets the lines that are not understood, without their text.
+pub(super) fn evaluate(lines: &[Placed], accounts: &Accounts, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
+    let mut rules = Rules::new(accounts);
+    let mut permissions = 0_usize;
+    for placed in lines {
+        match grammar::line(&placed.text) {
+            None => gaps.push(unclear(placed)),
+            Some(Some(Line::Rule(rule))) => {
+                let first = permissions;
+                permissions = permissions.saturating_add(rule.permissions.len());
+                rules.rules.push((rule, placed, first));
+            }
+            Some(Some(Line::Defaults(scope, settings))) => rules.defaults.push((scope, settings, placed)),
+            // A second definition of an alias is an error to sudo; together they miss nobody.
+            Some(Some(Line::Aliases(kind, aliases))) => {
+                for (name, members) in aliases {
+                    rules.aliases.of(kind).entry(name).or_default().extend(members);
+                }
+            }
+            Some(None) => {}
+        }
+    }
+    rules.from_defaults(grants, gaps);
+    rules.from_tags(grants, gaps);
+}
+
+fn unclear(placed: &Placed) -> Gap {
+    Gap::malformed(format!("{}:{}: a rule that hostduty does not understand", placed.path, placed.line))
+}
+
+struct Rules<'a> {
+    root: HashSet<&'a str>,
+    groups: HashMap<&'a str, BTreeSet<&'a str>>,
+    /// With the number of the first permission of each, counted through all rules.
+    rules: Vec<(Rule, &'a Placed, usize)>,
+    defaults: Vec<(Scope, Vec<Setting>, &'a Placed)>,
+    aliases: Aliases,
+}
+
+#[derive(Default)]
+struct Aliases {
+    users: HashMap<String, Vec<Item>>,
+    runas: HashMap<String, Vec<Item>>,
+    commands: HashMap<String, Vec<Item>>,
+}
+
+impl Aliases {
+    fn of(&mut self, kind: AliasKind) -> &mut HashMap<String, Vec<Item>> {
+        match kind {
+            AliasKind::User => &mut self.users,
+            AliasKind::RunAs => &mut self.runas,
+            AliasKind::Command => &mut self.commands,
+        }
+    }
+}
+
+/// The names of a list with its aliases resolved.
+#[derive(Default)]
+struct Names {
+    names: Vec<String>,
+    /// Whether something was excepted.
+    excepts: bool,
+    /// Whether the list is longer than [`MOST_NAMES`].
+    cut: bool,
+}
+
+fn resolve(items: &[Item], aliases: &HashMap<String, Vec<Item>>) -> Names {
+    let mut found = Names::default();
+    let mut seen = HashSet::new();
+    let mut todo: Vec<&Item> = items.iter().rev().collect();
+    while let Some(item) = todo.pop() {
+        if item.negated {
+            found.excepts = true;
+        } else if seen.insert(item.name.as_str()) {
+            match aliases.get(&item.name) {
+                Some(members) => todo.extend(members.iter().rev()),
+                None if found.names.len() < MOST_NAMES => found.names.push(item.name.clone()),
+                None => found.cut = true,
+            }
+        }
+    }
+    found
+}
+
+impl<'a> Rules<'a> {
+    fn new(accounts: &'a Accounts) -> Self {
+        let mut groups: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        let by_id: HashMap<u32, &str> =
+            accounts.groups.iter().rev().map(|group| (group.gid, group.name.as_str())).collect();
+        for group in &accounts.groups {
+            for member in &group.members {
+                groups.entry(member).or_default().insert(&group.name);
+            }
+        }
+        for user in &accounts.users {
+            groups.entry(&user.name).or_default().extend(by_id.get(&user.gid));
+        }
+        let root = accounts.users.iter().filter(|user| user.uid == 0).map(|user| user.name.as_str());
+        let root = root.chain(["root", "#0", "ALL"]).collect();
+        Self { root, groups, rules: Vec::new(), defaults: Vec::new(), aliases: Aliases::default() }
+    }
+
+    fn from_defaults(&self, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
+        let (mut everyone, mut exempt) = (None, None);
+        for (scope, settings, placed) in &self.defaults {
+            for setting in settings {
+                let grant = |by| Grant {
+                    who: vec!["ALL".to_owned()],
+                    all_commands: true,
+                    as_root: true,
+                    by,
+                    path: placed.path.to_string(),
+                    line: placed.line,
+                    ..Grant::default()
+                };
+                if setting.name == "exempt_group" {
+                    let group = setting.value.clone().filter(|group| !setting.negated && !group.is_empty());
+                    exempt =
+                        group.map(|group| Grant { who: vec![format!("%{group}")], ..grant(By::ExemptGroup) });
+                }
+                if setting.name != "authenticate" {
+                    continue;
+                }
+                let grant = grant(By::NotAuthenticate);
+                match scope {
+                    // The last word counts.
+                    Scope::Global => everyone = setting.negated.then_some(grant),
+                    _ if !setting.negated => {}
+                    Scope::Users(users) => {
+                        let who = self.names(users, &self.aliases.users, placed, gaps);
+                        grants.push(Grant { who, ..grant });
+                    }
+                    Scope::RunAs(users) => {
+                        let (as_root, as_users) = self.run_as(Some(users), placed, gaps);
+                        grants.push(Grant { as_root, as_users, ..grant });
+                    }
+                    Scope::Commands(commands) => {
+                        let commands = self.names(commands, &self.aliases.commands, placed, gaps);
+                        grants.push(Grant { all_commands: false, commands, ..grant });
+                    }
+                }
+            }
+        }
+        grants.extend(everyone.into_iter().chain(exempt));
+    }
+
+    fn from_tags(&self, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
+        let asked = self.asked();
+        for (rule, placed, first) in &self.rules {
+            // One grant for what runs as root, one for what runs as somebody else.
+            let mut found: [Option<(Grant, usize, bool)>; 2] = [None, None];
+            for (permission, number) in rule.permissions.iter().zip(*first..) {
+                if permission.authenticate != Some(false) || permission.command.negated {
+                    continue;
+                }
+                let users = permission.runas.as_deref();
+                let (as_root, as_users) = match users {
+                    Some(RunAs { users, groups }) if users.is_empty() => {
+                        (false, groups.iter().map(|group| format!(":{}", group.name)).collect())
+                    }
+                    Some(runas) => self.run_as(Some(&runas.users), placed, gaps),
+                    None => self.run_as(None, placed, gaps),
+                };
+                let Some(slot) = found.get_mut(usize::from(!as_root)) else { continue };
+                let (grant, last, anyone) = slot.get_or_insert_with(|| {
+                    let grant = Grant {
+                        who: self.names(&rule.users, &self.aliases.users, placed, gaps),
+                        as_root,
+                        path: placed.path.to_string(),
+                        line: placed.line,
+                        ..Grant::default()
+                    };
+                    (grant, number, false)
+                });
+                *last = number;
+                *anyone |= users.is_some();
+                let named = std::slice::from_ref(&permission.command);
+                for command in resolve(named, &self.aliases.commands).names {
+                    grant.all_commands |= command == "ALL";
+                    if command != "ALL" && grant.commands.len() < MOST_NAMES {
+                        grant.commands.push(command);
+                    }
+                }
+                for user in as_users {
+                    if !grant.as_users.contains(&user) && grant.as_users.len() < 100 {
+                        grant.as_users.push(user);
+                    }
+                }
+            }
+            for (mut grant, last, anyone) in found.into_iter().flatten() {
+                grant.commands.dedup();
+                grant.overridden = grant
+                    .who
+                    .iter()
+                    .filter(|who| self.is_asked(&asked, who, last, anyone))
+                    .cloned()
+                    .collect();
+                grants.push(grant);
+            }
+        }
+    }
+
+    /// The last permission that asks somebody for the password before any command, by name. `true` in the key stands
+    /// for one that holds as whomever the command runs.
+    fn asked(&self) -> HashMap<(String, bool), usize> {
+        let mut asked = HashMap::new();
+        let switched_off = self.defaults.iter().flat_map(|(_, settings, _)| settings);
+        if switched_off.into_iter().any(|setting| setting.negated && setting.name == "authenticate") {
+            return asked;
+        }
+        for (rule, _, first) in &self.rules {
+            // Only the last permission of each kind matters, so the list of users is walked at most twice.
+            let mut last: [Option<usize>; 2] = [None, None];
+            for (permission, number) in rule.permissions.iter().zip(*first..) {
+                if let Some(slot) = asks(permission).and_then(|anyone| last.get_mut(usize::from(anyone))) {
+                    *slot = Some(number);
+                }
+            }
+            let names = resolve(&rule.users, &self.aliases.users);
+            if names.excepts {
+                continue;
+            }
+            for (number, anyone) in last.into_iter().zip([false, true]) {
+                if let Some(number) = number {
+                    asked.extend(names.names.iter().map(|name| ((name.clone(), anyone), number)));
+                }
+            }
+        }
+        asked
+    }
+
+    fn is_asked(
+        &self,
+        asked: &HashMap<(String, bool), usize>,
+        who: &str,
+        after: usize,
+        anyone: bool,
+    ) -> bool {
+        let later = |name: &str| {
+            let found = |key| asked.get(&(name.to_owned(), key)).is_some_and(|number| *number > after);
+            found(true) || (!anyone && found(false))
+        };
+        let groups = self.groups.get(who).into_iter().flatten();
+        later(who) || later("ALL") || groups.into_iter().any(|group| later(&format!("%{group}")))
+    }
+
+    /// Whether a list of users as whom commands may run has root in it, else who is in it.
+    fn run_as(&self, users: Option<&[Item]>, placed: &Placed, gaps: &mut Vec<Gap>) -> (bool, Vec<String>) {
+        let Some(users) = users else { return (true, Vec::new()) };
+        let names = self.names(users, &self.aliases.runas, placed, gaps);
+        // A group, a netgroup or an alias that nobody defined may hold root.
+        let root = |name: &String| {
+            let capital = name.starts_with(|first: char| first.is_ascii_uppercase());
+            capital || name.starts_with(['%', '+']) || self.root.contains(name.as_str())
+        };
+        if names.is_empty() || names.iter().any(root) { (true, Vec::new()) } else { (false, names) }
+    }
+
+    fn names(
+        &self,
+        items: &[Item],
+        aliases: &HashMap<String, Vec<Item>>,
+        placed: &Placed,
+        gaps: &mut Vec<Gap>,
+    ) -> Vec<String> {
+        let found = resolve(items, aliases);
+        if found.cut {
+            gaps.push(Gap::too_large(format!("the list in {}:{}", placed.path, placed.line)));
+        }
+        found.names
+    }
+}
+
+/// Whether a permission asks for the password before any command on any host, and, if so, as whomever it runs.
+fn asks(permission: &Permission) -> Option<bool> {
+    let any_command = permission.command == Item { negated: false, name: "ALL".to_owned() };
+    if permission.authenticate == Some(false)
+        || !permission.every_host
+        || permission.conditional
+        || !any_command
+    {
+        return None;
+    }
+    let Some(runas) = &permission.runas else { return Some(false) };
+    let all = runas.users.iter().any(|user| !user.negated && user.name == "ALL");
+    (all && !runas.users.iter().any(|user| user.negated)).then_some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Timestamp;
+    use crate::facts::accounts;
+    use crate::host::Tree;
+
+    fn grants(text: &str) -> (Vec<Grant>, Vec<Gap>) {
+        let tree = Tree::new(Timestamp(0))
+            .file("/etc/passwd", "root:x:0:0::/:\ntoor:x:0:0::/:\nada:x:1000:27::/:\nbob:x:1001:1001::/:\n")
+            .file("/etc/group", "sudo:x:27:\nwheel:x:10:bob\n");
+        let lines: Vec<Placed> = text
+            .lines()
+            .zip(1..)
+            .map(|(text, line)| Placed { path: "/etc/sudoers".into(), line, text: text.to_owned() })
+            .collect();
+        let (mut grants, mut gaps) = (Vec::new(), Vec::new());
+        evaluate(&lines, &accounts::read(&tree).unwrap(), &mut grants, &mut gaps);
+        (grants, gaps)
+    }
+
+    /// Each grant as `who|overridden|commands|as whom`.
+    fn seen(text: &str) -> Vec<String> {
+        let all =
+            |grant: &Grant| if grant.all_commands { "ALL".to_owned() } else { grant.commands.join(",") };
+        let as_whom =
+            |grant: &Grant| if grant.as_root { "root".to_owned() } else { grant.as_users.join(",") };
+        let (grants, gaps) = grants(text);
+        assert!(gaps.is_empty(), "{gaps:?}");
+        grants
+            .iter()
+            .map(|grant| {
+                format!(
+                    "{}|{}|{}|{}",
+                    grant.who.join(","),
+                    grant.overridden.join(","),
+                    all(grant),
+                    as_whom(grant)
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_last_match_counts() {
+        for (text, expected) in [
+            ("ada ALL=NOPASSWD:ALL", "ada||ALL|root"),
+            ("ada ALL=(ALL) NOPASSWD:ALL\n%sudo ALL=(ALL:ALL) ALL", "ada|ada|ALL|root"),
+            ("%sudo ALL=(ALL:ALL) ALL\nada ALL=(ALL) NOPASSWD:ALL", "ada||ALL|root"),
+            ("ada,bob ALL=(ALL) NOPASSWD:ALL\n%wheel ALL=(ALL) ALL", "ada,bob|bob|ALL|root"),
+            ("ada ALL=(ALL) NOPASSWD:ALL\nALL ALL=(ALL) PASSWD:ALL", "ada|ada|ALL|root"),
+            ("ada ALL=(ALL) NOPASSWD:ALL\nada ALL=ALL", "ada||ALL|root"),
+            ("ada ALL=NOPASSWD:ALL\nada ALL=ALL", "ada|ada|ALL|root"),
+            ("ada ALL=NOPASSWD:ALL\nada web=ALL", "ada||ALL|root"),
+            ("ada ALL=NOPASSWD:ALL\nALL,!ada ALL=ALL", "ada||ALL|root"),
+            ("ada ALL=NOPASSWD:ALL\nada ALL=(ALL) NOTAFTER=20300101000000Z ALL", "ada||ALL|root"),
+            ("ada ALL=NOPASSWD:ALL, PASSWD:ALL", "ada|ada|ALL|root"),
+            ("ada ALL=NOPASSWD:/bin/a, PASSWD:/bin/b", "ada||/bin/a|root"),
+            ("ada ALL=NOPASSWD:!/bin/a, /bin/b --key=secret", "ada||/bin/b|root"),
+        ] {
+            assert_eq!(seen(text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_resolved_and_may_loop() {
+        let text = "User_Alias OPS = ada, MORE : MORE = OPS, %wheel, !bob\nCmnd_Alias C = /bin/a x, D\nCmnd_Alias D = ALL\n\
+                    Runas_Alias DB = postgres, #0\nOPS ALL = (DB) NOPASSWD: /bin/z, C";
+        assert_eq!(seen(text), ["ada,%wheel||ALL|root"]);
+    }
+
+    #[test]
+    fn another_user_than_root_is_told_apart() {
+        assert_eq!(seen("ada ALL=(postgres,#70) NOPASSWD: /bin/psql"), ["ada||/bin/psql|postgres,#70"]);
+        assert_eq!(seen("ada ALL=(:docker) NOPASSWD: ALL"), ["ada||ALL|:docker"]);
+        for root in ["toor", "#0", "ALL", "%wheel", "UNDEFINED", "!root"] {
+            assert_eq!(seen(&format!("ada ALL=({root}) NOPASSWD: ALL")), ["ada||ALL|root"], "{root}");
+        }
+        let both = seen("ada ALL=(www) NOPASSWD: /bin/a, (root) /bin/b");
+        assert_eq!(both, ["ada||/bin/b|root", "ada||/bin/a|www"]);
+    }
+
+    #[test]
+    fn defaults_take_the_password_away_too() {
+        assert_eq!(seen("Defaults env_reset, !authenticate"), ["ALL||ALL|root"]);
+        assert!(seen("Defaults !authenticate\nDefaults authenticate").is_empty());
+        assert_eq!(seen("Defaults:ada,%wheel !authenticate"), ["ada,%wheel||ALL|root"]);
+        assert_eq!(seen("Defaults!/bin/x !authenticate"), ["ALL||/bin/x|root"]);
+        assert_eq!(seen("Defaults>www !authenticate"), ["ALL||ALL|www"]);
+        assert_eq!(seen("Defaults exempt_group = \"admin\""), ["%admin||ALL|root"]);
+        let text = "ada ALL=NOPASSWD:ALL\nada ALL=ALL\nDefaults:bob !authenticate";
+        assert_eq!(seen(text), ["bob||ALL|root", "ada||ALL|root"], "nothing overrides beside !authenticate");
+    }
+
+    #[test]
+    fn a_crooked_line_is_named_and_not_quoted() {
+        let (found, gaps) = grants("ada ALL=NOPASSWD:ALL\nsecret, ALL=\n");
+        assert_eq!(found.len(), 1);
+        assert_eq!(gaps.len(), 1);
+        assert!(gaps[0].what.starts_with("/etc/sudoers:2: ") && !gaps[0].what.contains("secret"));
+    }
+
+    #[test]
+    fn many_rules_with_many_names_end_in_time() {
+        let users = (0..5000).map(|index| format!("u{index}")).collect::<Vec<_>>().join(",");
+        let commands = "/bin/x, ".repeat(5000);
+        let mut text = format!("{users} ALL=NOPASSWD: {commands}ALL\n");
+        text += &"ada ALL=NOPASSWD: /bin/a\nada ALL=(ALL) ALL\n".repeat(5000);
+        let (found, gaps) = grants(&text);
+        assert_eq!(found.len(), 5001);
+        assert_eq!(gaps.len(), 1, "the list is longer than the facts keep");
+    }
+}
