@@ -16,6 +16,10 @@ pub mod report;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
+mod patches {
+    pub(crate) mod kernel_running;
+    pub(crate) mod security;
+}
 mod ssh {
     pub(crate) mod key_only;
 }

@@ -5,6 +5,8 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::patches::kernel_running::CHECK,
+    &crate::patches::security::CHECK,
     &crate::ssh::key_only::CHECK,
 ];
 
