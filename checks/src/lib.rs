@@ -39,6 +39,9 @@ mod mdm {
 }
 mod secrets {
     pub(crate) mod cloud_keys;
+mod patches {
+    pub(crate) mod kernel_running;
+    pub(crate) mod security;
 }
 mod ssh {
     pub(crate) mod authorized_keys;

@@ -15,6 +15,8 @@ pub static CHECKS: &[&Check] = &[
     &crate::accounts::sudo_nopasswd::CHECK,
     &crate::accounts::uid_zero::CHECK,
     &crate::secrets::cloud_keys::CHECK,
+    &crate::patches::kernel_running::CHECK,
+    &crate::patches::security::CHECK,
     &crate::ssh::key_only::CHECK,
     &crate::storage::redundancy::CHECK,
     &crate::ssh::authorized_keys::CHECK,

@@ -135,6 +135,14 @@ impl Suite {
 }
 
 impl Index {
+    /// Label, or origin without one, and suite, or codename without one, as in [`Pending::origin`].
+    #[must_use]
+    pub fn name(&self) -> String {
+        let publisher = if self.label.is_empty() { &self.origin } else { &self.label };
+        let suite = if self.suite.is_empty() { &self.codename } else { &self.suite };
+        format!("{publisher}/{suite}")
+    }
+
     /// Whether it publishes security updates. Debian says so in the label, Ubuntu and Ubuntu ESM in the suite.
     #[must_use]
     pub fn is_security(&self) -> bool {
@@ -248,10 +256,7 @@ fn read_index(
         (true, true) => candidates::Priority::UpgradesOnly,
         (true, false) => candidates::Priority::Never,
     };
-    let publisher = if index.label.is_empty() { &index.origin } else { &index.label };
-    let name = if index.suite.is_empty() { &index.codename } else { &index.suite };
-    let from =
-        candidates::From { origin: format!("{publisher}/{name}"), security: index.is_security(), priority };
+    let from = candidates::From { origin: index.name(), security: index.is_security(), priority };
     for wanted in wanted(source, packages, release.separate_all) {
         let list = format!("{prefix}{}", wanted.replace('/', "_"));
         let offered = release.offers(&wanted);

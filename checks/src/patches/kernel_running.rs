@@ -1,0 +1,270 @@
+//! The newest installed kernel is the one that runs.
+
+use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
+use crate::facts::Facts;
+use crate::facts::kernels::{Kernel, RebootRequired, Running};
+use crate::facts::packages::debian_version::compare;
+use crate::gap::Gap;
+use crate::host::System;
+use crate::policy::Policy;
+
+pub(crate) static CHECK: Check = Check {
+    id: "patches-kernel-running",
+    title: "The running kernel is the newest of its kind that is installed",
+    severity: Severity::High,
+    systems: &[System::Linux],
+    machine: true,
+    rationale: "A kernel update closes nothing until the machine has booted it: the package manager says that all is \
+        up to date while the old kernel, with its known holes, goes on running. The same holds where an update kept \
+        the kernel's name and only the package's version changed.",
+    remedy: "systemctl reboot   # in a maintenance window; check first that a console is at hand\n\
+        ls -l /boot        # the kernel that the boot loader will choose",
+    references: &[
+        "uname(1)",
+        "deb-version(7)",
+        "Debian Policy: linux-image packages",
+        "reboot-required of update-notifier",
+    ],
+    examples: Examples {
+        kept: r#"
+            [kernels.known]
+            [kernels.known.running.known]
+            release = "6.1.0-37-amd64"
+            version = "6.1.140-1"
+            source = "/proc/sys/kernel/version"
+            [[kernels.known.installed]]
+            package = "linux-image-6.1.0-9-amd64"
+            version = "6.1.27-1"
+            release = "6.1.0-9-amd64"
+            flavour = "amd64"
+            [[kernels.known.installed]]
+            package = "linux-image-6.1.0-37-amd64"
+            version = "6.1.140-1"
+            release = "6.1.0-37-amd64"
+            flavour = "amd64"
+        "#,
+        broken: r#"
+            [kernels.known]
+            [kernels.known.running.known]
+            release = "6.1.0-9-amd64"
+            version = "6.1.27-1"
+            source = "/proc/sys/kernel/version"
+            [[kernels.known.installed]]
+            package = "linux-image-6.1.0-9-amd64"
+            version = "6.1.27-1"
+            release = "6.1.0-9-amd64"
+            flavour = "amd64"
+            [[kernels.known.installed]]
+            package = "linux-image-6.1.0-37-amd64"
+            version = "6.1.140-1"
+            release = "6.1.0-37-amd64"
+            flavour = "amd64"
+        "#,
+    },
+    judge,
+};
+
+fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    let kernels = facts.kernels.known()?;
+    let running = kernels.running.known()?;
+    let mut judgement = Judgement::new();
+    let mut asked = kernels.reboot_required.as_ref().filter(|request| is_for_kernel(request));
+    match weigh(running, &kernels.installed) {
+        Answer::Newest(kernel) => judgement.observe(
+            format!("{} {} runs, and no newer one of its kind is installed", kernel.package, kernel.version),
+            [Evidence::of("/proc/sys/kernel/osrelease").says(&running.release)],
+        ),
+        Answer::Older(version, newest) => {
+            let message = format!(
+                "runs as {version}, while {} {} is installed and waits for a reboot",
+                newest.package, newest.version
+            );
+            let place =
+                if running.source.is_empty() { "/proc/sys/kernel/osrelease" } else { &running.source };
+            let mut finding = Finding::new(&running.release, message, Evidence::of(place).says(version))
+                .and(Evidence::of(database(facts)).says(format!("{} {}", newest.package, newest.version)));
+            if let Some(request) = asked.take() {
+                finding = finding.and(Evidence::of(&request.path).says(request.packages.join(" ")));
+            }
+            judgement.fail(finding);
+        }
+        Answer::Unknown(reason) => judgement.unknown(reason),
+    }
+    if let Some(request) = asked {
+        judgement.fail(Finding::new(
+            &running.release,
+            "runs although an update of the kernel asked for a reboot since the last boot",
+            Evidence::of(&request.path).says(request.packages.join(" ")),
+        ));
+    }
+    Ok(judgement)
+}
+
+enum Answer<'a> {
+    /// The kernel that runs, and none is newer.
+    Newest(&'a Kernel),
+    /// The version that runs, and the newest installed.
+    Older(&'a str, &'a Kernel),
+    Unknown(String),
+}
+
+/// Compares package versions of one flavour. Names are no help: they do not sort, and do not change with each update.
+fn weigh<'a>(running: &'a Running, installed: &'a [Kernel]) -> Answer<'a> {
+    let release = &running.release;
+    if installed.is_empty() {
+        return Answer::Unknown(format!(
+            "no kernel package is installed, so {release} comes from the provider or was built by hand"
+        ));
+    }
+    let own = installed.iter().find(|kernel| kernel.release == *release);
+    // A kernel whose package was removed, or replaced by a newer one, is still recognised by its flavour.
+    let flavour = match own {
+        Some(kernel) => &kernel.flavour,
+        None => match installed.iter().find(|kernel| has_flavour(release, &kernel.flavour)) {
+            Some(kernel) if running.version.is_some() || kernel.is_replaced_in_place() => &kernel.flavour,
+            _ => {
+                return Answer::Unknown(format!("the running kernel {release} is from no installed package"));
+            }
+        },
+    };
+    let newest = installed
+        .iter()
+        .filter(|kernel| kernel.flavour == *flavour)
+        .max_by(|left, right| compare(&left.version, &right.version));
+    let Some(newest) = newest else {
+        return Answer::Unknown(format!("no installed kernel is of the kind of {release}"));
+    };
+    let version = running.version.as_deref().or(own.map(|kernel| kernel.version.as_str())).unwrap_or(release);
+    match (compare(version, &newest.version), own) {
+        (std::cmp::Ordering::Less, _) => Answer::Older(version, newest),
+        (_, Some(own)) => Answer::Newest(own),
+        _ if newest.is_replaced_in_place() => Answer::Older(version, newest),
+        _ => Answer::Unknown(format!("the running kernel {release} is newer than those installed")),
+    }
+}
+
+impl Kernel {
+    /// Alpine's and Arch's kernels have one package per flavour, which an update overwrites; Debian's have the
+    /// release in the name of the package and stay beside each other.
+    fn is_replaced_in_place(&self) -> bool {
+        !self.package.contains(&self.release)
+    }
+}
+
+/// Whether a release ends as kernels of a flavour do. A release of no flavour looks like any.
+fn has_flavour(release: &str, flavour: &str) -> bool {
+    !flavour.is_empty()
+        && release.strip_suffix(flavour).is_some_and(|rest| {
+            rest.ends_with('-') && {
+                // `cloud-amd64` is not of flavour `amd64`.
+                rest.trim_end_matches('-')
+                    .rsplit('-')
+                    .next()
+                    .is_some_and(|last| last.contains(|c: char| c.is_ascii_digit()))
+            }
+        })
+}
+
+fn is_for_kernel(request: &RebootRequired) -> bool {
+    let kernel = |name: &String| {
+        ["linux-", "proxmox-kernel", "pve-kernel"].iter().any(|start| name.starts_with(start))
+    };
+    request.packages.iter().any(kernel)
+}
+
+fn database(facts: &Facts) -> &'static str {
+    use crate::facts::packages::Manager;
+    match facts.packages.value().map(|packages| packages.manager) {
+        Some(Manager::Apk) => "/lib/apk/db/installed",
+        Some(Manager::Pacman) => "/var/lib/pacman/local",
+        _ => "/var/lib/dpkg/status",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::facts::kernels::Kernels;
+    use crate::gap::Reading;
+
+    fn kernel(package: &str, version: &str, release: &str, flavour: &str) -> Kernel {
+        let [package, version, release, flavour] = [package, version, release, flavour].map(str::to_owned);
+        Kernel { package, version, release, flavour }
+    }
+
+    fn debian(release: &str, version: &str) -> Kernel {
+        kernel(&format!("linux-image-{release}"), version, release, "amd64")
+    }
+
+    fn verdict(release: &str, version: Option<&str>, installed: Vec<Kernel>) -> (Verdict, String) {
+        let running = Running {
+            release: release.into(),
+            version: version.map(str::to_owned),
+            source: "/proc/x".into(),
+        };
+        let kernels = Kernels { running: Reading::Known(running), installed, ..Kernels::default() };
+        let facts = Facts { kernels: Reading::Known(kernels), ..Facts::default() };
+        let judgement = judge(&facts, &Policy::default()).unwrap();
+        (judgement.verdict(), judgement.unknowns.first().cloned().unwrap_or_default())
+    }
+
+    #[test]
+    fn the_same_name_in_a_newer_package_waits_for_a_reboot() {
+        let installed = || vec![debian("6.1.0-37-amd64", "6.1.140-2")];
+        assert_eq!(verdict("6.1.0-37-amd64", Some("6.1.140-1"), installed()).0, Verdict::Fail);
+        assert_eq!(verdict("6.1.0-37-amd64", Some("6.1.140-2"), installed()).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn versions_decide_and_not_the_order_of_names() {
+        let installed = || vec![debian("6.1.0-9-amd64", "6.1.27-1"), debian("6.1.0-37-amd64", "6.1.140-1")];
+        assert_eq!(verdict("6.1.0-9-amd64", None, installed()).0, Verdict::Fail);
+        assert_eq!(verdict("6.1.0-37-amd64", None, installed()).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn another_flavour_is_another_kernel() {
+        let cloud =
+            kernel("linux-image-6.1.0-9-cloud-amd64", "6.1.27-1", "6.1.0-9-cloud-amd64", "cloud-amd64");
+        let installed = vec![cloud, debian("6.1.0-37-amd64", "6.1.140-1")];
+        assert_eq!(verdict("6.1.0-9-cloud-amd64", None, installed).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_kernel_whose_package_is_gone() {
+        let installed = || vec![debian("6.1.0-37-amd64", "6.1.140-1")];
+        assert_eq!(verdict("6.1.0-9-amd64", Some("6.1.27-1"), installed()).0, Verdict::Fail);
+        assert_eq!(verdict("6.1.0-9-cloud-amd64", Some("6.1.27-1"), installed()).0, Verdict::Unknown);
+        assert_eq!(verdict("6.1.0-40-amd64", Some("6.1.150-1"), installed()).0, Verdict::Unknown);
+        let alpine = vec![kernel("linux-lts", "6.6.50-r0", "6.6.50-0-lts", "lts")];
+        assert_eq!(verdict("6.6.41-0-lts", None, alpine.clone()).0, Verdict::Fail);
+        assert_eq!(verdict("6.6.50-0-lts", None, alpine).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn a_kernel_of_the_provider_is_unknown() {
+        let (verdict_, reason) =
+            verdict("6.18.44-fc-v669", None, vec![debian("6.1.0-37-amd64", "6.1.140-1")]);
+        assert_eq!(
+            (verdict_, reason.as_str()),
+            (Verdict::Unknown, "the running kernel 6.18.44-fc-v669 is from no installed package")
+        );
+        let (verdict_, reason) = verdict("6.18.44-fc-v669", None, Vec::new());
+        assert_eq!(verdict_, Verdict::Unknown);
+        assert!(reason.contains("no kernel package is installed"));
+    }
+
+    #[test]
+    fn a_request_for_a_reboot_counts_when_it_is_for_a_kernel() {
+        let mut facts: Facts = toml::from_str(CHECK.examples.kept).unwrap();
+        for (package, verdict) in [("libc6", Verdict::Pass), ("linux-image-amd64", Verdict::Fail)] {
+            if let Reading::Known(kernels) = &mut facts.kernels {
+                let packages = vec![package.to_owned()];
+                kernels.reboot_required =
+                    Some(RebootRequired { path: "/run/reboot-required".into(), packages });
+            }
+            assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), verdict, "{package}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! No installed package waits for a security update.
+
+use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
+use crate::date::{DAY, Timestamp};
+use crate::facts::Facts;
+use crate::facts::updates::{Index, Suite, Updates};
+use crate::gap::Gap;
+use crate::host::System;
+use crate::policy::Policy;
+
+pub(crate) static CHECK: Check = Check {
+    id: "patches-security",
+    title: "Every security update that the package indexes know of is installed",
+    severity: Severity::High,
+    systems: &[System::Linux],
+    machine: false,
+    rationale: "Once an update is published, so is the hole that it closes, and the way through it is soon automated. \
+        The answer is only as good as the index it comes from: hostduty refreshes nothing, so it says how old the \
+        index is, and an old, expired or missing one is never taken for being up to date.",
+    remedy: "apt-get update && apt-get --only-upgrade install <package>\n\
+        apt-get dist-upgrade        # everything at once; read what it would remove\n\
+        apt-mark unhold <package>   # where a hold keeps the update back",
+    references: &[
+        "apt-get(8)",
+        "apt_preferences(5)",
+        "sources.list(5)",
+        "CIS Debian Linux 12 Benchmark: updates and patches are installed",
+    ],
+    examples: Examples {
+        kept: r#"
+            taken_at = "2026-11-22T12:00:00Z"
+            [updates.known]
+            compared = 412
+            [[updates.known.suites]]
+            place = { source = "/etc/apt/sources.list", line = 3 }
+            archive = "deb.debian.org/debian-security"
+            suite = "bookworm-security"
+            components = ["main"]
+            [updates.known.suites.index.known]
+            path = "/var/lib/apt/lists/deb.debian.org_debian-security_dists_bookworm-security_InRelease"
+            label = "Debian-Security"
+            codename = "bookworm-security"
+            dated = "2026-11-22T06:00:00Z"
+            valid_until = "2026-11-29T06:00:00Z"
+            modified = "2026-11-22T06:00:00Z"
+            lists = ["/var/lib/apt/lists/deb.debian.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"]
+        "#,
+        broken: r#"
+            taken_at = "2026-11-22T12:00:00Z"
+            [updates.known]
+            compared = 412
+            [[updates.known.pending]]
+            package = "openssl"
+            architecture = "amd64"
+            installed = "3.0.15-1~deb12u1"
+            candidate = "3.0.17-1~deb12u3"
+            origin = "Debian-Security/oldstable-security"
+            security = true
+            held = false
+        "#,
+    },
+    judge,
+};
+
+fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
+    let updates = facts.updates.known()?;
+    let mut judgement = Judgement::new();
+    for pending in updates.pending.iter().filter(|pending| pending.security) {
+        let held = if pending.held { ", but is held" } else { "" };
+        let message = format!(
+            "waits for a security update from {} to {} ({}){held}",
+            pending.installed, pending.candidate, pending.origin
+        );
+        let index = updates
+            .suites
+            .iter()
+            .filter_map(|suite| suite.index.value())
+            .find(|index| index.name() == pending.origin)
+            .map_or("/var/lib/apt/lists", |index| index.path.as_str());
+        judgement.fail(
+            Finding::new(
+                &pending.package,
+                message,
+                Evidence::of("/var/lib/dpkg/status").says(&pending.installed),
+            )
+            .and(Evidence::of(index).says(&pending.candidate)),
+        );
+    }
+    limits(facts, updates, &mut judgement);
+    let mut oldest: Option<(Timestamp, &Index)> = None;
+    let security: Vec<&Suite> = updates.suites.iter().filter(|suite| suite.is_security()).collect();
+    for suite in &security {
+        match fresh(suite, facts.taken_at, policy.thresholds.index_max_age_days) {
+            Ok((at, index)) => {
+                if oldest.is_none_or(|(before, _)| at < before) {
+                    oldest = Some((at, index));
+                }
+            }
+            Err(reason) => judgement.unknown(reason),
+        }
+    }
+    if updates.suites.is_empty() {
+        judgement.unknown("apt has no package source, so nothing on this host knows of updates");
+    } else if security.is_empty() {
+        judgement
+            .unknown("no security suite is configured, so nothing on this host knows of security updates");
+    } else if let Some(codename) = codename(facts)
+        && !security.iter().filter_map(|suite| suite.index.value()).any(|index| index.is_of(codename))
+    {
+        judgement.unknown(format!(
+            "none of the security suites on disk is one of {codename}, which this host runs"
+        ));
+    }
+    if updates.compared == 0 {
+        judgement.unknown("no installed package was compared with the indexes");
+    }
+    if let Some((at, index)) = oldest
+        && judgement.findings.is_empty()
+        && judgement.unknowns.is_empty()
+    {
+        let message = format!(
+            "0 security updates pending of {} packages, {} in all, index {} old",
+            updates.compared,
+            updates.pending.len(),
+            age(facts.taken_at, at)
+        );
+        judgement.observe(message, [Evidence::of(&index.path)]);
+    }
+    Ok(judgement)
+}
+
+/// The instant up to which the index of a suite speaks, or why it cannot be relied on.
+fn fresh(suite: &Suite, now: Timestamp, limit: u32) -> Result<(Timestamp, &Index), String> {
+    let name = suite.name();
+    let index = suite.index.known().map_err(|gap| gap.to_string())?;
+    if let Some(gap) = index.unread.first() {
+        return Err(gap.to_string());
+    }
+    if index.lists.is_empty() {
+        return Err(format!("the index of {name} holds no package list"));
+    }
+    let Some(at) = index.known_at(now) else {
+        return Err(format!(
+            "the index of {name} is dated in the future: this clock or the archive's is wrong"
+        ));
+    };
+    if let Some(end) = index.valid_until.filter(|end| *end < now) {
+        return Err(format!("the index of {name} expired on {} and tells nothing of today", end.day()));
+    }
+    if now.0.saturating_sub(at.0) > i64::from(limit).saturating_mul(DAY) {
+        let age = age(now, at);
+        return Err(format!(
+            "the index of {name} is {age} old, and the limit is {limit} days: run apt-get update"
+        ));
+    }
+    Ok((at, index))
+}
+
+/// What makes apt choose otherwise than hostduty computes.
+fn limits(facts: &Facts, updates: &Updates, judgement: &mut Judgement) {
+    for gap in &updates.unread {
+        judgement.unknown(gap.to_string());
+    }
+    for pin in &updates.pins {
+        let touched = match facts.packages.value() {
+            Some(packages) => packages.installed.keys().find(|name| pin.may_touch(name)).map(String::as_str),
+            None => Some("a package"),
+        };
+        if let Some(package) = touched {
+            judgement.unknown(format!(
+                "the preferences in {} may keep updates of {package} and others back; hostduty does not evaluate pins yet",
+                pin.place
+            ));
+        }
+    }
+    if let Some(setting) = &updates.default_release {
+        judgement.unknown(format!(
+            "{}:{} prefers the release {} over all others, which may keep security updates back",
+            setting.path, setting.line, setting.value
+        ));
+    }
+    let broken = facts.packages.value().into_iter().flat_map(|packages| &packages.broken);
+    for (package, state) in broken.filter(|(_, state)| *state == "half-installed") {
+        judgement.unknown(format!("{package} is {state}: which version of it is on the disk is not known"));
+    }
+}
+
+fn codename(facts: &Facts) -> Option<&str> {
+    let release = facts.machine.value()?.release.value()?;
+    Some(release.codename.as_str()).filter(|codename| !codename.is_empty())
+}
+
+fn age(now: Timestamp, at: Timestamp) -> String {
+    let hours = now.0.saturating_sub(at.0).max(0) / 3600;
+    match hours {
+        1 => "1 hour".to_owned(),
+        0..48 => format!("{hours} hours"),
+        _ => format!("{} days", hours / 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::facts::automatic_updates::apt_conf::Setting;
+    use crate::facts::machine::{Machine, Release};
+    use crate::facts::packages::Packages;
+    use crate::facts::updates::Pin;
+    use crate::gap::Reading;
+
+    fn kept() -> Facts {
+        toml::from_str(CHECK.examples.kept).unwrap()
+    }
+
+    fn updates(facts: &mut Facts) -> &mut Updates {
+        match &mut facts.updates {
+            Reading::Known(updates) => updates,
+            Reading::Gap(gap) => panic!("{gap}"),
+        }
+    }
+
+    fn index(facts: &mut Facts) -> &mut Index {
+        match &mut updates(facts).suites[0].index {
+            Reading::Known(index) => index,
+            Reading::Gap(gap) => panic!("{gap}"),
+        }
+    }
+
+    fn unknown(change: impl FnOnce(&mut Facts)) -> String {
+        let mut facts = kept();
+        change(&mut facts);
+        let judgement = judge(&facts, &Policy::default()).unwrap();
+        assert_eq!(judgement.verdict(), Verdict::Unknown, "{judgement:?}");
+        judgement.unknowns[0].clone()
+    }
+
+    #[test]
+    fn a_pass_says_how_old_its_knowledge_is() {
+        let judgement = judge(&kept(), &Policy::default()).unwrap();
+        assert_eq!(
+            judgement.observations[0].message,
+            "0 security updates pending of 412 packages, 0 in all, index 6 hours old"
+        );
+    }
+
+    #[test]
+    fn old_expired_future_missing_and_partial_indexes_are_unknown() {
+        let old = Timestamp(kept().taken_at.0 - 4 * DAY);
+        let reason = unknown(|facts| {
+            (index(facts).dated, index(facts).modified) = (Some(old), old);
+        });
+        assert!(reason.contains("is 4 days old, and the limit is 3 days"), "{reason}");
+        let reason = unknown(|facts| index(facts).valid_until = Some(old));
+        assert!(reason.contains("expired on 2026-11-18"), "{reason}");
+        let reason = unknown(|facts| {
+            let future = Timestamp(facts.taken_at.0 * 2);
+            (index(facts).dated, index(facts).modified) = (Some(future), future);
+        });
+        assert!(reason.contains("future"), "{reason}");
+        let reason = unknown(|facts| index(facts).unread.push(Gap::unsupported("packed")));
+        assert_eq!(reason, "packed");
+        unknown(|facts| updates(facts).suites[0].index = Reading::Gap(Gap::absent("x")));
+        unknown(|facts| index(facts).lists.clear());
+    }
+
+    #[test]
+    fn suites_of_nothing_or_of_another_release_are_unknown() {
+        let reason = unknown(|facts| updates(facts).suites.clear());
+        assert!(reason.starts_with("apt has no package source"), "{reason}");
+        let reason = unknown(|facts| {
+            index(facts).label.clear();
+            index(facts).codename = "bookworm".into();
+        });
+        assert!(reason.starts_with("no security suite"), "{reason}");
+        let reason = unknown(|facts| {
+            let release = Release { codename: "trixie".into(), ..Release::default() };
+            facts.machine =
+                Reading::Known(Machine { release: Reading::Known(release), ..Machine::default() });
+        });
+        assert!(reason.contains("one of trixie"), "{reason}");
+    }
+
+    #[test]
+    fn preferences_turn_a_pass_into_unknown_only_where_they_reach() {
+        let pin = Pin { place: Evidence::at("/etc/apt/preferences", 1), packages: vec!["nodejs".into()] };
+        let reason = unknown(|facts| updates(facts).pins.push(pin.clone()));
+        assert!(reason.contains("/etc/apt/preferences:1"), "{reason}");
+        let mut facts = kept();
+        updates(&mut facts).pins.push(pin);
+        facts.packages = Reading::Known(Packages::default());
+        assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), Verdict::Pass);
+        unknown(|facts| updates(facts).default_release = Some(Setting::default()));
+        unknown(|facts| updates(facts).unread.push(Gap::denied("/etc/apt/sources.list")));
+        unknown(|facts| {
+            let broken = [("torn".to_owned(), "half-installed".to_owned())].into();
+            facts.packages = Reading::Known(Packages { broken, ..Packages::default() });
+        });
+    }
+
+    #[test]
+    fn a_finding_stands_beside_every_doubt() {
+        let mut facts: Facts = toml::from_str(CHECK.examples.broken).unwrap();
+        updates(&mut facts).pending[0].held = true;
+        let judgement = judge(&facts, &Policy::default()).unwrap();
+        assert_eq!(judgement.verdict(), Verdict::Fail);
+        assert!(judgement.findings[0].message.ends_with("(Debian-Security/oldstable-security), but is held"));
+        assert!(!judgement.unknowns.is_empty());
+    }
+}
