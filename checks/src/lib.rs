@@ -22,26 +22,29 @@ mod mac;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
-mod encryption {
-    pub(crate) mod data;
-    pub(crate) mod swap;
 mod accounts {
     pub(crate) mod sudo_nopasswd;
     pub(crate) mod uid_zero;
+}
+mod encryption {
+    pub(crate) mod data;
+    pub(crate) mod swap;
+}
+mod mdm {
+    pub(crate) mod enrolled;
+    pub(crate) mod profiles;
 }
 mod passwords {
     pub(crate) mod changed;
     pub(crate) mod empty;
     pub(crate) mod hash;
-mod mdm {
-    pub(crate) mod enrolled;
-    pub(crate) mod profiles;
 }
-mod secrets {
-    pub(crate) mod cloud_keys;
 mod patches {
     pub(crate) mod kernel_running;
     pub(crate) mod security;
+}
+mod secrets {
+    pub(crate) mod cloud_keys;
 }
 mod ssh {
     pub(crate) mod authorized_keys;

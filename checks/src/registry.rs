@@ -5,23 +5,23 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::accounts::sudo_nopasswd::CHECK,
+    &crate::accounts::uid_zero::CHECK,
     &crate::encryption::data::CHECK,
     &crate::encryption::swap::CHECK,
+    &crate::mdm::enrolled::CHECK,
+    &crate::mdm::profiles::CHECK,
     &crate::passwords::changed::CHECK,
     &crate::passwords::empty::CHECK,
     &crate::passwords::hash::CHECK,
-    &crate::mdm::enrolled::CHECK,
-    &crate::mdm::profiles::CHECK,
-    &crate::accounts::sudo_nopasswd::CHECK,
-    &crate::accounts::uid_zero::CHECK,
-    &crate::secrets::cloud_keys::CHECK,
     &crate::patches::kernel_running::CHECK,
     &crate::patches::security::CHECK,
-    &crate::ssh::key_only::CHECK,
-    &crate::storage::redundancy::CHECK,
+    &crate::secrets::cloud_keys::CHECK,
     &crate::ssh::authorized_keys::CHECK,
+    &crate::ssh::key_only::CHECK,
     &crate::ssh::private_keys::CHECK,
     &crate::ssh::root_login::CHECK,
+    &crate::storage::redundancy::CHECK,
 ];
 
 /// The check with this id.
