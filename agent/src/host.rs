@@ -12,6 +12,10 @@ mod netfilter;
 #[cfg(target_os = "linux")]
 mod xenstore;
 
+// Its tests run on Linux too: what it does is portable, only its use is not.
+#[cfg(any(target_os = "macos", test))]
+mod macos;
+
 pub(crate) use live::Live;
 pub(crate) use record::{Recorder, Touch};
 pub(crate) use root::Root;

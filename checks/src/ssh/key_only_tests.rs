@@ -31,7 +31,7 @@ fn facts(tree: &Tree, users: Vec<User>) -> Facts {
     Facts {
         sshd: sshd::read(tree).into(),
         accounts: Ok(Accounts { users, ..Accounts::default() }).into(),
-        processes: Ok(Processes { list: vec![process] }).into(),
+        processes: Ok(Processes { list: vec![process], ..Processes::default() }).into(),
         units: Ok(Units::default()).into(),
         packages: Ok(Packages { installed, ..Packages::default() }).into(),
         ..Facts::default()
@@ -159,6 +159,6 @@ fn servers_that_do_not_answer_and_servers_that_are_not_sshd() {
     host.sshd = sshd::read(&Tree::default()).into();
     assert_eq!(judged(&host).verdict(), Verdict::NotApplicable);
     let dropbear = Process { name: "dropbear".into(), ..Process::default() };
-    host.processes = Ok(Processes { list: vec![dropbear] }).into();
+    host.processes = Ok(Processes { list: vec![dropbear], ..Processes::default() }).into();
     assert_eq!(judged(&host).verdict(), Verdict::Unknown);
 }

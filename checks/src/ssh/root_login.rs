@@ -143,7 +143,7 @@ mod tests {
         Facts {
             sshd: sshd::read(&tree).into(),
             accounts: Ok(Accounts { users: vec![root], ..Accounts::default() }).into(),
-            processes: Ok(Processes { list: vec![process] }).into(),
+            processes: Ok(Processes { list: vec![process], ..Processes::default() }).into(),
             ..Facts::default()
         }
     }

@@ -181,7 +181,7 @@ mod tests {
     fn run(facts: &mut Facts, name: &str, socket: Option<u16>) {
         let open = Open { sockets: vec![7], ..Open::default() };
         let process = Process { pid: 9, name: name.into(), open: Ok(open).into(), ..Process::default() };
-        facts.processes = Ok(Processes { list: vec![process] }).into();
+        facts.processes = Ok(Processes { list: vec![process], ..Processes::default() }).into();
         let listen = socket.map(|port| Socket {
             protocol: Protocol::Tcp,
             port,
