@@ -1,9 +1,11 @@
 //! Who may become root through sudo, and how.
 
+mod command;
 mod cursor;
 mod doas;
 mod evaluate;
 mod grammar;
+mod names;
 mod reader;
 
 use serde::{Deserialize, Serialize};
