@@ -1,10 +1,10 @@
 //! Whoever takes over a session of an administrator does not have root at once.
 
-use std::collections::BTreeSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::accounts::{Accounts, PasswordState, User};
+use crate::facts::accounts::{Accounts, Group, PasswordState, User};
 use crate::facts::sudoers::{By, Grant};
 use crate::gap::Gap;
 use crate::host::System;
@@ -55,10 +55,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for source in &sudoers.other_sources {
         judgement.unknown(format!("sudo also takes rules from {source}, which hostduty does not ask"));
     }
-    let accounts = facts.accounts.value();
+    let known = facts.accounts.value().map(Known::new);
     for grant in &sudoers.grants {
         for who in &grant.who {
-            weigh(&mut judgement, accounts, grant, who);
+            weigh(&mut judgement, known.as_ref(), grant, who);
         }
     }
     match sudoers.files.first() {
@@ -74,7 +74,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     Ok(judgement)
 }
 
-fn weigh(judgement: &mut Judgement, accounts: Option<&Accounts>, grant: &Grant, who: &str) {
+fn weigh(judgement: &mut Judgement, known: Option<&Known<'_>>, grant: &Grant, who: &str) {
     let place = Evidence::at(&grant.path, grant.line).says(grant.by.name());
     if !grant.as_root {
         let message =
@@ -84,7 +84,7 @@ fn weigh(judgement: &mut Judgement, accounts: Option<&Accounts>, grant: &Grant, 
     if grant.overridden.iter().any(|name| name == who) {
         return judgement.observe(format!("a later rule asks {who} for the password after all"), [place]);
     }
-    if let Some(reason) = accounts.and_then(|accounts| nobody(accounts, who)) {
+    if let Some(reason) = known.and_then(|known| known.nobody(who)) {
         return judgement.observe(format!("the rule for {who} helps nobody: {reason}"), [place]);
     }
     let what = match grant.commands.as_slice() {
@@ -97,7 +97,7 @@ fn weigh(judgement: &mut Judgement, accounts: Option<&Accounts>, grant: &Grant, 
         By::NotAuthenticate | By::ExemptGroup => ", as far as any rule lets them,",
         By::Nopasswd | By::Nopass => "",
     };
-    let without = accounts.and_then(|accounts| accounts.find(who)).is_some_and(has_no_password);
+    let without = known.and_then(|known| known.users.get(who)).is_some_and(|user| has_no_password(user));
     let image = if without && grant.all_commands {
         "; it has no password to type, as images of clouds set up their first user"
     } else {
@@ -107,27 +107,39 @@ fn weigh(judgement: &mut Judgement, accounts: Option<&Accounts>, grant: &Grant, 
     judgement.fail(Finding::new(who, message, place));
 }
 
-/// Why a rule for somebody is without effect. Only local files can say so, and only when they were wholly read.
-fn nobody(accounts: &Accounts, who: &str) -> Option<&'static str> {
-    if accounts.find(who).is_some_and(|user| user.uid == 0) {
-        return Some("it is root already");
-    }
-    let complete = accounts.other_sources.is_empty() && accounts.malformed.is_empty();
-    if !complete
-        || who == "ALL"
-        || who.starts_with(['#', '+'])
-        || who.starts_with("%:")
-        || who.starts_with("%#")
-    {
-        return None;
-    }
-    match who.strip_prefix('%') {
-        Some(group) => {
-            let gids = accounts.groups.iter().filter(|known| known.name == group).map(|known| known.gid);
-            let members: BTreeSet<&str> = gids.filter_map(|gid| accounts.members(gid)).flatten().collect();
-            members.is_empty().then_some("the group has no members")
+/// The accounts by name, so that many rules over many accounts are looked up and not searched.
+struct Known<'a> {
+    users: HashMap<&'a str, &'a User>,
+    /// Groups that somebody is in.
+    inhabited: HashSet<&'a str>,
+    /// Whether the files are all there is and were wholly read: only then is a name that they lack nobody's.
+    complete: bool,
+}
+
+impl<'a> Known<'a> {
+    fn new(accounts: &'a Accounts) -> Self {
+        let primary: HashSet<u32> = accounts.users.iter().map(|user| user.gid).collect();
+        let inhabited = |group: &&Group| !group.members.is_empty() || primary.contains(&group.gid);
+        Self {
+            users: accounts.users.iter().rev().map(|user| (user.name.as_str(), user)).collect(),
+            inhabited: accounts.groups.iter().filter(inhabited).map(|group| group.name.as_str()).collect(),
+            complete: accounts.other_sources.is_empty() && accounts.malformed.is_empty(),
         }
-        None => accounts.find(who).is_none().then_some("there is no such account"),
+    }
+
+    /// Why a rule for somebody is without effect.
+    fn nobody(&self, who: &str) -> Option<&'static str> {
+        if self.users.get(who).is_some_and(|user| user.uid == 0) {
+            return Some("it is root already");
+        }
+        let by_number = who.starts_with(['#', '+']) || who.starts_with("%:") || who.starts_with("%#");
+        if !self.complete || who == "ALL" || by_number {
+            return None;
+        }
+        match who.strip_prefix('%') {
+            Some(group) => (!self.inhabited.contains(group)).then_some("the group has no members"),
+            None => (!self.users.contains_key(who)).then_some("there is no such account"),
+        }
     }
 }
 
@@ -141,7 +153,7 @@ fn has_no_password(user: &User) -> bool {
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::accounts::{Group, Password};
+    use crate::facts::accounts::Password;
     use crate::facts::sudoers::Sudoers;
     use crate::gap::Reading;
 

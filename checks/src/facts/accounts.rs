@@ -12,6 +12,7 @@ use crate::date::Day;
 use crate::gap::{Gap, GapKind, Reading};
 use crate::host::{Host, LARGE, System};
 use files::{Complaints, ShadowLine};
+pub use hash::Scheme;
 
 const PASSWD: &str = "/etc/passwd";
 const SHADOW: &str = "/etc/shadow";
@@ -92,38 +93,6 @@ pub enum PasswordState {
     None,
 }
 
-/// How a password is hashed, by the prefix of crypt(5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheme {
-    /// `$y$`
-    Yescrypt,
-    /// `$gy$`
-    GostYescrypt,
-    /// `$7$`
-    Scrypt,
-    /// `$2a$`, `$2b$`, `$2y$`
-    Bcrypt,
-    /// `$6$`
-    Sha512,
-    /// `$5$`
-    Sha256,
-    /// `$sha1$`
-    Sha1,
-    /// `$md5$` or `$md5,rounds=…$`, of Solaris
-    SunMd5,
-    /// `$1$`
-    Md5,
-    /// `_` and 19 characters
-    BsdiDes,
-    /// 13 characters, or more of the same alphabet (bigcrypt)
-    Des,
-    /// `$3$`, without salt
-    Nt,
-    /// A prefix that crypt(5) does not list, or a hash that has not the form of its prefix.
-    Other,
-}
-
 /// One line of group(5).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -188,28 +157,6 @@ impl User {
     pub fn has_login_shell(&self) -> bool {
         let shell = self.shell.rsplit('/').next().unwrap_or("");
         !matches!(shell, "nologin" | "false" | "sync" | "shutdown" | "halt" | "true")
-    }
-}
-
-impl Scheme {
-    /// As people call it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Yescrypt => "yescrypt",
-            Self::GostYescrypt => "gost-yescrypt",
-            Self::Scrypt => "scrypt",
-            Self::Bcrypt => "bcrypt",
-            Self::Sha512 => "SHA-512",
-            Self::Sha256 => "SHA-256",
-            Self::Sha1 => "SHA-1",
-            Self::SunMd5 => "Solaris MD5",
-            Self::Md5 => "MD5",
-            Self::BsdiDes => "BSDi DES",
-            Self::Des => "DES",
-            Self::Nt => "NT hash",
-            Self::Other => "an unknown scheme",
-        }
     }
 }
 

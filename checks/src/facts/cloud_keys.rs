@@ -54,6 +54,8 @@ pub struct KeyFile {
     pub modified: Timestamp,
     /// Whether every account can read it: its bits say so and no folder above it is closed to others.
     pub open_to_all: bool,
+    /// Whether the other members of its group can.
+    pub open_to_group: bool,
 }
 
 /// Looks into every home and below /etc. Reads only where presence alone is no key, and keeps only that there is one.
@@ -147,7 +149,8 @@ impl Search<'_> {
             self.gap(Gap::malformed(format!("the date of {path} makes no sense")));
         }
         self.found.files.push(KeyFile {
-            open_to_all: stat.mode & 0o004 != 0 && self.is_reachable(&path),
+            open_to_all: stat.mode & 0o004 != 0 && self.is_reachable(&path, None),
+            open_to_group: stat.mode & 0o040 != 0 && self.is_reachable(&path, Some(stat.gid)),
             path,
             cloud: place.cloud.to_owned(),
             account: user.map_or_else(String::new, |user| user.name.clone()),
@@ -158,19 +161,22 @@ impl Search<'_> {
         });
     }
 
-    /// Whether others may pass every folder above a file. A symlink may lead to where other folders stand above it,
-    /// so nothing closes it, and neither does a folder that cannot be looked at.
-    fn is_reachable(&self, path: &str) -> bool {
+    /// Whether others, or else the members of a group, may pass every folder above a file. A symlink may lead to
+    /// where other folders stand above it, so nothing closes it, and neither does a folder that cannot be looked at.
+    fn is_reachable(&self, path: &str, group: Option<u32>) -> bool {
         if self.host.stat_link(path).is_ok_and(|stat| stat.kind == FileKind::Symlink) {
             return true;
         }
-        let closed = |stat: Stat| stat.mode & 0o001 == 0;
+        let closed = |stat: Stat| {
+            let bit = if group == Some(stat.gid) { 0o010 } else { 0o001 };
+            stat.mode & bit == 0
+        };
         let mut above = path;
         while let Some((folder, _)) = above.rsplit_once('/') {
             if folder.is_empty() {
                 break;
             }
-            if self.host.stat(folder).is_ok_and(closed) {
+            if self.host.stat(folder).is_ok_and(&closed) {
                 return false;
             }
             above = folder;
@@ -246,6 +252,16 @@ mod tests {
             };
             keys(tree).files[0].open_to_all
         };
+        let group = |home: u32, file: u32| {
+            let tree = tree().file("/home/ada/.s3cfg", "secret_key: s3cr3t").with("/home/ada", |node| {
+                node.mode = home;
+                node.owner = (1000, 2000);
+            });
+            keys(tree.with("/home/ada/.s3cfg", |node| (node.mode, node.owner) = (file, (1000, 2000)))).files
+                [0]
+            .open_to_group
+        };
+        assert!(group(0o710, 0o640) && !group(0o700, 0o640) && !group(0o710, 0o600));
         assert!(open(0o755, false));
         assert!(!open(0o700, false));
         assert!(open(0o700, true));

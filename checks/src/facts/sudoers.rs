@@ -1,9 +1,11 @@
 //! Who may become root through sudo, and how.
 
+mod command;
 mod cursor;
 mod doas;
 mod evaluate;
 mod grammar;
+mod names;
 mod reader;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ use crate::host::{Host, SMALL};
 
 /// More gaps than this are only counted.
 const MOST_GAPS: usize = 100;
+/// More names than this in all grants together are a gap.
+const MOST_NAMES: usize = 10_000;
 
 /// Who may run what through sudo(8) or doas(1) without typing a password. Rules that ask for one are read, because
 /// they may override, and not kept.
@@ -121,6 +125,15 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Sudoers, Gap> {
         first?;
     }
     other_policies(host, &mut sudoers);
+    let mut names = 0_usize;
+    let before = sudoers.grants.len();
+    sudoers.grants.retain(|grant| {
+        names = names.saturating_add(grant.who.len());
+        names <= MOST_NAMES
+    });
+    if sudoers.grants.len() < before {
+        sudoers.gaps.insert(0, Gap::too_large("the list of those who need no password"));
+    }
     let more = sudoers.gaps.len().saturating_sub(MOST_GAPS);
     if more > 0 {
         sudoers.gaps.truncate(MOST_GAPS);
@@ -221,6 +234,16 @@ mod tests {
         assert_eq!(seen.files, ["/etc/sudoers", "/etc/b c"]);
         assert_eq!(seen.grants.len(), 1);
         assert_eq!(seen.gaps.len(), 5, "{:?}", seen.gaps);
+    }
+
+    #[test]
+    fn an_endless_file_is_bounded_and_says_so() {
+        let rules = "ada ALL=NOPASSWD:ALL\n".repeat(20_000) + &"nonsense\n".repeat(20_000);
+        let seen = sudoers(&Tree::new(Timestamp(0)).file("/etc/sudoers", rules));
+        assert_eq!((seen.grants.len(), seen.gaps.len()), (MOST_NAMES, MOST_GAPS + 1));
+        assert_eq!(seen.gaps[0].why, GapKind::TooLarge);
+        let large = Tree::new(Timestamp(0)).file("/etc/sudoers", "#".repeat(SMALL + 1));
+        assert_eq!(read(&large, &facts()).unwrap_err().why, GapKind::TooLarge);
     }
 
     #[test]

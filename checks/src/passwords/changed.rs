@@ -11,7 +11,7 @@ use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
     id: "passwords-changed",
-    title: "Every password was changed after the machine was handed over",
+    title: "Every local password was changed after the machine was handed over",
     severity: Severity::High,
     systems: &[System::Linux],
     machine: false,
@@ -113,23 +113,23 @@ fn weigh(
     };
     let by = &handover.by;
     if changed < handover.from {
-        let message = format!("has a password of {changed}, older than the delivery by {by}");
+        let message = format!("has a password of {changed}, older than the delivery ({by})");
         let finding = Finding::new(name, message, place);
         judgement.fail(handover.evidence.iter().cloned().fold(finding, Finding::and));
     } else if handover.to.is_some_and(|to| changed > to) {
         let evidence = std::iter::once(place).chain(handover.evidence.iter().cloned());
         judgement.observe(
-            format!("{name} has a password of {changed}, younger than the delivery by {by}"),
+            format!("{name} has a password of {changed}, younger than the delivery ({by})"),
             evidence,
         );
     } else if handover.to == Some(handover.from) {
         judgement.unknown(format!(
-            "{name} has a password of {changed}, the day of delivery by {by}: it may be the provider's own"
+            "{name} has a password of {changed}, the day of delivery ({by}): it may be the provider's own"
         ));
     } else {
         judgement.unknown(format!(
-            "{name} has a password of {changed}, and {by} does not say whether the machine was handed over before \
-             that; `delivered_at` in the configuration would"
+            "{name} has a password of {changed}, and it is not clear from {by} whether the machine was handed over \
+             before that; `delivered_at` in the configuration would say it"
         ));
     }
 }

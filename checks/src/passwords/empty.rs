@@ -9,7 +9,7 @@ use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
     id: "passwords-empty",
-    title: "No account has an empty password",
+    title: "No local account has an empty password",
     severity: Severity::High,
     systems: &[System::Linux],
     machine: false,

@@ -11,7 +11,7 @@ use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
     id: "passwords-hash",
-    title: "Every password is hashed with a scheme that is slow to guess",
+    title: "Every local password is hashed with a scheme that is slow to guess",
     severity: Severity::Medium,
     systems: &[System::Linux],
     machine: false,

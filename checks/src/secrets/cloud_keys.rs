@@ -63,6 +63,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     }
     let accounts = facts.accounts.value();
     if let Some(accounts) = accounts {
+        for sentence in accounts.malformed.iter().filter(|sentence| sentence.starts_with("/etc/passwd")) {
+            judgement.unknown(format!("{sentence}, so its home was not looked into"));
+        }
         for source in &accounts.other_sources {
             judgement
                 .unknown(format!("accounts also come from {source}, and their homes were not looked into"));
@@ -111,7 +114,7 @@ fn readers(file: &KeyFile, accounts: Option<&Accounts>) -> Option<String> {
     if file.uid != 0 && own.is_some_and(|own| own != file.uid) {
         return Some(format!("its owner {}", named(file.uid)));
     }
-    if file.mode & 0o040 == 0 || file.gid == 0 {
+    if !file.open_to_group || file.gid == 0 {
         return None;
     }
     // A group of one's own has nobody else in it.
@@ -157,6 +160,7 @@ mod tests {
             path: "/home/ada/.s3cfg".into(),
             account: "ada".into(),
             mode,
+            open_to_group: mode & 0o040 != 0,
             uid,
             gid,
             modified: Timestamp(NOW.0 - days * crate::date::DAY),

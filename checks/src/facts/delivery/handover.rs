@@ -28,7 +28,7 @@ impl Delivery {
     #[must_use]
     pub fn handover(&self, declared: Option<Timestamp>) -> Option<Handover> {
         if let Some(at) = declared {
-            let by = format!("the configuration, which says that the machine was delivered on {}", at.day());
+            let by = format!("delivered_at in the configuration, {}", at.day());
             let evidence = vec![Evidence::of("policy.delivered_at").says(at.to_string())];
             return Some(Handover { from: at.day(), to: Some(at.day()), by, evidence });
         }

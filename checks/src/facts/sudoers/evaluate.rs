@@ -3,14 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::cursor::Item;
-use super::grammar::{self, AliasKind, Line, Permission, Rule, RunAs, Scope, Setting};
+use super::grammar::{self, Line, Permission, Rule, RunAs, Scope, Setting};
+use super::names::{Aliases, MOST_NAMES, resolve};
 use super::reader::Placed;
 use super::{By, Grant};
 use crate::facts::accounts::Accounts;
 use crate::gap::Gap;
-
-/// What a rule names is kept up to this many names; a longer list is a gap.
-const MOST_NAMES: usize = 1000;
 
 /// Adds the grants of all lines, in their order. `gaps` gets the lines that are not understood, without their text.
 pub(super) fn evaluate(lines: &[Placed], accounts: &Accounts, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
@@ -34,8 +32,8 @@ pub(super) fn evaluate(lines: &[Placed], accounts: &Accounts, grants: &mut Vec<G
             Some(None) => {}
         }
     }
-    rules.from_defaults(grants, gaps);
-    rules.from_tags(grants, gaps);
+    rules.add_by_defaults(grants, gaps);
+    rules.add_by_tags(grants, gaps);
 }
 
 fn unclear(placed: &Placed) -> Gap {
@@ -49,51 +47,6 @@ struct Rules<'a> {
     rules: Vec<(Rule, &'a Placed, usize)>,
     defaults: Vec<(Scope, Vec<Setting>, &'a Placed)>,
     aliases: Aliases,
-}
-
-#[derive(Default)]
-struct Aliases {
-    users: HashMap<String, Vec<Item>>,
-    runas: HashMap<String, Vec<Item>>,
-    commands: HashMap<String, Vec<Item>>,
-}
-
-impl Aliases {
-    fn of(&mut self, kind: AliasKind) -> &mut HashMap<String, Vec<Item>> {
-        match kind {
-            AliasKind::User => &mut self.users,
-            AliasKind::RunAs => &mut self.runas,
-            AliasKind::Command => &mut self.commands,
-        }
-    }
-}
-
-/// The names of a list with its aliases resolved.
-#[derive(Default)]
-struct Names {
-    names: Vec<String>,
-    /// Whether something was excepted.
-    excepts: bool,
-    /// Whether the list is longer than [`MOST_NAMES`].
-    cut: bool,
-}
-
-fn resolve(items: &[Item], aliases: &HashMap<String, Vec<Item>>) -> Names {
-    let mut found = Names::default();
-    let mut seen = HashSet::new();
-    let mut todo: Vec<&Item> = items.iter().rev().collect();
-    while let Some(item) = todo.pop() {
-        if item.negated {
-            found.excepts = true;
-        } else if seen.insert(item.name.as_str()) {
-            match aliases.get(&item.name) {
-                Some(members) => todo.extend(members.iter().rev()),
-                None if found.names.len() < MOST_NAMES => found.names.push(item.name.clone()),
-                None => found.cut = true,
-            }
-        }
-    }
-    found
 }
 
 impl<'a> Rules<'a> {
@@ -114,7 +67,7 @@ impl<'a> Rules<'a> {
         Self { root, groups, rules: Vec::new(), defaults: Vec::new(), aliases: Aliases::default() }
     }
 
-    fn from_defaults(&self, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
+    fn add_by_defaults(&self, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
         let (mut everyone, mut exempt) = (None, None);
         for (scope, settings, placed) in &self.defaults {
             for setting in settings {
@@ -158,7 +111,7 @@ impl<'a> Rules<'a> {
         grants.extend(everyone.into_iter().chain(exempt));
     }
 
-    fn from_tags(&self, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
+    fn add_by_tags(&self, grants: &mut Vec<Grant>, gaps: &mut Vec<Gap>) {
         let asked = self.asked();
         for (rule, placed, first) in &self.rules {
             // One grant for what runs as root, one for what runs as somebody else.
@@ -301,115 +254,4 @@ fn asks(permission: &Permission) -> Option<bool> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::date::Timestamp;
-    use crate::facts::accounts;
-    use crate::host::Tree;
-
-    fn grants(text: &str) -> (Vec<Grant>, Vec<Gap>) {
-        let tree = Tree::new(Timestamp(0))
-            .file("/etc/passwd", "root:x:0:0::/:\ntoor:x:0:0::/:\nada:x:1000:27::/:\nbob:x:1001:1001::/:\n")
-            .file("/etc/group", "sudo:x:27:\nwheel:x:10:bob\n");
-        let lines: Vec<Placed> = text
-            .lines()
-            .zip(1..)
-            .map(|(text, line)| Placed { path: "/etc/sudoers".into(), line, text: text.to_owned() })
-            .collect();
-        let (mut grants, mut gaps) = (Vec::new(), Vec::new());
-        evaluate(&lines, &accounts::read(&tree).unwrap(), &mut grants, &mut gaps);
-        (grants, gaps)
-    }
-
-    /// Each grant as `who|overridden|commands|as whom`.
-    fn seen(text: &str) -> Vec<String> {
-        let all =
-            |grant: &Grant| if grant.all_commands { "ALL".to_owned() } else { grant.commands.join(",") };
-        let as_whom =
-            |grant: &Grant| if grant.as_root { "root".to_owned() } else { grant.as_users.join(",") };
-        let (grants, gaps) = grants(text);
-        assert!(gaps.is_empty(), "{gaps:?}");
-        grants
-            .iter()
-            .map(|grant| {
-                format!(
-                    "{}|{}|{}|{}",
-                    grant.who.join(","),
-                    grant.overridden.join(","),
-                    all(grant),
-                    as_whom(grant)
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_last_match_counts() {
-        for (text, expected) in [
-            ("ada ALL=NOPASSWD:ALL", "ada||ALL|root"),
-            ("ada ALL=(ALL) NOPASSWD:ALL\n%sudo ALL=(ALL:ALL) ALL", "ada|ada|ALL|root"),
-            ("%sudo ALL=(ALL:ALL) ALL\nada ALL=(ALL) NOPASSWD:ALL", "ada||ALL|root"),
-            ("ada,bob ALL=(ALL) NOPASSWD:ALL\n%wheel ALL=(ALL) ALL", "ada,bob|bob|ALL|root"),
-            ("ada ALL=(ALL) NOPASSWD:ALL\nALL ALL=(ALL) PASSWD:ALL", "ada|ada|ALL|root"),
-            ("ada ALL=(ALL) NOPASSWD:ALL\nada ALL=ALL", "ada||ALL|root"),
-            ("ada ALL=NOPASSWD:ALL\nada ALL=ALL", "ada|ada|ALL|root"),
-            ("ada ALL=NOPASSWD:ALL\nada web=ALL", "ada||ALL|root"),
-            ("ada ALL=NOPASSWD:ALL\nALL,!ada ALL=ALL", "ada||ALL|root"),
-            ("ada ALL=NOPASSWD:ALL\nada ALL=(ALL) NOTAFTER=20300101000000Z ALL", "ada||ALL|root"),
-            ("ada ALL=NOPASSWD:ALL, PASSWD:ALL", "ada|ada|ALL|root"),
-            ("ada ALL=NOPASSWD:/bin/a, PASSWD:/bin/b", "ada||/bin/a|root"),
-            ("ada ALL=NOPASSWD:!/bin/a, /bin/b --key=secret", "ada||/bin/b|root"),
-        ] {
-            assert_eq!(seen(text), [expected], "{text}");
-        }
-    }
-
-    #[test]
-    fn aliases_are_resolved_and_may_loop() {
-        let text = "User_Alias OPS = ada, MORE : MORE = OPS, %wheel, !bob\nCmnd_Alias C = /bin/a x, D\nCmnd_Alias D = ALL\n\
-                    Runas_Alias DB = postgres, #0\nOPS ALL = (DB) NOPASSWD: /bin/z, C";
-        assert_eq!(seen(text), ["ada,%wheel||ALL|root"]);
-    }
-
-    #[test]
-    fn another_user_than_root_is_told_apart() {
-        assert_eq!(seen("ada ALL=(postgres,#70) NOPASSWD: /bin/psql"), ["ada||/bin/psql|postgres,#70"]);
-        assert_eq!(seen("ada ALL=(:docker) NOPASSWD: ALL"), ["ada||ALL|:docker"]);
-        for root in ["toor", "#0", "ALL", "%wheel", "UNDEFINED", "!root"] {
-            assert_eq!(seen(&format!("ada ALL=({root}) NOPASSWD: ALL")), ["ada||ALL|root"], "{root}");
-        }
-        let both = seen("ada ALL=(www) NOPASSWD: /bin/a, (root) /bin/b");
-        assert_eq!(both, ["ada||/bin/b|root", "ada||/bin/a|www"]);
-    }
-
-    #[test]
-    fn defaults_take_the_password_away_too() {
-        assert_eq!(seen("Defaults env_reset, !authenticate"), ["ALL||ALL|root"]);
-        assert!(seen("Defaults !authenticate\nDefaults authenticate").is_empty());
-        assert_eq!(seen("Defaults:ada,%wheel !authenticate"), ["ada,%wheel||ALL|root"]);
-        assert_eq!(seen("Defaults!/bin/x !authenticate"), ["ALL||/bin/x|root"]);
-        assert_eq!(seen("Defaults>www !authenticate"), ["ALL||ALL|www"]);
-        assert_eq!(seen("Defaults exempt_group = \"admin\""), ["%admin||ALL|root"]);
-        let text = "ada ALL=NOPASSWD:ALL\nada ALL=ALL\nDefaults:bob !authenticate";
-        assert_eq!(seen(text), ["bob||ALL|root", "ada||ALL|root"], "nothing overrides beside !authenticate");
-    }
-
-    #[test]
-    fn a_crooked_line_is_named_and_not_quoted() {
-        let (found, gaps) = grants("ada ALL=NOPASSWD:ALL\nsecret, ALL=\n");
-        assert_eq!(found.len(), 1);
-        assert_eq!(gaps.len(), 1);
-        assert!(gaps[0].what.starts_with("/etc/sudoers:2: ") && !gaps[0].what.contains("secret"));
-    }
-
-    #[test]
-    fn many_rules_with_many_names_end_in_time() {
-        let users = (0..5000).map(|index| format!("u{index}")).collect::<Vec<_>>().join(",");
-        let commands = "/bin/x, ".repeat(5000);
-        let mut text = format!("{users} ALL=NOPASSWD: {commands}ALL\n");
-        text += &"ada ALL=NOPASSWD: /bin/a\nada ALL=(ALL) ALL\n".repeat(5000);
-        let (found, gaps) = grants(&text);
-        assert_eq!(found.len(), 5001);
-        assert_eq!(gaps.len(), 1, "the list is longer than the facts keep");
-    }
-}
+mod tests;
