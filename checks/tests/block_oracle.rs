@@ -43,7 +43,7 @@ fn this_machine_is_as_lsblk_and_findmnt_tell_it() {
 fn stacks_are_as_lsblk_and_findmnt_tell_them() {
     let _turn = TURN.lock();
     let Some(mut lab) = Lab::new() else { return };
-    let clear = lab.loop_device("clear");
+    let clear = lab.partitioned("clear");
     lab.run(&["mkfs.ext4", "-q", &clear]);
     lab.mount(&clear, "clear with a space");
     lab.run(&["mkdir", &lab.path("clear with a space/bound"), &lab.path("elsewhere")]);
@@ -65,7 +65,7 @@ fn stacks_are_as_lsblk_and_findmnt_tell_them() {
     let chain = |name: &str| block.chain(&place(name).beneath);
     let kernel = |device: &str| device.trim_start_matches("/dev/").to_owned();
     assert!(chain("clear with a space").starts_with(&kernel(&clear)), "{}", chain("clear with a space"));
-    assert!(chain("inner").contains(&format!("← {} (file", kernel(&clear))), "{}", chain("inner"));
+    assert!(chain("inner").contains(&format!("inner.img) ← {} ", kernel(&clear))), "{}", chain("inner"));
     assert_eq!(place("elsewhere").root, "/bound");
     if stacked {
         println!("{}", chain("stacked"));
@@ -77,6 +77,9 @@ fn stacks_are_as_lsblk_and_findmnt_tell_them() {
     if let Some(swap) = &lab.swap {
         let seen = block.swaps.known().unwrap().iter().find(|seen| seen.path == *swap).unwrap();
         assert_eq!(seen.beneath, Backing::Devices(vec![kernel(swap)]));
+        let expected =
+            if has_device_mapper() { Standing::Encrypted } else { Standing::Clear { partly: false } };
+        assert_eq!(Walker::new(&block).standing(&seen.beneath), expected);
     }
 }
 
@@ -90,7 +93,8 @@ fn gather(pid: u32) -> Result<Block, Gap> {
 
 /// Every device that lsblk lists and uses has our number, size, flags and kind, and stands on the same devices.
 fn compare_with_lsblk(block: &Block) {
-    let columns = "KNAME,MAJ:MIN,TYPE,SIZE,RO,RM";
+    // lsblk nests devices only beside their names.
+    let columns = "NAME,KNAME,MAJ:MIN,TYPE,SIZE,RO,RM";
     let Some(json) = json(&["lsblk", "--json", "--bytes", "--all", "--output", columns], "blockdevices")
     else {
         return left_out("devices", "lsblk is missing");
@@ -218,13 +222,22 @@ impl Lab {
         path
     }
     fn attach(&mut self, image: &str) -> String {
-        let device = self.output(&["losetup", "--find", "--show", image]).unwrap();
+        let device = self.output(&["losetup", "--find", "--show", "--partscan", image]).unwrap();
         self.loops.push(device.clone());
         device
     }
     fn loop_device(&mut self, name: &str) -> String {
         let image = self.image(&format!("{name}.img"), 128);
         self.attach(&image)
+    }
+    /// A partition, where sfdisk makes one and the kernel sees it; else the whole device.
+    fn partitioned(&mut self, name: &str) -> String {
+        let image = self.image(&format!("{name}.img"), 128);
+        let made = self.try_run(&["sh", "-c", &format!("echo , | sfdisk --quiet '{image}'")]);
+        let device = self.attach(&image);
+        let part = format!("{device}p1");
+        // A kernel need not know any partition table.
+        if made && Path::new(&part).exists() { part } else { device }
     }
     fn mount(&self, device: &str, name: &str) {
         self.run(&["mkdir", &self.path(name)]);
@@ -251,7 +264,13 @@ impl Lab {
     }
 
     fn swap_area(&mut self) {
-        let device = self.loop_device("swap");
+        let (mut device, name) = (self.loop_device("swap"), format!("hostduty-swap{}", std::process::id()));
+        let plain = ["--type", "plain", "--cipher", "aes-xts-plain64", "--key-size", "256"];
+        let open = ["cryptsetup", "open", "--key-file", "/dev/urandom", &device, &name];
+        if has_device_mapper() && self.try_run(&[open.as_slice(), &plain].concat()) {
+            self.undo.push(vec!["cryptsetup".into(), "close".into(), name.clone()]);
+            device = self.output(&["realpath", &format!("/dev/mapper/{name}")]).unwrap();
+        }
         if self.try_run(&["mkswap", &device]) && self.try_run(&["swapon", &device]) {
             self.undo.push(vec!["swapoff".into(), device.clone()]);
             self.swap = Some(device);
@@ -260,7 +279,7 @@ impl Lab {
 
     /// ext4 on a logical volume on LUKS on a mirror that has lost one half.
     fn md_luks_lvm(&mut self) -> bool {
-        if !Path::new("/dev/mapper/control").exists() {
+        if !has_device_mapper() {
             left_out("md, LUKS and LVM", "this kernel has no device-mapper");
             return false;
         }
@@ -289,6 +308,10 @@ impl Lab {
         self.mount(&volume, "stacked");
         true
     }
+}
+
+fn has_device_mapper() -> bool {
+    Path::new("/dev/mapper/control").exists()
 }
 
 impl Drop for Lab {

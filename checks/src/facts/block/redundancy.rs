@@ -63,6 +63,11 @@ impl Array {
     }
 }
 
+/// The hidden metadata of a RAID volume is missing together with its data.
+fn is_missing_data(device: &Device) -> bool {
+    device_mapper::is_missing(device) && !device.name.contains("_rmeta_")
+}
+
 impl Block {
     /// The md arrays, with their level. IMSM and DDF containers only hold the arrays that are listed beside them.
     pub fn arrays(&self) -> impl Iterator<Item = (&str, &str, &Array)> {
@@ -100,7 +105,7 @@ impl Block {
                 source: format!("/sys/class/block/{name}/md"),
             });
         }
-        for (name, device) in self.devices.iter().filter(|(_, device)| device_mapper::is_missing(device)) {
+        for (name, device) in self.devices.iter().filter(|(_, device)| is_missing_data(device)) {
             found.push(Degraded {
                 subject: device.name.clone(),
                 message: "stands for a physical volume that LVM did not find".to_owned(),

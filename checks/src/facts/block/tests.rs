@@ -82,6 +82,37 @@ fn lvm_on_luks_on_md_and_a_clear_root() {
 }
 
 #[test]
+fn raid_volumes_of_lvm_are_told_by_their_hidden_parts() {
+    // The names and links are those of LVM 2.03 after `vgchange --activationmode partial` without the second drive.
+    let mounts =
+        "1 0 252:6 / / rw - ext4 /dev/mapper/vr-mir rw\n2 1 252:12 / /s rw - ext4 /dev/mapper/vr-str rw\n";
+    let mut tree = host(mounts);
+    for (number, name, slaves) in [
+        (2, "vr-mir_rmeta_0", &["sda"][..]),
+        (3, "vr-mir_rimage_0", &["sda"]),
+        (4, "vr-mir_rmeta_1-missing_0_0", &[]),
+        (5, "vr-mir_rmeta_1", &["dm-4"]),
+        (8, "vr-mir_rimage_1-missing_0_0", &[]),
+        (7, "vr-mir_rimage_1", &["dm-8"]),
+        (6, "vr-mir", &["dm-2", "dm-3", "dm-5", "dm-7"]),
+        (9, "vr-str_rimage_0", &["sda"]),
+        (12, "vr-str", &["dm-9"]),
+    ] {
+        let attributes = [("dm/name", name), ("dm/uuid", "LVM-FT10O1OUKIJeQYzsknCWW88snpCaSFDs")];
+        tree = stacked(tree, &format!("dm-{number}"), &format!("252:{number}"), slaves, &attributes);
+    }
+    let block = facts(&tree);
+    assert_eq!(block.devices["dm-6"].kind, Kind::Raid("lvm".into()));
+    assert_eq!(block.devices["dm-12"].kind, Kind::Lvm, "raid0 has no metadata, and keeps nothing twice");
+    assert_eq!(block.tolerance(&block.mounts[1].beneath), redundancy::Tolerance::Lost);
+    assert!(
+        matches!(block.tolerance(&block.mounts[0].beneath), redundancy::Tolerance::Unclear(why) if why.contains("lvs"))
+    );
+    let missing: Vec<String> = block.degraded().into_iter().map(|degraded| degraded.subject).collect();
+    assert_eq!(missing, ["vr-mir_rimage_1-missing_0_0"]);
+}
+
+#[test]
 fn every_leg_of_an_array_must_be_encrypted() {
     let mut tree = disk(host("1 0 9:0 / / rw - ext4 /dev/md0 rw\n"), "sdb", "8:16");
     tree = stacked(tree, "dm-0", "252:0", &["sda"], &[("dm/uuid", "CRYPT-LUKS1-00-a"), ("dm/name", "a")]);
