@@ -65,7 +65,7 @@ fn stacks_are_as_lsblk_and_findmnt_tell_them() {
     let chain = |name: &str| block.chain(&place(name).beneath);
     let kernel = |device: &str| device.trim_start_matches("/dev/").to_owned();
     assert!(chain("clear with a space").starts_with(&kernel(&clear)), "{}", chain("clear with a space"));
-    assert!(chain("inner").contains(&format!("← {} (file", kernel(&clear))), "{}", chain("inner"));
+    assert!(chain("inner").contains(&format!("inner.img) ← {} ", kernel(&clear))), "{}", chain("inner"));
     assert_eq!(place("elsewhere").root, "/bound");
     if stacked {
         println!("{}", chain("stacked"));
