@@ -16,6 +16,14 @@ pub mod report;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
+mod firewall {
+    pub(crate) mod enforced;
+    pub(crate) mod exposure;
+    pub(crate) mod persistent;
+}
+mod remote_desktop {
+    pub(crate) mod tunnelled;
+}
 mod ssh {
     pub(crate) mod key_only;
 }

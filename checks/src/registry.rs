@@ -5,6 +5,10 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::firewall::enforced::CHECK,
+    &crate::firewall::exposure::CHECK,
+    &crate::firewall::persistent::CHECK,
+    &crate::remote_desktop::tunnelled::CHECK,
     &crate::ssh::key_only::CHECK,
 ];
 
