@@ -45,6 +45,12 @@ mod patches {
 }
 mod secrets {
     pub(crate) mod cloud_keys;
+mod firewall {
+    pub(crate) mod enforced;
+    pub(crate) mod exposure;
+    pub(crate) mod persistent;
+mod remote_desktop {
+    pub(crate) mod tunnelled;
 }
 mod ssh {
     pub(crate) mod authorized_keys;

@@ -15,12 +15,14 @@ mod rulesets;
 #[path = "../../agent/src/sys.rs"]
 mod sys;
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use checks::date::Timestamp;
 use checks::facts::ruleset::nftables::{Expression, Nftables, Rule, Verdict};
-use checks::facts::ruleset::{IpFamily, Policy, Ruleset, legacy};
+use checks::facts::ruleset::{IpFamily, Outcome, Policy, Ruleset, legacy};
+use checks::gap::GapKind;
 use checks::host::{NftObject, Query, Tree};
 use rulesets::{CASES, Case, shown};
 use serde_json::Value;
@@ -29,9 +31,25 @@ use serde_json::Value;
 fn the_kernel_nft_and_iptables_agree() {
     if !nix::unistd::geteuid().is_root() {
         println!("left out: needs root for a network namespace");
+        // Without nf_tables there is nothing to refuse; anything but a refusal would be a ruleset nobody was shown.
+        match netfilter::nftables(NftObject::Rules) {
+            Ok(rules) => assert!(rules.is_empty()),
+            Err(gap) => assert!(matches!(gap.why, GapKind::Denied | GapKind::Unsupported), "{gap:?}"),
+        }
         return;
     }
-    let tools = ["unshare", "nft", "iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"];
+    let tools = [
+        "unshare",
+        "nsenter",
+        "ip",
+        "bash",
+        "timeout",
+        "nft",
+        "iptables-nft",
+        "ip6tables-nft",
+        "iptables-legacy",
+        "ip6tables-legacy",
+    ];
     let missing: Vec<&str> = tools
         .into_iter()
         .filter(|tool| !Command::new("which").arg(tool).output().is_ok_and(|found| found.status.success()))
@@ -64,6 +82,7 @@ fn the_kernel_nft_and_iptables_agree() {
 fn inside_a_namespace() {
     let Ok(name) = std::env::var("HOSTDUTY_RULESET") else { return };
     let case = CASES.iter().find(|case| case.name == name).unwrap();
+    let peer = Peer::new();
     let load = Command::new("sh").args(["-euc", case.load]).output().unwrap();
     assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
     let host = dump();
@@ -75,10 +94,67 @@ fn inside_a_namespace() {
     same_as_iptables(ruleset.legacy_ipv4.known().unwrap(), "iptables-legacy-save");
     same_as_iptables(ruleset.legacy_ipv6.known().unwrap(), "ip6tables-legacy-save");
     for (family, wanted) in [IpFamily::V4, IpFamily::V6].into_iter().zip(case.outcome) {
-        assert_eq!(shown(&ruleset.inbound(family)), wanted, "{family}");
+        let outcome = ruleset.inbound(family);
+        assert_eq!(shown(&outcome), wanted, "{family}");
+        match outcome {
+            Outcome::Drops { .. } => assert!(!peer.connects(family), "{family} came through"),
+            Outcome::Accepts { .. } => assert!(peer.connects(family), "{family} did not come through"),
+            Outcome::Unknown(_) => {}
+        }
     }
     let facts = toml::to_string(&ruleset).unwrap();
     assert_eq!(toml::from_str::<Ruleset>(&facts).unwrap(), ruleset);
+}
+
+/// Another machine: a network namespace at the other end of a cable.
+struct Peer {
+    holder: Child,
+    /// Here: a port and addresses that no ruleset speaks about.
+    _listeners: [TcpListener; 2],
+}
+
+const HERE: [&str; 2] = ["172.31.7.1:40001", "[fd57::1]:40001"];
+
+impl Peer {
+    fn new() -> Self {
+        let holder = Command::new("unshare").args(["--net", "--", "sleep", "60"]).spawn().unwrap();
+        let own = std::fs::read_link("/proc/self/ns/net").unwrap();
+        let theirs = format!("/proc/{}/ns/net", holder.id());
+        while std::fs::read_link(&theirs).is_ok_and(|namespace| namespace == own) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let script = format!(
+            "ip link add cable type veth peer name cable netns {pid}
+             side() {{ for command in 'link set lo up' 'link set cable up' \"addr add 172.31.7.$1/24 dev cable\" \
+                 \"addr add fd57::$1/64 dev cable nodad\"; do $2 ip $command; done; }}
+             side 1 ''
+             side 2 'nsenter --net --target {pid}'",
+            pid = holder.id()
+        );
+        let output = Command::new("sh").args(["-euc", &script]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let listen = |address: &str| TcpListener::bind(address.parse::<SocketAddr>().unwrap()).unwrap();
+        Self { holder, _listeners: HERE.map(listen) }
+    }
+
+    /// Whether a new connection from there arrives.
+    fn connects(&self, family: IpFamily) -> bool {
+        let host = if family == IpFamily::V4 { "172.31.7.1" } else { "fd57::1" };
+        Command::new("nsenter")
+            .args(["--net", "--target", &self.holder.id().to_string(), "timeout", "0.5", "bash", "-c"])
+            .arg(format!("exec 3<>/dev/tcp/{host}/40001"))
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.holder.kill().unwrap();
+        self.holder.wait().unwrap();
+    }
 }
 
 fn gather(host: &Tree) -> Ruleset {

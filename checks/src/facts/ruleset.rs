@@ -6,6 +6,7 @@ mod netlink;
 pub mod nftables;
 pub mod outcome;
 mod program;
+pub mod reach;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,20 @@ pub enum Hook {
     Egress,
     /// One that hostduty does not know.
     Other,
+}
+
+impl Ruleset {
+    /// Why packets of a family cannot reach this machine at all, with or without a filter.
+    #[must_use]
+    pub fn unused(&self, family: IpFamily) -> Option<&'static str> {
+        match (family, self.ipv6.value()?) {
+            (IpFamily::V6, Ipv6::Absent) => Some("the kernel has no IPv6"),
+            (IpFamily::V6, Ipv6::Unaddressed) => {
+                Some("IPv6 is switched off on every interface but the loopback")
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Hook {

@@ -6,6 +6,7 @@ use procfs_core::net::{TcpNetEntries, TcpState, UdpNetEntries, UdpState};
 use procfs_core::{ExplicitSystemInfo, FromBufReadSI, ProcError};
 use serde::{Deserialize, Serialize};
 
+use crate::check::Evidence;
 use crate::gap::Gap;
 use crate::host::{Host, LARGE};
 
@@ -55,6 +56,18 @@ impl Protocol {
 }
 
 impl Socket {
+    /// Where the kernel lists it.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let table = match (self.protocol, self.address) {
+            (Protocol::Tcp, IpAddr::V4(_)) => "/proc/net/tcp",
+            (Protocol::Tcp, IpAddr::V6(_)) => "/proc/net/tcp6",
+            (Protocol::Udp, IpAddr::V4(_)) => "/proc/net/udp",
+            (Protocol::Udp, IpAddr::V6(_)) => "/proc/net/udp6",
+        };
+        Evidence::of(table).says(format!("{self} of uid {}, inode {}", self.uid, self.inode))
+    }
+
     /// Whether only this machine itself can reach it, whatever the firewall says.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

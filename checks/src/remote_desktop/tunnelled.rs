@@ -1,0 +1,223 @@
+//! Remote desktops are reached through a tunnel, never over the open network.
+
+use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
+use crate::facts::Facts;
+use crate::facts::ruleset::reach::{Filter, Reach};
+use crate::facts::sockets::{Protocol, Socket};
+use crate::gap::Gap;
+use crate::host::System;
+use crate::policy::Policy;
+
+pub(crate) static CHECK: Check = Check {
+    id: "remote-desktop-tunnelled",
+    title: "No remote desktop of this host listens where other machines can reach it",
+    severity: Severity::High,
+    systems: &[System::Linux],
+    machine: false,
+    rationale: "VNC sends the screen and the keys in the clear and takes passwords of at most eight characters; X11 over \
+                TCP gives whoever connects the whole session; RDP servers are guessed at all day long. A remote \
+                desktop belongs on the loopback, behind an SSH or VPN tunnel that authenticates by key.",
+    remedy: "ss -tlpn\n\
+             Let the server listen on the loopback alone: `-localhost` for Xvnc and x11vnc, `address=127.0.0.1` for \
+             wayvnc, `port=tcp://.:3389` in xrdp.ini, `-nolisten tcp` for X servers.\n\
+             Reach it through SSH: ssh -L 5901:127.0.0.1:5901 you@host",
+    references: &["Xvnc(1)", "x11vnc(1)", "xrdp.ini(5)", "Xserver(1)", "RFC 6143 section 7.2.2"],
+    examples: Examples {
+        kept: r#"
+[sockets.known]
+list = [{ protocol = "tcp", port = 5901, address = "127.0.0.1", inode = 1300, uid = 1000 }]
+"#,
+        broken: r#"
+[sockets.known]
+list = [{ protocol = "tcp", port = 5901, address = "0.0.0.0", inode = 1300, uid = 1000 }]
+[ruleset.known]
+ipv6.known = "absent"
+legacy_ipv4.known = []
+legacy_ipv6.known = []
+nftables.known.tables = []
+"#,
+    },
+    judge,
+};
+
+fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    let sockets = facts.sockets.known()?;
+    let filter = Filter::new(&facts.ruleset, sockets);
+    let mut judgement = Judgement::new();
+    let mut by_port_alone = 0_usize;
+    for socket in sockets.list.iter().filter(|socket| socket.protocol == Protocol::Tcp) {
+        let process = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
+        let program = process.map(|process| process.program());
+        by_port_alone += usize::from(program.is_none() && !socket.is_loopback());
+        let Some(what) = remote_desktop(socket, program) else { continue };
+        if socket.is_loopback() {
+            judgement.observe(format!("{socket} {what}, on the loopback alone"), [socket.evidence()]);
+            continue;
+        }
+        match filter.reach(socket) {
+            Reach::Anyone { family, evidence } => {
+                let mut finding = Finding::new(
+                    socket.to_string(),
+                    format!(
+                        "{what}, open to anyone who reaches this machine: nothing drops inbound {family}"
+                    ),
+                    socket.evidence(),
+                );
+                finding.evidence.extend(evidence.into_iter().take(4));
+                judgement.fail(finding);
+            }
+            Reach::Nobody(evidence) => {
+                judgement.observe(format!("{socket} {what}, and the packet filter lets nobody in"), evidence);
+            }
+            Reach::Unknown(reason) => {
+                judgement.unknown(format!("{socket} {what}, and who reaches it is not known: {reason}"));
+            }
+        }
+    }
+    if judgement == Judgement::new() {
+        judgement.observe("no remote desktop listens", ["/proc/net/tcp", "/proc/net/tcp6"].map(Evidence::of));
+    }
+    if by_port_alone > 0 && judgement.unknowns.is_empty() {
+        judgement.observe(
+            format!(
+                "{by_port_alone} sockets were told by their port alone: naming their processes takes root"
+            ),
+            ["/proc/net/tcp", "/proc/net/tcp6"].map(Evidence::of),
+        );
+    }
+    Ok(judgement)
+}
+
+/// What remote desktop a socket belongs to: certainly by its program, probably by its port.
+fn remote_desktop(socket: &Socket, program: Option<&str>) -> Option<String> {
+    let by_port = match socket.port {
+        5900..=5999 => Some("VNC or SPICE"),
+        3389 => Some("RDP"),
+        6000..=6063 => Some("X11"),
+        _ => None,
+    };
+    match program {
+        Some(program) if PROGRAMS.iter().any(|name| is(program, name)) => Some(format!("is {program}")),
+        Some(program) if CARRIERS.iter().any(|name| program.starts_with(name)) => {
+            by_port.map(|protocol| format!("looks like {protocol} through {program}"))
+        }
+        Some(_) => None,
+        None => by_port.map(|protocol| format!("looks like {protocol} by its port")),
+    }
+}
+
+/// `comm` holds 15 bytes, so a longer name may be cut there.
+fn is(program: &str, name: &str) -> bool {
+    program == name || (program.len() == 15 && name.starts_with(program))
+}
+
+/// Servers of VNC, RDP, X11, NoMachine and their like.
+const PROGRAMS: [&str; 32] = [
+    "AnyDesk",
+    "X",
+    "Xkasmvnc",
+    "Xorg",
+    "Xspice",
+    "Xtightvnc",
+    "Xtigervnc",
+    "Xvnc",
+    "Xvnc4",
+    "Xwayland",
+    "anydesk",
+    "freerdp-shadow-cli",
+    "gnome-remote-desktop-daemon",
+    "krdpserver",
+    "krfb",
+    "nxd",
+    "nxserver.bin",
+    "rustdesk",
+    "teamviewerd",
+    "tigervncserver",
+    "vino-server",
+    "vncserver",
+    "vncserver-virtuald",
+    "vncserver-x11",
+    "vncserver-x11-core",
+    "wayvnc",
+    "websockify",
+    "x0tigervncserver",
+    "x0vncserver",
+    "x11vnc",
+    "xrdp",
+    "xrdp-sesman",
+];
+
+/// Programs that hold a socket for something else: containers, virtual machines, forwarders, interpreters.
+const CARRIERS: [&str; 14] = [
+    "conmon",
+    "docker-proxy",
+    "haproxy",
+    "java",
+    "node",
+    "perl",
+    "python",
+    "qemu",
+    "rootlessport",
+    "slirp4netns",
+    "socat",
+    "ssh",
+    "systemd",
+    "xinetd",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::facts::processes::{Open, Process, Processes};
+    use crate::gap::Reading;
+
+    /// The broken example with another port, address and holder of the socket.
+    fn facts(port: u16, address: &str, holder: Option<&str>) -> Facts {
+        let mut facts: Facts = toml::from_str(CHECK.examples.broken).unwrap();
+        let Reading::Known(sockets) = &mut facts.sockets else { panic!() };
+        sockets.list[0].port = port;
+        sockets.list[0].address = address.parse().unwrap();
+        let process = |name: &str| Process {
+            name: name.to_owned(),
+            open: Reading::Known(Open { sockets: vec![1300], devices: Vec::new() }),
+            ..Process::default()
+        };
+        facts.processes = Reading::Known(Processes { list: holder.map(process).into_iter().collect() });
+        facts
+    }
+
+    fn verdict(facts: &Facts) -> Verdict {
+        judge(facts, &Policy::default()).unwrap().verdict()
+    }
+
+    #[test]
+    fn the_program_decides_and_the_port_where_it_is_unknown() {
+        for (port, address, holder, wanted) in [
+            (5901, "0.0.0.0", None, Verdict::Fail),
+            (5901, "0.0.0.0", Some("nginx"), Verdict::Pass),
+            (5901, "0.0.0.0", Some("qemu-system-x86"), Verdict::Fail),
+            (5901, "127.0.0.1", Some("Xvnc"), Verdict::Pass),
+            (40000, "192.0.2.1", Some("Xvnc"), Verdict::Fail),
+            (3389, "0.0.0.0", Some("gnome-remote-de"), Verdict::Fail),
+            (6001, "0.0.0.0", None, Verdict::Fail),
+            (80, "0.0.0.0", None, Verdict::Pass),
+            (22, "0.0.0.0", Some("sshd"), Verdict::Pass),
+        ] {
+            assert_eq!(verdict(&facts(port, address, holder)), wanted, "{port} on {address} by {holder:?}");
+        }
+    }
+
+    #[test]
+    fn behind_a_filter_that_is_not_read_it_is_unknown() {
+        let mut facts = facts(5900, "0.0.0.0", Some("x11vnc"));
+        facts.ruleset = Reading::Gap(Gap::denied("the nftables ruleset"));
+        assert_eq!(verdict(&facts), Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_verdict_by_port_alone_says_so() {
+        let judgement = judge(&facts(80, "0.0.0.0", None), &Policy::default()).unwrap();
+        assert!(judgement.observations.iter().any(|seen| seen.message.contains("by their port alone")));
+    }
+}
