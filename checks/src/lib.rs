@@ -30,6 +30,11 @@ mod encryption {
     pub(crate) mod data;
     pub(crate) mod swap;
 }
+mod firewall {
+    pub(crate) mod enforced;
+    pub(crate) mod exposure;
+    pub(crate) mod persistent;
+}
 mod mdm {
     pub(crate) mod enrolled;
     pub(crate) mod profiles;
@@ -43,14 +48,11 @@ mod patches {
     pub(crate) mod kernel_running;
     pub(crate) mod security;
 }
-mod secrets {
-    pub(crate) mod cloud_keys;
-mod firewall {
-    pub(crate) mod enforced;
-    pub(crate) mod exposure;
-    pub(crate) mod persistent;
 mod remote_desktop {
     pub(crate) mod tunnelled;
+}
+mod secrets {
+    pub(crate) mod cloud_keys;
 }
 mod ssh {
     pub(crate) mod authorized_keys;
