@@ -18,6 +18,7 @@ pub mod report;
 // <checks>
 mod patches {
     pub(crate) mod kernel_running;
+    pub(crate) mod release_supported;
     pub(crate) mod security;
 }
 mod ssh {

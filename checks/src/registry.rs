@@ -6,6 +6,7 @@ use crate::check::Check;
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
     &crate::patches::kernel_running::CHECK,
+    &crate::patches::release_supported::CHECK,
     &crate::patches::security::CHECK,
     &crate::ssh::key_only::CHECK,
 ];
