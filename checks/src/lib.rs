@@ -17,6 +17,7 @@ pub mod report;
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
 mod patches {
+    pub(crate) mod automatic;
     pub(crate) mod kernel_running;
     pub(crate) mod release_supported;
     pub(crate) mod security;

@@ -5,6 +5,7 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::patches::automatic::CHECK,
     &crate::patches::kernel_running::CHECK,
     &crate::patches::release_supported::CHECK,
     &crate::patches::security::CHECK,

@@ -84,7 +84,7 @@ mod tests {
     fn releases_and_flavours_of_debian_and_ubuntu() {
         for (package, release, flavour) in [
             ("linux-image-6.1.0-37-amd64", "6.1.0-37-amd64", "amd64"),
-            ("linux-image-6.1.0-37-cloud-amd64", "6.1.0-37-cloud-amd64", "cloud-amd64-unsigned"),
+            ("linux-image-6.1.0-37-cloud-amd64-unsigned", "6.1.0-37-cloud-amd64", "cloud-amd64"),
             ("linux-image-6.12.38+deb13-cloud-arm64", "6.12.38+deb13-cloud-arm64", "cloud-arm64"),
             ("linux-image-6.5.0-0.deb12.4-rt-amd64", "6.5.0-0.deb12.4-rt-amd64", "rt-amd64"),
             ("linux-image-unsigned-6.8.0-45-generic", "6.8.0-45-generic", "generic"),
