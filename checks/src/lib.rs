@@ -45,7 +45,9 @@ mod passwords {
     pub(crate) mod hash;
 }
 mod patches {
+    pub(crate) mod automatic;
     pub(crate) mod kernel_running;
+    pub(crate) mod release_supported;
     pub(crate) mod security;
 }
 mod remote_desktop {

@@ -1,10 +1,13 @@
 //! What machine this is: names, operating system release, kernel, clock.
 
+mod distro_info;
+
 use serde::{Deserialize, Serialize};
 
 use crate::date::Timestamp;
 use crate::gap::{Gap, Reading};
 use crate::host::{self, Host, Query, System};
+pub use distro_info::DistroInfo;
 
 /// What machine this is.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -14,6 +17,8 @@ pub struct Machine {
     pub name: Reading<String>,
     /// os-release(5), or SystemVersion.plist on macOS.
     pub release: Reading<Release>,
+    /// Until when that release is supported, as the distro-info-data package on the host says (Debian, Ubuntu).
+    pub distro_info: Reading<DistroInfo>,
     /// Release of the running kernel, as in uname(2).
     pub kernel: Reading<String>,
     /// Processor architecture, such as `x86_64`.
@@ -66,9 +71,11 @@ pub(crate) fn read(host: &dyn Host) -> Result<Machine, Gap> {
         String::from_utf8(host.query(&query)?)
             .map_err(|_| Gap::malformed(format!("{} is not UTF-8", query.subject())))
     };
+    let release = release(host);
     Ok(Machine {
         name: text(Query::HostName).or_else(|_| host::read_line(host, "/etc/hostname")).into(),
-        release: release(host).into(),
+        distro_info: distro_info::read(host, release.as_ref()).into(),
+        release: release.into(),
         kernel: host::read_line(host, "/proc/sys/kernel/osrelease").into(),
         architecture: text(Query::Architecture).into(),
         booted_at: text(Query::BootTime)

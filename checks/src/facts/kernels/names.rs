@@ -26,7 +26,8 @@ fn dpkg(package: &str) -> Option<(String, String)> {
     let release = ["linux-image-unsigned-", "linux-image-", "proxmox-kernel-", "pve-kernel-"]
         .iter()
         .find_map(|prefix| package.strip_prefix(prefix))?;
-    let release = release.strip_suffix("-signed").unwrap_or(release);
+    let release =
+        ["-signed", "-unsigned"].iter().find_map(|end| release.strip_suffix(end)).unwrap_or(release);
     // A release has at least `6.1`; `linux-image-amd64` and `proxmox-kernel-6.8` only depend on the newest one.
     let is_number = |part: &str| part.starts_with(|first: char| first.is_ascii_digit());
     if !is_number(release)
@@ -83,11 +84,7 @@ mod tests {
     fn releases_and_flavours_of_debian_and_ubuntu() {
         for (package, release, flavour) in [
             ("linux-image-6.1.0-37-amd64", "6.1.0-37-amd64", "amd64"),
-            (
-                "linux-image-6.1.0-37-cloud-amd64-unsigned",
-                "6.1.0-37-cloud-amd64-unsigned",
-                "cloud-amd64-unsigned",
-            ),
+            ("linux-image-6.1.0-37-cloud-amd64-unsigned", "6.1.0-37-cloud-amd64", "cloud-amd64"),
             ("linux-image-6.12.38+deb13-cloud-arm64", "6.12.38+deb13-cloud-arm64", "cloud-arm64"),
             ("linux-image-6.5.0-0.deb12.4-rt-amd64", "6.5.0-0.deb12.4-rt-amd64", "rt-amd64"),
             ("linux-image-unsigned-6.8.0-45-generic", "6.8.0-45-generic", "generic"),
