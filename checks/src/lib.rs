@@ -13,9 +13,30 @@ pub mod providers;
 pub mod redact;
 pub mod registry;
 pub mod report;
+mod software;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
+mod backup {
+    pub(crate) mod agent;
+}
+mod guest_tools {
+    pub(crate) mod drivers;
+    pub(crate) mod enabled;
+    pub(crate) mod running;
+}
+mod logs {
+    pub(crate) mod persistent;
+}
+mod malware {
+    pub(crate) mod protection;
+}
+mod monitoring {
+    pub(crate) mod agent;
+}
+mod services {
+    pub(crate) mod legacy;
+}
 mod ssh {
     pub(crate) mod key_only;
 }

@@ -5,6 +5,14 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::backup::agent::CHECK,
+    &crate::guest_tools::drivers::CHECK,
+    &crate::guest_tools::enabled::CHECK,
+    &crate::guest_tools::running::CHECK,
+    &crate::logs::persistent::CHECK,
+    &crate::malware::protection::CHECK,
+    &crate::monitoring::agent::CHECK,
+    &crate::services::legacy::CHECK,
     &crate::ssh::key_only::CHECK,
 ];
 
