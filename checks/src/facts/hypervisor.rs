@@ -187,3 +187,105 @@ pub(crate) fn read(host: &dyn Host) -> Result<Hypervisor, Gap> {
             .collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Tree;
+
+    const OVERLAY: &str = "1 0 0:40 / / rw - overlay overlay rw\n2 1 8:1 /containers/x/hosts /etc/hosts rw - ext4 /dev/sda1 rw\n";
+    const DISK: &str = "22 1 254:1 / / rw - ext4 /dev/vda rw\n";
+
+    fn linux() -> Tree {
+        Tree::new(Timestamp(0))
+            .file("/proc/sys/kernel/osrelease", "6.1.0\n")
+            .file("/proc/self/mountinfo", DISK)
+            .file("/proc/1/cgroup", "0::/\n")
+            .link("/proc/self/ns/pid", "pid:[4026531836]")
+            .dir("/sys/class/net")
+    }
+
+    fn container(tree: &Tree) -> Option<String> {
+        read(tree).unwrap().container
+    }
+
+    #[test]
+    fn a_mark_that_an_image_left_behind_makes_no_container() {
+        let machine = linux().file("/.dockerenv", "").answer(Query::CpuidHypervisor, b"KVMKVMKVM\0\0\0");
+        let hypervisor = read(&machine).unwrap();
+        assert_eq!((hypervisor.platform, hypervisor.container), (Platform::Kvm, None));
+        assert!(hypervisor.evidence.iter().any(|seen| seen.contains("left behind")));
+        let docker = machine.clone().file("/proc/self/mountinfo", OVERLAY);
+        assert_eq!(container(&docker).as_deref(), Some("docker"));
+        let own = machine.link("/proc/self/ns/pid", "pid:[4026532201]");
+        assert_eq!(container(&own).as_deref(), Some("docker"));
+    }
+
+    #[test]
+    fn containers_without_a_mark() {
+        for (path, text, kind) in [
+            ("/run/systemd/container", "lxc\n", Some("lxc")),
+            ("/run/systemd/container", "a b; rm\n", None),
+            ("/run/host/container-manager", "systemd-nspawn\n", Some("systemd-nspawn")),
+            ("/proc/1/environ", "A=b\0container=podman\0PASSWORD=x\0", Some("podman")),
+            ("/proc/1/environ", "xcontainer=podman\0", None),
+            ("/proc/1/cgroup", "5:cpu:/kubepods/burstable/pod1/x\n", Some("kubernetes")),
+            ("/proc/1/cgroup", "0::/init.scope\n", None),
+            ("/proc/sys/kernel/osrelease", "5.15.90.1-microsoft-standard-WSL2\n", Some("wsl")),
+            ("/proc/self/mountinfo", OVERLAY, Some("oci")),
+            // A live system boots from layers too, without anybody's files in /etc.
+            ("/proc/self/mountinfo", "1 0 0:40 / / rw - overlay overlay rw\n", None),
+            ("/proc/vz/x", "", Some("openvz")),
+        ] {
+            let tree = linux().file(path, text);
+            assert_eq!(container(&tree).as_deref(), kind, "{path}: {text}");
+            assert!(!format!("{:?}", read(&tree).unwrap()).contains("PASSWORD"));
+        }
+    }
+
+    #[test]
+    fn platforms_by_their_signs() {
+        for (cpuid, vendor, product, platform) in [
+            ("KVMKVMKVM", "Scaleway", "SCW-DEV1-S", Platform::Kvm),
+            ("KVMKVMKVM", "innotek GmbH", "VirtualBox", Platform::Virtualbox),
+            ("KVMKVMKVM", "Nutanix", "AHV", Platform::Kvm),
+            ("VMwareVMware", "VMware, Inc.", "VMware7,1", Platform::Vmware),
+            ("Microsoft Hv", "Xen", "HVM domU", Platform::Xen),
+            ("Microsoft Hv", "QEMU", "Standard PC (Q35 + ICH9, 2009)", Platform::Kvm),
+            ("Microsoft Hv", "Microsoft Corporation", "Virtual Machine", Platform::HyperV),
+            ("", "Microsoft Corporation", "Surface Laptop", Platform::BareMetal),
+            ("", "Dell Inc.", "PowerEdge R640", Platform::BareMetal),
+            ("", "Amazon EC2", "c5.metal", Platform::BareMetal),
+            ("VMwareVMware", "Xen", "HVM domU", Platform::Unknown),
+        ] {
+            let tree = linux()
+                .answer(Query::CpuidHypervisor, cpuid)
+                .file("/sys/class/dmi/id/sys_vendor", vendor)
+                .file("/sys/class/dmi/id/product_name", product);
+            assert_eq!(read(&tree).unwrap().platform, platform, "{cpuid}, {vendor}, {product}");
+        }
+    }
+
+    #[test]
+    fn without_cpuid_nothing_is_guessed() {
+        let bios = |bits: u8| {
+            let mut raw = vec![0; 0x18];
+            raw[0x13] = bits;
+            raw
+        };
+        for (path, content, platform) in [
+            ("/proc/device-tree/hypervisor/compatible", b"linux,kvm\0".to_vec(), Platform::Kvm),
+            ("/sys/class/dmi/id/sys_vendor", b"Hetzner\n".to_vec(), Platform::Kvm),
+            ("/sys/class/dmi/id/sys_vendor", b"Supermicro\n".to_vec(), Platform::Unknown),
+            ("/proc/cpuinfo", b"flags : fpu vme hypervisor\n".to_vec(), Platform::Unknown),
+            ("/proc/cpuinfo", b"flags : fpu vme\n".to_vec(), Platform::BareMetal),
+            ("/sys/firmware/dmi/entries/0-0/raw", bios(0), Platform::BareMetal),
+            ("/sys/firmware/dmi/entries/0-0/raw", bios(0x10), Platform::Unknown),
+            ("/sys/firmware/dmi/entries/0-0/raw", vec![0; 4], Platform::Unknown),
+        ] {
+            let tree = linux().answer(Query::Architecture, "aarch64").file(path, content);
+            assert_eq!(read(&tree).unwrap().platform, platform, "{path}");
+        }
+        assert_eq!(read(&Tree::new(Timestamp(0))).unwrap_err().why, crate::gap::GapKind::Offline);
+    }
+}

@@ -65,7 +65,7 @@ pub(crate) static TOOLS: &[GuestTools] = &[
         ..tools(
             Platform::Kvm,
             software(
-                "Nutanix Guest Tools",
+                "the Nutanix guest agent",
                 &["nutanix-guest-agent"],
                 &["ngt_guest_agent.service"],
                 &["/usr/local/nutanix/ngt/python/bin/ngt_guest_agent"],
@@ -109,7 +109,7 @@ pub(crate) static TOOLS: &[GuestTools] = &[
     tools(
         Platform::HyperV,
         software(
-            "the Hyper-V daemons",
+            "the Hyper-V KVP daemon",
             &["hyperv-daemons", "linux-cloud-tools-common", "hyper-v", "hyperv", "hvtools"],
             &["hv-kvp-daemon.service", "hypervkvpd.service", "hv_kvp_daemon.service"],
             &["/usr/sbin/hv_kvp_daemon", "/usr/bin/hv_kvp_daemon", "/usr/sbin/hypervkvpd"],
@@ -129,7 +129,7 @@ pub(crate) static TOOLS: &[GuestTools] = &[
     tools(
         Platform::Virtualbox,
         software(
-            "the VirtualBox guest additions",
+            "the VirtualBox guest service",
             &["virtualbox-guest-utils", "virtualbox-guest-additions", "virtualbox-guest-utils-nox"],
             &["virtualbox-guest-utils.service", "vboxservice.service", "vboxadd-service.service"],
             &["/usr/sbin/VBoxService", "/usr/bin/VBoxService", "/opt/VBoxGuestAdditions/sbin/VBoxService"],
@@ -139,7 +139,7 @@ pub(crate) static TOOLS: &[GuestTools] = &[
     tools(
         Platform::Parallels,
         software(
-            "Parallels Tools",
+            "the Parallels Tools daemon",
             &[],
             &["prltoolsd.service"],
             &["/usr/bin/prltoolsd", "/usr/sbin/prltoolsd"],

@@ -78,7 +78,7 @@ fn mounts(host: &dyn Host) -> Option<String> {
     let text = String::from_utf8_lossy(&text);
     let (mut layered, mut files) = (None, None);
     for line in text.lines() {
-        let (before, after) = line.split_once(" - ")?;
+        let Some((before, after)) = line.split_once(" - ") else { continue };
         let kind = after.split(' ').next().unwrap_or_default();
         match before.split(' ').nth(4) {
             Some("/") => layered = matches!(kind, "overlay" | "aufs" | "fuse-overlayfs").then_some(kind),

@@ -12,8 +12,8 @@ use crate::software::{Match, package_record, seen, unit_file};
 /// Heartbeats come every 60 s; three may be lost to a live migration or a busy host. Seconds.
 const LATE: i64 = 200;
 
-/// What can be said of guest tools. The better state comes first: where a hypervisor accepts several, one is enough.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What can be said of guest tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
     /// As it should be.
     Healthy(Said),
@@ -35,8 +35,25 @@ pub(crate) enum State {
     NotAsked(String),
 }
 
+impl State {
+    /// Of several tools the one with the lowest rank speaks, and of equals the first in the table.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Healthy(_) => 0,
+            Self::Silent(_) => 1,
+            Self::Unknown(_) => 2,
+            Self::Masked(_) => 3,
+            Self::Disabled(_) => 4,
+            Self::Stopped(_) => 5,
+            Self::NotOffered(_) => 6,
+            Self::Missing(_) => 7,
+            Self::NotAsked(_) => 8,
+        }
+    }
+}
+
 /// A sentence fragment that reads well after the name of the tools, and where it was seen.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) tools: &'static str,
     pub(crate) text: String,
@@ -97,7 +114,7 @@ fn best(facts: &Facts, examiner: Examiner) -> Result<State, Gap> {
         Err(gap) => State::Unknown(gap.to_string()),
     });
     Ok(states
-        .min()
+        .min_by_key(State::rank)
         .unwrap_or_else(|| State::Unknown("hostduty knows no tools of this hypervisor".to_owned())))
 }
 
@@ -141,7 +158,9 @@ fn running(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -
             // Only root's can hold the channel; a user may run the program too.
             Match::Genuine if process.uid == 0 => {
                 let state = talking(tools, process, facts, hypervisor);
-                talks = Some(talks.map_or(state.clone(), |other: State| other.min(state)));
+                if talks.as_ref().is_none_or(|other: &State| state.rank() < other.rank()) {
+                    talks = Some(state);
+                }
             }
             Match::Genuine => named.push((Match::Other, process)),
             kind @ (Match::NameOnly | Match::Other) => named.push((kind, process)),
@@ -162,12 +181,12 @@ fn running(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -
     }
     let mut state = match starting(tools, facts, hypervisor)? {
         State::Healthy(mut said) => {
-            said.text = "do not run although they are set to start".to_owned();
+            said.text = "does not run although it is set to start".to_owned();
             State::Stopped(said)
         }
         // Nothing runs them now, whatever may start them some day.
         State::Unknown(_) => match installed(tools, facts, hypervisor)? {
-            Some(evidence) => State::Stopped(say(tools, "are installed and do not run", vec![evidence])),
+            Some(evidence) => State::Stopped(say(tools, "is installed and does not run", vec![evidence])),
             None => missing(tools, facts),
         },
         other => other,
@@ -191,7 +210,7 @@ fn talking(tools: &'static GuestTools, process: &Process, facts: &Facts, hypervi
             Err(gap) => return State::Unknown(gap.to_string()),
         },
         Channel::Offered(files) | Channel::Always(files) => files.to_vec(),
-        Channel::None => return State::Healthy(say(tools, "run", vec![seen(process)])),
+        Channel::None => return State::Healthy(say(tools, "runs", vec![seen(process)])),
     };
     let held =
         process.open.known().map(|open| open.devices.iter().find(|held| files.contains(&held.as_str())));
@@ -204,7 +223,7 @@ fn talking(tools: &'static GuestTools, process: &Process, facts: &Facts, hypervi
         let heartbeat = Evidence::of("xenstore data/updated").says(updated.to_string());
         return State::Silent(say(
             tools,
-            "run and stopped to report to the hypervisor",
+            "runs and stopped to report to the hypervisor",
             vec![heartbeat, seen(process)],
         ));
     }
@@ -215,23 +234,24 @@ fn talking(tools: &'static GuestTools, process: &Process, facts: &Facts, hypervi
             if let Some(version) = store.and_then(|store| store.version.as_ref()) {
                 evidence.push(Evidence::of("xenstore attr/PVAddons").says(version.as_str()));
             }
-            State::Healthy(say(tools, "run and hold their channel", evidence))
+            State::Healthy(say(tools, "runs and holds its channel", evidence))
         }
         _ if tools.platform == Platform::Xen && store.is_some_and(|store| store.installed) => {
             let told = Evidence::of("xenstore attr/PVAddons/Installed").says("1");
-            State::Healthy(say(tools, "run and told the hypervisor so", vec![seen(process), told]))
+            State::Healthy(say(tools, "runs and told the hypervisor so", vec![seen(process), told]))
         }
         Ok(None) if tools.platform == Platform::Xen && store.is_none() => {
             State::Unknown("only root may see in xenstore whether the guest tools report".to_owned())
         }
         Ok(None) => State::Silent(say(
             tools,
-            &format!("run without their channel {}", files.join(" or ")),
+            &format!("runs without its channel {}", files.join(" or ")),
             vec![seen(process)],
         )),
-        Err(gap) => {
-            State::Unknown(format!("{gap}, so that nobody sees whether the guest tools hold their channel"))
-        }
+        Err(gap) => State::Unknown(format!(
+            "{gap}, so that nobody sees whether {} holds its channel",
+            tools.software.name
+        )),
     }
 }
 
@@ -254,13 +274,13 @@ fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) 
         let by = unit.udev_rules.first().or(unit.wanted_by.first());
         let mut evidence = vec![unit_file(unit)];
         evidence.extend(by.map(Evidence::of));
-        return Ok(State::Healthy(say(tools, &format!("start at boot by {name}"), evidence)));
+        return Ok(State::Healthy(say(tools, &format!("starts at boot by {name}"), evidence)));
     }
     if let Some((name, unit)) = units.iter().find(|(_, unit)| unit.state.is_masked()) {
         let until = if unit.state == UnitState::MaskedRuntime { " until the next boot" } else { "" };
         let mut text = format!("cannot start{until}: {name} is masked");
         if there.is_none() {
-            text += ", and they are not installed either";
+            text += ", and it is not installed either";
         }
         return Ok(State::Masked(say(tools, &text, vec![unit_file(unit)])));
     }
@@ -270,7 +290,7 @@ fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) 
         None if init == Init::Other => {
             State::Unknown("this host boots with an init system that hostduty does not read".to_owned())
         }
-        None => State::Disabled(say(tools, "are installed, and no unit starts them", vec![evidence])),
+        None => State::Disabled(say(tools, "is installed, and no unit starts it", vec![evidence])),
         Some((name, unit)) if unit.state == UnitState::Static => State::Unknown(format!(
             "{name} has no [Install] section, and hostduty sees neither a link nor a udev rule that starts it"
         )),
@@ -308,9 +328,9 @@ fn installed(tools: &GuestTools, facts: &Facts, hypervisor: &Hypervisor) -> Resu
 
 fn missing(tools: &'static GuestTools, facts: &Facts) -> State {
     let mut evidence = Vec::new();
-    let mut text = "are not installed".to_owned();
+    let mut text = "is not installed".to_owned();
     if let Some(name) = tools.software.residue(facts) {
-        text = "were removed, and only their configuration is left".to_owned();
+        text = "was removed, and only its configuration is left".to_owned();
         evidence.push(package_record(facts, &format!("{name}: config-files")));
     }
     if let Ok(units) = tools.software.units(facts)
