@@ -13,6 +13,7 @@ pub mod providers;
 pub mod redact;
 pub mod registry;
 pub mod report;
+mod software;
 
 #[cfg_attr(
     not(test),
@@ -55,6 +56,19 @@ mod remote_desktop {
 }
 mod secrets {
     pub(crate) mod cloud_keys;
+mod backup {
+    pub(crate) mod agent;
+mod guest_tools {
+    pub(crate) mod drivers;
+    pub(crate) mod enabled;
+    pub(crate) mod running;
+mod logs {
+mod malware {
+    pub(crate) mod protection;
+mod monitoring {
+    pub(crate) mod agent;
+mod services {
+    pub(crate) mod legacy;
 }
 mod ssh {
     pub(crate) mod authorized_keys;

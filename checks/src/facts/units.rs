@@ -1,5 +1,6 @@
 //! The init system's units: which files define them and what would start them at boot.
 
+mod inetd;
 mod openrc;
 mod systemd;
 mod sysv;
@@ -21,6 +22,9 @@ pub struct Units {
     pub init: Init,
     /// Services, sockets and timers by name: `ssh.service`; for OpenRC the name in /etc/init.d with `.service`.
     pub units: BTreeMap<String, Unit>,
+    /// What inetd or xinetd would start for a caller, in the order of their files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inetd: Vec<InetdService>,
     /// Files and folders of units that could not be read: what they define or start is not listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
@@ -62,6 +66,18 @@ pub struct Unit {
     /// Its `ConditionVirtualization=`, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition_virtualization: Option<String>,
+}
+
+/// One entry of /etc/inetd.conf or /etc/xinetd.d that is not disabled.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InetdService {
+    /// `telnet`
+    pub name: String,
+    /// The file.
+    pub path: String,
+    /// Its line.
+    pub line: u32,
 }
 
 /// What makes a unit start, in the words of systemctl(1) is-enabled.
@@ -120,14 +136,39 @@ impl UnitState {
     }
 }
 
+/// Targets that a machine passes on its way down, to sleep or to a repair, and never when it starts to serve.
+const NOT_BOOT: &[&str] = &[
+    "emergency",
+    "final",
+    "halt",
+    "hibernate",
+    "hybrid-sleep",
+    "kexec",
+    "poweroff",
+    "reboot",
+    "rescue",
+    "shutdown",
+    "sleep",
+    "suspend",
+    "suspend-then-hibernate",
+    "system-update",
+];
+
 impl Unit {
     /// Whether a symlink of the administrator, of the vendor or of a generator starts it at the next boot. A unit that
-    /// a device, a socket, a timer or D-Bus starts answers `false` here.
+    /// only a device, a socket, a timer or D-Bus starts answers `false` here.
     #[must_use]
     pub fn starts_at_boot(&self) -> bool {
-        self.state.starts_at_boot()
-            || (self.state == UnitState::Static
-                && self.wanted_by.iter().any(|link| !link.starts_with("/run/")))
+        let boots = |link: &String| {
+            let target = link.rsplit('/').nth(1).and_then(|folder| folder.split_once(".target."));
+            !link.starts_with("/run/") && target.is_none_or(|(name, _)| !NOT_BOOT.contains(&name))
+        };
+        match self.state {
+            UnitState::Masked | UnitState::MaskedRuntime => false,
+            UnitState::Generated => true,
+            UnitState::Enabled if self.wanted_by.is_empty() => true,
+            _ => self.wanted_by.iter().any(boots),
+        }
     }
 }
 
@@ -154,6 +195,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Units, Gap> {
         Init::OpenRc => openrc::read(host, &mut units),
         Init::Other => sysv::read(host, &mut units),
     }
+    inetd::read(host, &mut units);
     Ok(units)
 }
 

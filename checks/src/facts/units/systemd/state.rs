@@ -5,7 +5,6 @@ use crate::facts::units::UnitState;
 use crate::facts::units::unit_file::UnitFile;
 
 /// What the symlinks of one folder say of a unit.
-#[derive(Default)]
 struct Seen {
     /// A symlink starts it or gives it another name.
     started: bool,
@@ -79,8 +78,7 @@ fn in_folder(
             || default_instance.as_deref() == Some(link)
     };
     let here = |link: &str| index.aliases.contains(&(real.to_owned(), folder, link.to_owned()));
-    let mut seen = Seen::default();
-    seen.started = match file {
+    let started = match file {
         Some(file) => file
             .aliases
             .iter()
@@ -96,6 +94,7 @@ fn in_folder(
             .take(2)
             .any(|(.., link)| link != real),
     };
+    let mut seen = Seen { started, same_name: false };
     if here(real) {
         if below {
             seen.started = true;

@@ -1,0 +1,351 @@
+//! In which state a host has the guest tools of its hypervisor: one answer for what runs, one for the next boot.
+
+use super::{Channel, GuestTools, TOOLS};
+use crate::check::Evidence;
+use crate::facts::Facts;
+use crate::facts::hypervisor::{Channels, Hypervisor, Platform};
+use crate::facts::processes::Process;
+use crate::facts::units::{Init, Unit, UnitState};
+use crate::gap::Gap;
+use crate::software::{Match, package_record, seen, unit_file};
+
+/// Heartbeats come every 60 s; three may be lost to a live migration or a busy host. Seconds.
+const LATE: i64 = 200;
+
+/// What can be said of guest tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum State {
+    /// As it should be.
+    Healthy(Said),
+    /// The tools run, and do not talk to the hypervisor.
+    Silent(Said),
+    /// It could not be known, with the reason.
+    Unknown(String),
+    /// An operator made it impossible to start them.
+    Masked(Said),
+    /// They are there, and nothing starts them.
+    Disabled(Said),
+    /// They are there and should run, and do not.
+    Stopped(Said),
+    /// The host does not offer what they talk through; the words name it.
+    NotOffered(String),
+    /// They are not there.
+    Missing(Said),
+    /// The hypervisor asks for none, with the reason.
+    NotAsked(String),
+}
+
+impl State {
+    /// Of several tools the one with the lowest rank speaks, and of equals the first in the table.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Healthy(_) => 0,
+            Self::Silent(_) => 1,
+            Self::Unknown(_) => 2,
+            Self::Masked(_) => 3,
+            Self::Disabled(_) => 4,
+            Self::Stopped(_) => 5,
+            Self::NotOffered(_) => 6,
+            Self::Missing(_) => 7,
+            Self::NotAsked(_) => 8,
+        }
+    }
+}
+
+/// A sentence fragment that reads well after the name of the tools, and where it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) tools: &'static str,
+    pub(crate) text: String,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// Whether the tools run and talk to the hypervisor.
+pub(crate) fn examine(facts: &Facts) -> Result<State, Gap> {
+    best(facts, running)
+}
+
+/// Whether the tools start at the next boot.
+pub(crate) fn startup(facts: &Facts) -> Result<State, Gap> {
+    best(facts, starting)
+}
+
+/// Guest tools of other hypervisors that are installed, as after a migration.
+pub(crate) fn foreign(facts: &Facts) -> Vec<&'static str> {
+    let Some(hypervisor) = facts.hypervisor.value() else { return Vec::new() };
+    TOOLS
+        .iter()
+        .filter(|tools| tools.platform != hypervisor.platform)
+        .filter(|tools| matches!(installed(tools, facts, hypervisor), Ok(Some(_))))
+        .map(|tools| tools.software.name)
+        .collect()
+}
+
+type Examiner = fn(&'static GuestTools, &Facts, &Hypervisor) -> Result<State, Gap>;
+
+fn best(facts: &Facts, examiner: Examiner) -> Result<State, Gap> {
+    let hypervisor = facts.hypervisor.known()?;
+    if hypervisor.control_domain {
+        return Ok(State::NotAsked("this is Xen's control domain, which is no guest".to_owned()));
+    }
+    match hypervisor.platform {
+        Platform::BareMetal => {
+            return Ok(State::NotAsked("no hypervisor is beneath this machine".to_owned()));
+        }
+        Platform::Apple => {
+            return Ok(State::NotAsked(
+                "Apple's Virtualization framework has no guest tools for Linux".to_owned(),
+            ));
+        }
+        Platform::Unknown => {
+            let signs = hypervisor.evidence.join("; ");
+            let signs = if signs.is_empty() { "no sign of any".to_owned() } else { signs };
+            return Ok(State::Unknown(format!("the hypervisor is not one that hostduty knows ({signs})")));
+        }
+        _ => {}
+    }
+    let fits = |tools: &&GuestTools| {
+        tools.platform == hypervisor.platform
+            && tools.vendor.is_none_or(|vendor| hypervisor.vendor.as_deref() == Some(vendor))
+    };
+    let states = TOOLS.iter().filter(fits).map(|tools| match offered(tools, hypervisor) {
+        Ok(None) => examiner(tools, facts, hypervisor).unwrap_or_else(|gap| State::Unknown(gap.to_string())),
+        Ok(Some(missing)) => State::NotOffered(missing),
+        Err(gap) => State::Unknown(gap.to_string()),
+    });
+    Ok(states
+        .min_by_key(State::rank)
+        .unwrap_or_else(|| State::Unknown("hostduty knows no tools of this hypervisor".to_owned())))
+}
+
+/// The name of the channel when the host does not offer it.
+fn offered(tools: &GuestTools, hypervisor: &Hypervisor) -> Result<Option<String>, Gap> {
+    match &tools.channel {
+        Channel::VirtioPort(name) => {
+            let channels = hypervisor.channels.known()?;
+            if port(channels, name).is_some() {
+                return Ok(None);
+            }
+            // The port is a part of a console; without its driver nobody can see whether it is there.
+            if hypervisor.devices.known()?.iter().any(|device| {
+                device.kind == crate::facts::hypervisor::DeviceKind::Console && device.driver.is_none()
+            }) {
+                return Err(Gap::unsupported(
+                    "a virtio console has no driver, so that its ports cannot be seen",
+                ));
+            }
+            Ok(Some(format!("the virtio port {name}")))
+        }
+        Channel::Offered(files) => {
+            let channels = hypervisor.channels.known()?;
+            let there = files.iter().any(|file| channels.files.iter().any(|known| known == file));
+            Ok((!there).then(|| files.join(" or ")))
+        }
+        Channel::Always(_) | Channel::None => Ok(None),
+    }
+}
+
+fn port<'a>(channels: &'a Channels, name: &str) -> Option<&'a str> {
+    channels.virtio_ports.iter().find(|port| port.name == name).map(|port| port.device.as_str())
+}
+
+fn running(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -> Result<State, Gap> {
+    let processes = facts.processes.known()?;
+    let mut named = Vec::new();
+    let mut talks = None;
+    for process in &processes.list {
+        match tools.software.matches(process) {
+            // Only root's can hold the channel; a user may run the program too.
+            Match::Genuine if process.uid == 0 => {
+                let state = talking(tools, process, facts, hypervisor);
+                if talks.as_ref().is_none_or(|other: &State| state.rank() < other.rank()) {
+                    talks = Some(state);
+                }
+            }
+            Match::Genuine => named.push((Match::Other, process)),
+            kind @ (Match::NameOnly | Match::Other) => named.push((kind, process)),
+            Match::No => {}
+        }
+    }
+    if let Some(state) = talks {
+        return Ok(state);
+    }
+    if let Some((_, process)) = named.iter().find(|(kind, _)| *kind == Match::NameOnly) {
+        return Ok(State::Unknown(format!(
+            "process {} is called {}, and only root may see which file it runs",
+            process.pid, process.name
+        )));
+    }
+    if let Some(gap) = processes.gaps.first() {
+        return Err(gap.clone());
+    }
+    let mut state = match starting(tools, facts, hypervisor)? {
+        State::Healthy(mut said) => {
+            said.text = "does not run although it is set to start".to_owned();
+            State::Stopped(said)
+        }
+        // Nothing runs them now, whatever may start them some day.
+        State::Unknown(_) => match installed(tools, facts, hypervisor)? {
+            Some(evidence) => State::Stopped(say(tools, "is installed and does not run", vec![evidence])),
+            None => missing(tools, facts),
+        },
+        other => other,
+    };
+    if let State::Masked(said) | State::Disabled(said) | State::Stopped(said) | State::Missing(said) =
+        &mut state
+    {
+        for (_, process) in named {
+            said.evidence.push(seen(process));
+            said.text += &format!(" (process {} has the name, but is not the system's)", process.pid);
+        }
+    }
+    Ok(state)
+}
+
+/// Whether a process of the tools talks to the hypervisor.
+fn talking(tools: &'static GuestTools, process: &Process, facts: &Facts, hypervisor: &Hypervisor) -> State {
+    let files: Vec<&str> = match &tools.channel {
+        Channel::VirtioPort(name) => match hypervisor.channels.known() {
+            Ok(channels) => port(channels, name).into_iter().collect(),
+            Err(gap) => return State::Unknown(gap.to_string()),
+        },
+        Channel::Offered(files) | Channel::Always(files) => files.to_vec(),
+        Channel::None => return State::Healthy(say(tools, "runs", vec![seen(process)])),
+    };
+    let held =
+        process.open.known().map(|open| open.devices.iter().find(|held| files.contains(&held.as_str())));
+    let store = hypervisor.xenstore.value();
+    if tools.heartbeat
+        && let Some(updated) = store.and_then(|store| store.updated)
+        && facts.taken_at.0.saturating_sub(process.started.0) > LATE
+        && is_late(facts.taken_at.0, updated.0)
+    {
+        let heartbeat = Evidence::of("xenstore data/updated").says(updated.to_string());
+        return State::Silent(say(
+            tools,
+            "runs and stopped to report to the hypervisor",
+            vec![heartbeat, seen(process)],
+        ));
+    }
+    match held {
+        Ok(Some(device)) => {
+            let fd = Evidence::of(format!("/proc/{}/fd", process.pid)).says(device.as_str());
+            let mut evidence = vec![seen(process), fd];
+            if let Some(version) = store.and_then(|store| store.version.as_ref()) {
+                evidence.push(Evidence::of("xenstore attr/PVAddons").says(version.as_str()));
+            }
+            State::Healthy(say(tools, "runs and holds its channel", evidence))
+        }
+        _ if tools.platform == Platform::Xen && store.is_some_and(|store| store.installed) => {
+            let told = Evidence::of("xenstore attr/PVAddons/Installed").says("1");
+            State::Healthy(say(tools, "runs and told the hypervisor so", vec![seen(process), told]))
+        }
+        Ok(None) if tools.platform == Platform::Xen && store.is_none() => {
+            State::Unknown("only root may see in xenstore whether the guest tools report".to_owned())
+        }
+        Ok(None) => State::Silent(say(
+            tools,
+            &format!("runs without its channel {}", files.join(" or ")),
+            vec![seen(process)],
+        )),
+        Err(gap) => State::Unknown(format!(
+            "{gap}, so that nobody sees whether {} holds its channel",
+            tools.software.name
+        )),
+    }
+}
+
+/// The heartbeat is in local time without its zone. Every zone is a whole number of quarters of an hour from UTC, so
+/// that the rest tells a late one, but for one in four of those that stopped.
+fn is_late(now: i64, updated: i64) -> bool {
+    let behind = now.saturating_sub(updated);
+    let rest = behind.saturating_add(60).rem_euclid(900);
+    behind.unsigned_abs() > 15 * 3600 || rest > LATE + 60
+}
+
+fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -> Result<State, Gap> {
+    let units = tools.software.units(facts)?;
+    let boots =
+        |unit: &Unit| !unit.state.is_masked() && (unit.starts_at_boot() || !unit.udev_rules.is_empty());
+    let there = installed(tools, facts, hypervisor)?;
+    if let Some((name, unit)) = units.iter().find(|(_, unit)| boots(unit))
+        && there.is_some()
+    {
+        let by = unit.udev_rules.first().or(unit.wanted_by.first());
+        let mut evidence = vec![unit_file(unit)];
+        evidence.extend(by.map(Evidence::of));
+        return Ok(State::Healthy(say(tools, &format!("starts at boot by {name}"), evidence)));
+    }
+    if let Some((name, unit)) = units.iter().find(|(_, unit)| unit.state.is_masked()) {
+        let until = if unit.state == UnitState::MaskedRuntime { " until the next boot" } else { "" };
+        let mut text = format!("cannot start{until}: {name} is masked");
+        if there.is_none() {
+            text += ", and it is not installed either";
+        }
+        return Ok(State::Masked(say(tools, &text, vec![unit_file(unit)])));
+    }
+    let Some(evidence) = there else { return Ok(missing(tools, facts)) };
+    let init = facts.units.known()?.init;
+    Ok(match units.first() {
+        None if init == Init::Other => {
+            State::Unknown("this host boots with an init system that hostduty does not read".to_owned())
+        }
+        None => State::Disabled(say(tools, "is installed, and no unit starts it", vec![evidence])),
+        Some((name, unit)) if unit.state == UnitState::Static => State::Unknown(format!(
+            "{name} has no [Install] section, and hostduty sees neither a link nor a udev rule that starts it"
+        )),
+        Some((name, unit)) => {
+            let text = format!("will not start at boot: {name} is {}", unit.state.name());
+            State::Disabled(say(tools, &text, vec![unit_file(unit)]))
+        }
+    })
+}
+
+/// What shows that the tools are there: the package, the program, or a unit that still has its program.
+fn installed(tools: &GuestTools, facts: &Facts, hypervisor: &Hypervisor) -> Result<Option<Evidence>, Gap> {
+    let package = tools.software.package(facts);
+    if let Ok(Some((name, version))) = package {
+        return Ok(Some(package_record(facts, &format!("{name} {version}"))));
+    }
+    if let Some(path) =
+        tools.software.programs.iter().find(|path| hypervisor.tool_files.iter().any(|file| file == *path))
+    {
+        return Ok(Some(Evidence::of(*path)));
+    }
+    let units = tools.software.units(facts)?;
+    let real = units.iter().find(|(_, unit)| !unit.state.is_masked());
+    match (package, real) {
+        // Vendors install without the package manager; then a unit that names another place for its program counts.
+        (_, Some((_, unit)))
+            if unit.programs.iter().any(|path| !tools.software.programs.contains(&path.as_str())) =>
+        {
+            Ok(Some(unit_file(unit)))
+        }
+        (Err(gap), Some(_)) => Err(gap),
+        _ => facts.units.known()?.gaps.first().map_or(Ok(None), |gap| Err(gap.clone())),
+    }
+}
+
+fn missing(tools: &'static GuestTools, facts: &Facts) -> State {
+    let mut evidence = Vec::new();
+    let mut text = "is not installed".to_owned();
+    if let Some(name) = tools.software.residue(facts) {
+        text = "was removed, and only its configuration is left".to_owned();
+        evidence.push(package_record(facts, &format!("{name}: config-files")));
+    }
+    if let Ok(units) = tools.software.units(facts)
+        && let Some((name, unit)) = units.iter().find(|(_, unit)| !unit.state.is_masked())
+    {
+        text += &format!(" ({name} is left without its program)");
+        evidence.push(unit_file(unit));
+    }
+    evidence.push(match facts.packages.value() {
+        Some(_) => package_record(facts, &format!("no {}", tools.software.packages.join(", "))),
+        None => Evidence::of(tools.software.programs.join(", ")).says("absent"),
+    });
+    State::Missing(say(tools, &text, evidence))
+}
+
+fn say(tools: &'static GuestTools, text: &str, evidence: Vec<Evidence>) -> Said {
+    Said { tools: tools.software.name, text: text.to_owned(), evidence }
+}
