@@ -27,6 +27,9 @@ mod accounts {
     pub(crate) mod sudo_nopasswd;
     pub(crate) mod uid_zero;
 }
+mod backup {
+    pub(crate) mod agent;
+}
 mod encryption {
     pub(crate) mod data;
     pub(crate) mod swap;
@@ -36,9 +39,23 @@ mod firewall {
     pub(crate) mod exposure;
     pub(crate) mod persistent;
 }
+mod guest_tools {
+    pub(crate) mod drivers;
+    pub(crate) mod enabled;
+    pub(crate) mod running;
+}
+mod logs {
+    pub(crate) mod persistent;
+}
+mod malware {
+    pub(crate) mod protection;
+}
 mod mdm {
     pub(crate) mod enrolled;
     pub(crate) mod profiles;
+}
+mod monitoring {
+    pub(crate) mod agent;
 }
 mod passwords {
     pub(crate) mod changed;
@@ -56,17 +73,7 @@ mod remote_desktop {
 }
 mod secrets {
     pub(crate) mod cloud_keys;
-mod backup {
-    pub(crate) mod agent;
-mod guest_tools {
-    pub(crate) mod drivers;
-    pub(crate) mod enabled;
-    pub(crate) mod running;
-mod logs {
-mod malware {
-    pub(crate) mod protection;
-mod monitoring {
-    pub(crate) mod agent;
+}
 mod services {
     pub(crate) mod legacy;
 }

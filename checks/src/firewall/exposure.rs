@@ -140,7 +140,7 @@ mod tests {
             open: Reading::Known(Open { sockets: vec![7], devices: Vec::new() }),
             ..Process::default()
         };
-        facts.processes = Reading::Known(Processes { list: vec![holder] });
+        facts.processes = Reading::Known(Processes { list: vec![holder], ..Processes::default() });
         let judgement = judge(&facts, &Policy::default()).unwrap();
         assert_eq!(judgement.findings.len(), 1);
         assert_eq!(judgement.findings[0].subject, "tcp 0.0.0.0:3306");

@@ -183,7 +183,10 @@ mod tests {
             open: Reading::Known(Open { sockets: vec![1300], devices: Vec::new() }),
             ..Process::default()
         };
-        facts.processes = Reading::Known(Processes { list: holder.map(process).into_iter().collect() });
+        facts.processes = Reading::Known(Processes {
+            list: holder.map(process).into_iter().collect(),
+            ..Processes::default()
+        });
         facts
     }
 
