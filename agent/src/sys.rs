@@ -26,12 +26,6 @@ pub(crate) fn cpuid_hypervisor() -> Vec<u8> {
     [leaf.ebx, leaf.ecx, leaf.edx].iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// Other processors have no such instruction; the device tree and DMI tell.
-#[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn cpuid_hypervisor() -> Vec<u8> {
-    Vec::new()
-}
-
 /// getsockopt(2) with a buffer that carries the question in and the answer out. Returns how many bytes were answered.
 pub(crate) fn socket_option(
     socket: BorrowedFd<'_>,

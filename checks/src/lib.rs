@@ -15,10 +15,6 @@ pub mod registry;
 pub mod report;
 mod software;
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "each check calls its function here once it has a macOS branch")
-)]
 mod mac;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.

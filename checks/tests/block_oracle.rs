@@ -2,12 +2,13 @@
 //!
 //! The stacks take root, loop devices and mkfs; md, LUKS and LVM also take a kernel that has them and mdadm, cryptsetup
 //! and lvm2. What is missing is printed as left out (`--nocapture`). Mounts are made in a mount namespace of their own.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::panic,
-    clippy::print_stdout,
+
+#![allow(
     clippy::unwrap_used,
-    reason = "the stacks are made and told by the system's own programs, and the test says what it left out"
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
 mod live;

@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "a test reads the tree that it guards and fails loudly"
+    clippy::print_stderr,
+    reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
 use checks::check::{Check, Verdict};

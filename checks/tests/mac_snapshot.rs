@@ -3,7 +3,14 @@
 //! `tests/roots/mac-mini-m2` holds the files of the Mac and, below `commands`, what its tools printed: a line
 //! `$ program arguments`, a line `status N`, then the streams after `--- stdout` and `--- stderr`. All values are
 //! invented. `tests/update` writes the snapshot anew.
-#![expect(clippy::disallowed_methods, reason = "a test reads its fixtures from the disk")]
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test reads what it guards, fails loudly and says what it leaves out"
+)]
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read is a failed test")]
 
 use std::fs;

@@ -1,10 +1,13 @@
 //! The packet filter as hostduty reads it from the kernel is the one that nft and iptables show (root, Linux).
-#![cfg(target_os = "linux")]
+
 #![allow(
+    clippy::unwrap_used,
+    clippy::panic,
     clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "the test runs nft and records what it saw"
+    clippy::print_stderr,
+    reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 // The reader under test is the agent's own.
@@ -13,6 +16,7 @@
 mod netfilter;
 mod rulesets;
 #[path = "../../agent/src/sys.rs"]
+#[allow(dead_code, reason = "the oracle asks the kernel for rulesets only")]
 mod sys;
 
 use std::net::{SocketAddr, TcpListener};

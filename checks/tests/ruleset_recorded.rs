@@ -1,7 +1,14 @@
 //! Recorded answers of the kernel decode to the outcomes written by hand, and no damage to them makes the decoder
 //! panic. `ruleset_oracle.rs` records them, as root with HOSTDUTY_UPDATE set.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test reads what it guards, fails loudly and says what it leaves out"
+)]
 #![cfg(target_endian = "little")]
-#![allow(clippy::disallowed_methods, reason = "the recordings are files")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 mod rulesets;

@@ -12,7 +12,10 @@ pub(super) fn query(query: &Query) -> Result<Vec<u8>, Gap> {
         Query::Nftables(object) => netfilter::nftables(*object),
         Query::LegacyTable { ipv6, table } => netfilter::legacy_table(*ipv6, table),
         Query::Xenstore(key) => xenstore::read(key),
+        #[cfg(target_arch = "x86_64")]
         Query::CpuidHypervisor => Ok(sys::cpuid_hypervisor()),
+        #[cfg(not(target_arch = "x86_64"))]
+        Query::CpuidHypervisor => Err(Gap::unsupported("this processor has no CPUID instruction")),
         Query::ClockState => {
             let state = if sys::clock_is_synchronised() { "synchronised" } else { "unsynchronised" };
             Ok(state.into())

@@ -12,7 +12,7 @@ pub(crate) static CHECK: Check = Check {
     id: "encryption-data",
     title: "Every mounted file system that holds data lies on an encrypted block layer",
     severity: Severity::High,
-    systems: &[System::Linux],
+    systems: &[System::Linux, System::MacOs],
     machine: true,
     rationale: "A drive leaves the data centre sooner or later: failed, replaced, rented to the next customer, or copied as a \
 snapshot. What was written to it in the clear can be read by whoever holds it then. One encrypted disk beside a clear one \
@@ -55,6 +55,9 @@ vda = { number = "254:0", kind = "disk", beneath = "hardware" }
 };
 
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::encryption::data(facts, policy);
+    }
     let block = facts.block.known()?;
     let mut judgement = Judgement::new();
     let mut walker = Walker::new(block);

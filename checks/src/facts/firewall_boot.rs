@@ -229,7 +229,10 @@ mod tests {
                 ((*name).to_owned(), Unit { path, state: *state, programs, ..Unit::default() })
             })
             .collect();
-        Facts { units: Reading::Known(Units { init: Init::Systemd, units, ..Units::default() }), ..Facts::default() }
+        Facts {
+            units: Reading::Known(Units { init: Init::Systemd, units, ..Units::default() }),
+            ..Facts::default()
+        }
     }
 
     fn one(host: &Tree, unit: &str) -> (Saved, Saved) {

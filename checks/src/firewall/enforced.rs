@@ -11,7 +11,7 @@ pub(crate) static CHECK: Check = Check {
     id: "firewall-enforced",
     title: "Inbound traffic is dropped unless a rule lets it in, on IPv4 and IPv6",
     severity: Severity::High,
-    systems: &[System::Linux],
+    systems: &[System::Linux, System::MacOs],
     machine: true,
     rationale: "A provider's network filter, where there is one, does not stop neighbours, mistakes in its console or \
                 traffic over IPv6. What the kernel itself drops by default stays closed when a package starts a service \
@@ -49,6 +49,9 @@ nftables.known.tables = []
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::firewall::enforced(facts);
+    }
     let ruleset = facts.ruleset.known()?;
     let mut judgement = Judgement::new();
     for family in [IpFamily::V4, IpFamily::V6] {

@@ -6,7 +6,7 @@ use crate::facts::Facts;
 use crate::gap::Gap;
 use crate::policy::Policy;
 
-/// Releases with the day on which each came out, in days since 1970, as known on 2026-11-22. Apple publishes no end of
+/// Releases with the day on which each came out, in days since 1970, as known on 2026-08-22. Apple publishes no end of
 /// support; that it patches the newest three is its habit and not its promise.
 const RELEASES: &[(u32, Day)] = &[
     (11, Day(18_578)), // 2020-11-12
@@ -15,7 +15,6 @@ const RELEASES: &[(u32, Day)] = &[
     (14, Day(19_626)), // 2023-09-26
     (15, Day(19_982)), // 2024-09-16
     (26, Day(20_346)), // 2025-09-15
-    (27, Day(20_717)), // 2026-09-21
 ];
 /// How many of the newest releases Apple patches.
 const PATCHED: usize = 3;
@@ -106,12 +105,12 @@ mod tests {
     #[test]
     fn the_newest_three_are_patched() {
         let today = "2026-11-22";
-        assert_eq!(supported("27.1", today), Verdict::Pass);
         assert_eq!(supported("26.7.1", today), Verdict::Pass, "the number before 26 is 15");
         assert_eq!(supported("15.8", today), Verdict::Pass);
-        assert_eq!(supported("14.8.9", today), Verdict::Fail);
+        assert_eq!(supported("14.8.9", today), Verdict::Unknown, "a release may have come out since");
+        assert_eq!(supported("13.7.8", today), Verdict::Fail);
         assert_eq!(supported("10.15.8", today), Verdict::Fail);
-        assert_eq!(supported("28.0", today), Verdict::Unknown);
+        assert_eq!(supported("27.0", today), Verdict::Unknown);
         assert_eq!(supported("beta", today), Verdict::Unknown);
     }
 
@@ -119,15 +118,15 @@ mod tests {
     fn an_old_table_says_less() {
         assert_eq!(supported("15.9", "2027-12-01"), Verdict::Unknown);
         assert_eq!(supported("26.9", "2027-12-01"), Verdict::Pass);
-        assert_eq!(supported("27.9", "2031-12-01"), Verdict::Unknown);
-        assert_eq!(supported("14.8", "2031-12-01"), Verdict::Fail);
-        assert_eq!(supported("27.0", "1970-01-01"), Verdict::Pass, "a clock that is wrong adds no release");
+        assert_eq!(supported("26.9", "2031-12-01"), Verdict::Unknown);
+        assert_eq!(supported("13.8", "2031-12-01"), Verdict::Fail);
+        assert_eq!(supported("26.0", "1970-01-01"), Verdict::Pass, "a clock that is wrong adds no release");
     }
 
     #[test]
     fn the_table_is_in_order_and_names_its_days() {
         assert!(RELEASES.is_sorted());
-        assert_eq!(RELEASES.last().unwrap().1.to_string(), "2026-09-21");
+        assert_eq!(RELEASES.last().unwrap().1.to_string(), "2025-09-15");
         let days: Vec<String> = RELEASES.iter().map(|(_, day)| day.to_string()).collect();
         assert_eq!(days[..3], ["2020-11-12", "2021-10-25", "2022-10-24"]);
         assert_eq!(days[3..6], ["2023-09-26", "2024-09-16", "2025-09-15"]);

@@ -13,7 +13,7 @@ pub(crate) static CHECK: Check = Check {
     id: "passwords-changed",
     title: "Every local password was changed after the machine was handed over",
     severity: Severity::High,
-    systems: &[System::Linux],
+    systems: &[System::Linux, System::MacOs],
     machine: false,
     rationale: "A password that came with the machine is known to whoever made the image or sent the welcome mail, \
                 and often to everyone who rents the same offer. It lies in mailboxes and consoles that the customer \
@@ -53,6 +53,9 @@ password.known = { state = "usable", scheme = "sha512", changed = "2025-12-24", 
 };
 
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::passwords::changed(facts, policy);
+    }
     let accounts = facts.accounts.known()?;
     let mut judgement = Judgement::new();
     for sentence in accounts.unread_passwords() {

@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(verdict(&facts), Verdict::Fail);
         let crond = Unit { path: "/etc/init.d/crond".into(), state: UnitState::Enabled, ..Unit::default() };
         let units = [("crond.service".to_owned(), crond)].into();
-        facts.units = Reading::Known(Units { init: Init::OpenRc, units });
+        facts.units = Reading::Known(Units { init: Init::OpenRc, units, ..Units::default() });
         assert_eq!(verdict(&facts), Verdict::Pass);
     }
 }

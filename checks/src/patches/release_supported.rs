@@ -62,6 +62,9 @@ struct Support {
 }
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::patches::release_supported(facts);
+    }
     let machine = facts.machine.known()?;
     let release = machine.release.known()?;
     let name = if release.name.is_empty() {
@@ -69,10 +72,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     } else {
         release.name.clone()
     };
-    let place = Evidence::of(match facts.system {
-        System::Linux => "/etc/os-release",
-        System::MacOs => "/System/Library/CoreServices/SystemVersion.plist",
-    });
+    let place = Evidence::of("/etc/os-release");
     if ["arch", "opensuse-tumbleweed"].contains(&release.id.as_str()) {
         return Ok(Judgement::not_applicable(format!("{name} is a rolling release: its support has no end")));
     }
@@ -269,10 +269,6 @@ mod tests {
     #[test]
     fn newer_unlisted_and_rolling_releases() {
         assert_eq!(verdict(&facts("debian", "14", None)), Verdict::Unknown);
-        assert_eq!(verdict(&facts("macos", "27.0", None)), Verdict::Unknown);
-        assert_eq!(verdict(&facts("macos", "14.8", None)), Verdict::Unknown);
-        assert_eq!(verdict(&facts("macos", "26.1", None)), Verdict::Pass);
-        assert_eq!(verdict(&facts("macos", "10.15", None)), Verdict::Fail);
         assert_eq!(verdict(&facts("raspbian", "12", None)), Verdict::Unknown);
         assert_eq!(verdict(&facts("arch", "", None)), Verdict::NotApplicable);
         let mut fedora = facts("fedora", "45", None);

@@ -12,7 +12,7 @@ pub(crate) static CHECK: Check = Check {
     id: "patches-security",
     title: "Every security update that the package indexes know of is installed",
     severity: Severity::High,
-    systems: &[System::Linux],
+    systems: &[System::Linux, System::MacOs],
     machine: false,
     rationale: "Once an update is published, so is the hole that it closes, and the way through it is soon automated. \
         The answer is only as good as the index it comes from: hostduty refreshes nothing, so it says how old the \
@@ -63,6 +63,9 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::patches::security(facts, policy);
+    }
     let updates = facts.updates.known()?;
     let mut judgement = Judgement::new();
     for pending in updates.pending.iter().filter(|pending| pending.security) {

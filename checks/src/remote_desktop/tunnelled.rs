@@ -12,7 +12,7 @@ pub(crate) static CHECK: Check = Check {
     id: "remote-desktop-tunnelled",
     title: "No remote desktop of this host listens where other machines can reach it",
     severity: Severity::High,
-    systems: &[System::Linux],
+    systems: &[System::Linux, System::MacOs],
     machine: false,
     rationale: "VNC sends the screen and the keys in the clear and takes passwords of at most eight characters; X11 over \
                 TCP gives whoever connects the whole session; RDP servers are guessed at all day long. A remote \
@@ -41,6 +41,9 @@ nftables.known.tables = []
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::remote_desktop::tunnelled(facts);
+    }
     let sockets = facts.sockets.known()?;
     let filter = Filter::new(&facts.ruleset, sockets);
     let mut judgement = Judgement::new();

@@ -14,7 +14,7 @@ pub(crate) static CHECK: Check = Check {
     id: "ssh-key-only",
     title: "No account can log in over SSH with a password",
     severity: Severity::Critical,
-    systems: &[System::Linux],
+    systems: &[System::Linux, System::MacOs],
     machine: false,
     rationale: "Every address on the internet is tried with lists of passwords within minutes of its first boot. A key \
                 cannot be guessed; a password that opens a shell can, and one weak or reused password is enough. A drop-in \
@@ -72,6 +72,9 @@ denygroups = { values = [], at = { source = "default of sshd" } }
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::ssh::key_only(facts);
+    }
     let sshd = facts.sshd.known()?;
     let mut judgement = match facts.judge_ssh_presence() {
         ControlFlow::Break(judgement) => return Ok(judgement),

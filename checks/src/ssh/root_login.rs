@@ -13,7 +13,7 @@ pub(crate) static CHECK: Check = Check {
     id: "ssh-root-login",
     title: "Root's password opens nothing over SSH, whatever methods are on",
     severity: Severity::High,
-    systems: &[System::Linux],
+    systems: &[System::Linux, System::MacOs],
     machine: false,
     rationale: "Root is the one account name that every attacker knows, and its password opens everything at once. \
                 With PermitRootLogin yes, nothing but the list of methods stands between a guessed password and the whole \
@@ -51,6 +51,9 @@ permitrootlogin = { values = ["yes"], at = { source = "/etc/ssh/sshd_config", li
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::ssh::root_login(facts);
+    }
     let sshd = facts.sshd.known()?;
     let mut judgement = match facts.judge_ssh_presence() {
         ControlFlow::Break(judgement) => return Ok(judgement),

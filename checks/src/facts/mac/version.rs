@@ -3,7 +3,7 @@
 use super::{plist, refusal};
 use crate::date::Timestamp;
 use crate::facts::machine::{Machine, Release};
-use crate::gap::Gap;
+use crate::gap::{Gap, Reading};
 use crate::host::{Command, Host, Output, Query};
 
 /// World-readable, and right even for programs to which macOS pretends to be version 10.16.
@@ -28,6 +28,7 @@ pub(in crate::facts) fn machine(host: &dyn Host) -> Machine {
             .into(),
         clock_synchronised: Err(Gap::unsupported("macOS does not say whether its clock is synchronised"))
             .into(),
+        distro_info: Reading::default(),
         seen_by_uid: query(Query::EffectiveUser)
             .map_or_else(|| word("/usr/bin/id", &["-u"]), Ok)
             .and_then(|uid| {
