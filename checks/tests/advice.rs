@@ -1,5 +1,7 @@
 //! Agents, legacy services and logs: what passes, what fails, and what nobody may know.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use checks::check::Verdict::{self, Fail, Pass, Unknown};
 use checks::facts::Facts;
 use checks::policy::Policy;

@@ -1,5 +1,7 @@
 //! Every state that guest tools can be in, from the files of a host to the verdict.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use checks::check::Verdict;
 use checks::date::Timestamp;
 use checks::facts::packages::Packages;

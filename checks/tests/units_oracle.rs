@@ -1,5 +1,10 @@
 //! The states of units are what systemctl(1) itself says of the same root.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends at the first surprise and says what it left out"
+)]
 #![allow(clippy::disallowed_methods, reason = "the test's host is a folder on the disk")]
 
 use std::collections::BTreeMap;
