@@ -13,10 +13,10 @@ pub(crate) static CHECK: Check = Check {
     severity: Severity::Advice,
     systems: &[System::Linux],
     machine: false,
-    rationale: "Every provider leaves the copies of the data to the customer, and a disk, a deletion or an extortionist takes what \
-        has no copy elsewhere. Only the customer knows whether a backup can be restored: this check sees whether \
-        something is there that could make one. Copies made from outside, such as snapshots of the provider, are \
-        invisible here and belong into an attestation.",
+    rationale: "Every provider leaves the copies of the data to the customer, and a disk, a deletion or an \
+        extortionist takes what has no copy elsewhere. Only the customer knows whether a backup can be \
+        restored: this check sees whether something is there that could make one. Copies made from outside, \
+        such as snapshots of the provider, are invisible here and belong into an attestation.",
     remedy: "Install and enable an agent that writes to another place, for example: apt install borgmatic && systemctl enable --now \
         borgmatic.timer\n\
         Restore a file from it once, and note when\n\

@@ -13,9 +13,10 @@ pub(crate) static CHECK: Check = Check {
     severity: Severity::Medium,
     systems: &[System::Linux],
     machine: true,
-    rationale: "A card that the hypervisor emulates down to the registers of old hardware is slow, and the code that does so \
-        has been a way out of virtual machines more than once. Several functions of the platform, such as moving a \
-        running machine, count on the paravirtual drivers too. Linux has had them built in for years.",
+    rationale: "A card that the hypervisor emulates down to the registers of old hardware is slow, and the \
+        code that does so has been a way out of virtual machines more than once. Several functions of the \
+        platform, such as moving a running machine, count on the paravirtual drivers too. Linux has had \
+        them built in for years.",
     remedy: "Ask the provider, or set in its console, the device model of the disk or card: virtio (KVM), pvscsi and vmxnet3 \
         (VMware), PV (Xen), synthetic (Hyper-V)\n\
         Before you change the model of the system disk, make sure that the initramfs has the driver: \

@@ -14,9 +14,10 @@ pub(crate) static CHECK: Check = Check {
     severity: Severity::Medium,
     systems: &[System::Linux],
     machine: true,
-    rationale: "Guest tools that somebody started by hand are gone after the next reboot, often one that the provider makes \
-        for maintenance, and nobody notices before a backup or a migration fails. Packages of some distributions \
-        leave their service disabled. What counts is a link, an init script or a udev rule that starts them.",
+    rationale: "Guest tools that somebody started by hand are gone after the next reboot, often one that \
+        the provider makes for maintenance, and nobody notices before a backup or a migration fails. \
+        Packages of some distributions leave their service disabled. What counts is a link, an init script \
+        or a udev rule that starts them.",
     remedy: "systemctl enable --now UNIT (qemu-guest-agent, open-vm-tools, xe-linux-distribution, xen-guest-agent)\n\
         If it is masked: systemctl unmask UNIT\n\
         With OpenRC: rc-update add SERVICE default",

@@ -13,10 +13,11 @@ pub(crate) static CHECK: Check = Check {
     severity: Severity::Medium,
     systems: &[System::Linux],
     machine: true,
-    rationale: "Through its guest tools a hypervisor freezes file systems for a snapshot, shuts the machine down in order, \
-        moves it while it runs and knows its addresses. Where they stop, backups may hold torn files, and some \
-        contracts suspend their service level for as long as they are missing. A package in the database proves \
-        nothing: the process must run, and hold the channel that the hypervisor offers.",
+    rationale: "Through its guest tools a hypervisor freezes file systems for a snapshot, shuts the machine \
+        down in order, moves it while it runs and knows its addresses. Where they stop, backups may hold \
+        torn files, and some contracts suspend their service level for as long as they are missing. A \
+        package in the database proves nothing: the process must run, and hold the channel that the \
+        hypervisor offers.",
     remedy: "systemctl status qemu-guest-agent open-vm-tools xe-linux-distribution xen-guest-agent\n\
         Install the tools of your hypervisor: qemu-guest-agent (KVM), open-vm-tools (VMware), xe-guest-utilities or \
         xen-guest-agent (Xen, XCP-ng), hyperv-daemons (Hyper-V)\n\

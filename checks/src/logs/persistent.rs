@@ -15,8 +15,9 @@ pub(crate) static CHECK: Check = Check {
     severity: Severity::Low,
     systems: &[System::Linux],
     machine: true,
-    rationale: "Whoever asks what happened on a machine asks its logs, and often after somebody has restarted it. A journal that lives \
-        in memory answers only for the current boot. Duties to report an incident begin with knowing when it began.",
+    rationale: "Whoever asks what happened on a machine asks its logs, and often after somebody has \
+        restarted it. A journal that lives in memory answers only for the current boot. Duties to report an \
+        incident begin with knowing when it began.",
     remedy: "mkdir -p /var/log/journal && systemd-tmpfiles --create --prefix /var/log/journal && journalctl --flush\n\
         If Storage= is set to volatile or none: write [Journal] and Storage=persistent into \
         /etc/systemd/journald.conf.d/90-persistent.conf, then systemctl restart systemd-journald\n\

@@ -13,9 +13,10 @@ pub(crate) static CHECK: Check = Check {
     severity: Severity::Advice,
     systems: &[System::Linux],
     machine: false,
-    rationale: "A full disk, a dead service or a stolen processor is only noticed in time by somebody who is told. Providers watch \
-        their own platform, not what runs on the customer's machine. This check sees agents on the machine; a \
-        probe that asks from outside is invisible here and belongs into an attestation.",
+    rationale: "A full disk, a dead service or a stolen processor is only noticed in time by somebody who \
+        is told. Providers watch their own platform, not what runs on the customer's machine. This check \
+        sees agents on the machine; a probe that asks from outside is invisible here and belongs into an \
+        attestation.",
     remedy: "Install and enable the agent of your monitoring, for example: apt install prometheus-node-exporter\n\
         Let it reach your monitoring over a private network or a tunnel, and no one else\n\
         If the machine is watched from outside, attest that with a date",

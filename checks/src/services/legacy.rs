@@ -11,14 +11,14 @@ use crate::software::{Match, package_record, seen, unit_file};
 
 pub(crate) static CHECK: Check = Check {
     id: "services-legacy",
-    title: "No service of an obsolete protocol runs or waits to be started",
+    title: "No service of an obsolete protocol or of a local network waits for strangers",
     severity: Severity::Low,
     systems: &[System::Linux],
     machine: false,
-    rationale: "Telnet, rsh and their kin send passwords in clear or ask for none, and their programs are no longer looked after. They \
-        come with old images and appliances and stay because nobody needs them enough to look. Avahi, CUPS and \
-        rpcbind belong to a local network: from the internet they tell about the machine, or multiply somebody \
-        else's attack.",
+    rationale: "Telnet, rsh and their kin send passwords in clear or ask for none, and their programs are \
+        no longer looked after. They come with old images and appliances and stay because nobody needs them \
+        enough to look. Avahi, CUPS and rpcbind belong to a local network: from the internet they tell \
+        about the machine, or multiply somebody else's attack.",
     remedy: "systemctl disable --now telnet.socket inetd xinetd (whichever the finding names)\n\
         Remove the package that the finding names: apt purge telnetd rsh-server tftpd-hpa nis talkd fingerd\n\
         rpcbind is needed by NFSv3 only; otherwise: systemctl disable --now rpcbind.socket rpcbind.service\n\

@@ -1,6 +1,7 @@
 //! The guest tools of each hypervisor, and in which state a host has them.
 
 mod state;
+mod talking;
 
 pub(crate) use state::{State, examine, foreign, startup};
 

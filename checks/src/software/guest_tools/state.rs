@@ -1,16 +1,13 @@
 //! In which state a host has the guest tools of its hypervisor: one answer for what runs, one for the next boot.
 
+use super::talking::talking;
 use super::{Channel, GuestTools, TOOLS};
 use crate::check::Evidence;
 use crate::facts::Facts;
 use crate::facts::hypervisor::{Channels, Hypervisor, Platform};
-use crate::facts::processes::Process;
 use crate::facts::units::{Init, Unit, UnitState};
 use crate::gap::Gap;
 use crate::software::{Match, package_record, seen, unit_file};
-
-/// Heartbeats come every 60 s; three may be lost to a live migration or a busy host. Seconds.
-const LATE: i64 = 200;
 
 /// What can be said of guest tools.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +142,7 @@ fn offered(tools: &GuestTools, hypervisor: &Hypervisor) -> Result<Option<String>
     }
 }
 
-fn port<'a>(channels: &'a Channels, name: &str) -> Option<&'a str> {
+pub(super) fn port<'a>(channels: &'a Channels, name: &str) -> Option<&'a str> {
     channels.virtio_ports.iter().find(|port| port.name == name).map(|port| port.device.as_str())
 }
 
@@ -200,67 +197,6 @@ fn running(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -
         }
     }
     Ok(state)
-}
-
-/// Whether a process of the tools talks to the hypervisor.
-fn talking(tools: &'static GuestTools, process: &Process, facts: &Facts, hypervisor: &Hypervisor) -> State {
-    let files: Vec<&str> = match &tools.channel {
-        Channel::VirtioPort(name) => match hypervisor.channels.known() {
-            Ok(channels) => port(channels, name).into_iter().collect(),
-            Err(gap) => return State::Unknown(gap.to_string()),
-        },
-        Channel::Offered(files) | Channel::Always(files) => files.to_vec(),
-        Channel::None => return State::Healthy(say(tools, "runs", vec![seen(process)])),
-    };
-    let held =
-        process.open.known().map(|open| open.devices.iter().find(|held| files.contains(&held.as_str())));
-    let store = hypervisor.xenstore.value();
-    if tools.heartbeat
-        && let Some(updated) = store.and_then(|store| store.updated)
-        && facts.taken_at.0.saturating_sub(process.started.0) > LATE
-        && is_late(facts.taken_at.0, updated.0)
-    {
-        let heartbeat = Evidence::of("xenstore data/updated").says(updated.to_string());
-        return State::Silent(say(
-            tools,
-            "runs and stopped to report to the hypervisor",
-            vec![heartbeat, seen(process)],
-        ));
-    }
-    match held {
-        Ok(Some(device)) => {
-            let fd = Evidence::of(format!("/proc/{}/fd", process.pid)).says(device.as_str());
-            let mut evidence = vec![seen(process), fd];
-            if let Some(version) = store.and_then(|store| store.version.as_ref()) {
-                evidence.push(Evidence::of("xenstore attr/PVAddons").says(version.as_str()));
-            }
-            State::Healthy(say(tools, "runs and holds its channel", evidence))
-        }
-        _ if tools.platform == Platform::Xen && store.is_some_and(|store| store.installed) => {
-            let told = Evidence::of("xenstore attr/PVAddons/Installed").says("1");
-            State::Healthy(say(tools, "runs and told the hypervisor so", vec![seen(process), told]))
-        }
-        Ok(None) if tools.platform == Platform::Xen && store.is_none() => {
-            State::Unknown("only root may see in xenstore whether the guest tools report".to_owned())
-        }
-        Ok(None) => State::Silent(say(
-            tools,
-            &format!("runs without its channel {}", files.join(" or ")),
-            vec![seen(process)],
-        )),
-        Err(gap) => State::Unknown(format!(
-            "{gap}, so that nobody sees whether {} holds its channel",
-            tools.software.name
-        )),
-    }
-}
-
-/// The heartbeat is in local time without its zone. Every zone is a whole number of quarters of an hour from UTC, so
-/// that the rest tells a late one, but for one in four of those that stopped.
-fn is_late(now: i64, updated: i64) -> bool {
-    let behind = now.saturating_sub(updated);
-    let rest = behind.saturating_add(60).rem_euclid(900);
-    behind.unsigned_abs() > 15 * 3600 || rest > LATE + 60
 }
 
 fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -> Result<State, Gap> {
@@ -346,6 +282,6 @@ fn missing(tools: &'static GuestTools, facts: &Facts) -> State {
     State::Missing(say(tools, &text, evidence))
 }
 
-fn say(tools: &'static GuestTools, text: &str, evidence: Vec<Evidence>) -> Said {
+pub(super) fn say(tools: &'static GuestTools, text: &str, evidence: Vec<Evidence>) -> Said {
     Said { tools: tools.software.name, text: text.to_owned(), evidence }
 }
