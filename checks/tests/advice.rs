@@ -1,6 +1,5 @@
 //! Agents, legacy services and logs: what passes, what fails, and what nobody may know.
 
-<<<<<<< HEAD
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,9 +7,6 @@
     clippy::print_stderr,
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
-=======
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
->>>>>>> tools
 
 use checks::check::Verdict::{self, Fail, Pass, Unknown};
 use checks::facts::Facts;

@@ -1,6 +1,5 @@
 //! Every state that guest tools can be in, from the files of a host to the verdict.
 
-<<<<<<< HEAD
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,9 +7,6 @@
     clippy::print_stderr,
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
-=======
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
->>>>>>> tools
 
 use checks::check::Verdict;
 use checks::date::Timestamp;

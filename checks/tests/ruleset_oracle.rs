@@ -8,7 +8,6 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 // The reader under test is the agent's own.
 #[path = "../../agent/src/host/netfilter.rs"]

@@ -9,7 +9,6 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 #![cfg(target_endian = "little")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 mod rulesets;
 

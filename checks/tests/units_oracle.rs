@@ -2,18 +2,11 @@
 
 #![allow(
     clippy::unwrap_used,
-<<<<<<< HEAD
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stderr,
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
-=======
-    clippy::print_stdout,
-    reason = "a test ends at the first surprise and says what it left out"
-)]
-#![allow(clippy::disallowed_methods, reason = "the test's host is a folder on the disk")]
->>>>>>> tools
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -151,7 +144,7 @@ fn systemctl(root: &Path, unit: &str) -> String {
 fn is_missing() -> bool {
     let missing = Program::new("systemctl").arg("--version").output().is_err();
     if missing {
-        println!("skipped: there is no systemctl to compare with");
+        eprintln!("skipped: there is no systemctl to compare with");
     }
     missing
 }
@@ -293,7 +286,7 @@ fn compare(root: &Path, ours: &Units, at_least: usize) {
     }
     assert!(differ.is_empty(), "ours, then systemctl's: {differ:#?}");
     assert!(ours.units.len() >= at_least, "only {} units", ours.units.len());
-    println!("{} units agree", ours.units.len());
+    eprintln!("{} units agree", ours.units.len());
 }
 
 #[test]
@@ -366,7 +359,7 @@ fn random_roots_are_as_systemctl_says() {
         }
         assert!(differ.is_empty(), "round {round}: ours, then systemctl's: {differ:#?}");
     }
-    println!(
+    eprintln!(
         "{compared} units of random roots agree; {refused} left out, of which systemctl reports an error"
     );
 }
@@ -374,7 +367,7 @@ fn random_roots_are_as_systemctl_says() {
 #[test]
 fn this_machine_is_as_systemctl_says() {
     if is_missing() || !Path::new("/usr/lib/systemd/systemd").exists() {
-        println!("skipped: this machine has no systemd");
+        eprintln!("skipped: this machine has no systemd");
         return;
     }
     // A copy of the folders only, so that nothing that runs decides which init system there is.
@@ -385,7 +378,7 @@ fn this_machine_is_as_systemctl_says() {
     let ours = units(&root);
     let masks = ours.units.values().filter(|unit| unit.state == UnitState::Masked).count();
     compare(&root, &ours, 20);
-    println!("of which {masks} are masked");
+    eprintln!("of which {masks} are masked");
 }
 
 fn copy(from: &Path, to: &Path) {
