@@ -80,23 +80,22 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         Err(gap) => return Err(gap),
     };
     let mut judgement = Judgement::new();
-    match packages.map(|packages| packages.manager) {
-        Some(Manager::Dpkg) => apt(
-            facts,
-            packages.map_or(&Packages::default(), |packages| packages),
-            updates.apt.known()?,
-            &mut judgement,
-        )?,
-        Some(Manager::Apk) => apk(facts.units.known()?, updates, &mut judgement),
-        Some(Manager::Pacman) => {
-            judgement.unknown("hostduty knows no mechanism that installs updates of pacman by itself")
+    match packages {
+        Some(packages) if packages.manager == Manager::Dpkg => {
+            apt(facts, packages, updates.apt.known()?, &mut judgement);
         }
-        Some(Manager::Rpm) | None => rpm(facts.units.known()?, updates, &mut judgement)?,
+        Some(packages) if packages.manager == Manager::Apk => {
+            apk(facts.units.known()?, updates, &mut judgement);
+        }
+        Some(packages) if packages.manager == Manager::Pacman => {
+            judgement.unknown("hostduty knows no mechanism that installs updates of pacman by itself");
+        }
+        _ => rpm(facts.units.known()?, updates, &mut judgement)?,
     }
     Ok(judgement)
 }
 
-fn apt(facts: &Facts, packages: &Packages, apt: &Apt, judgement: &mut Judgement) -> Result<(), Gap> {
+fn apt(facts: &Facts, packages: &Packages, apt: &Apt, judgement: &mut Judgement) {
     for gap in &apt.unread {
         judgement.unknown(gap.to_string());
     }
@@ -106,7 +105,7 @@ fn apt(facts: &Facts, packages: &Packages, apt: &Apt, judgement: &mut Judgement)
             "is not installed, and nothing else that hostduty knows installs updates by itself",
             Evidence::of("/var/lib/dpkg/status"),
         ));
-        return Ok(());
+        return;
     }
     let place = |setting: &Setting| Evidence::at(&setting.path, setting.line).says(&setting.value);
     if let Some(setting) = apt.enable.as_ref().filter(|setting| !is_on(Some(setting))) {
@@ -130,24 +129,31 @@ fn apt(facts: &Facts, packages: &Packages, apt: &Apt, judgement: &mut Judgement)
         }
     }
     let lists = || apt.origins_pattern.iter().chain(&apt.allowed_origins);
-    match origins::covers(apt, facts.machine.known()?.release.known()?) {
-        Covers::Yes => judgement.observe("the origins of unattended-upgrades include security", lists().map(place).take(8)),
-        Covers::No => {
+    let release = facts.machine.known().and_then(|machine| machine.release.known());
+    match release.map(|release| origins::covers(apt, release)) {
+        Ok(Covers::Yes) => {
+            let message = "the origins of unattended-upgrades include security";
+            judgement.observe(message, lists().map(place).take(8));
+        }
+        Ok(Covers::No) => {
             let evidence = lists().next().map_or_else(|| Evidence::of("/etc/apt/apt.conf.d"), place);
             let message = "allows no origin that covers the security updates of this release";
             judgement.fail(Finding::new("unattended-upgrades", message, evidence));
         }
-        Covers::Unclear => judgement.unknown(
-            "whether the origins of unattended-upgrades cover security is not known: they are of a kind that hostduty does not evaluate",
+        Ok(Covers::Unclear) => judgement.unknown(
+            "whether unattended-upgrades covers security is not known: hostduty does not understand its origins",
         ),
+        Err(gap) => judgement.unknown(format!("whether unattended-upgrades covers security is not known: {gap}")),
     }
     if !apt.blacklist.is_empty() {
         let names: Vec<&str> = apt.blacklist.iter().map(|setting| setting.value.as_str()).take(8).collect();
         let message = format!("some packages are left alone: {}", names.join(", "));
         judgement.observe(message, apt.blacklist.iter().map(place).take(8));
     }
-    timers(facts.units.known()?, &["apt-daily.timer", "apt-daily-upgrade.timer"], judgement);
-    Ok(())
+    match facts.units.known() {
+        Ok(units) => timers(units, judgement),
+        Err(gap) => judgement.unknown(format!("whether the timers of apt run is not known: {gap}")),
+    }
 }
 
 /// `0` is never; `always`, a number of days, or a number with a unit is some time.
@@ -158,29 +164,28 @@ fn is_on(setting: Option<&Setting>) -> bool {
     })
 }
 
-/// All of these timers must start.
-fn timers(units: &Units, names: &[&str], judgement: &mut Judgement) {
+/// Both timers must start: one refreshes the indexes, the other installs.
+fn timers(units: &Units, judgement: &mut Judgement) {
     if units.init != Init::Systemd {
-        judgement.unknown("the host does not boot with systemd; whether something else starts apt's daily work is not known");
+        judgement
+            .unknown("this host does not boot with systemd; what starts the daily work of apt is not known");
         return;
     }
-    for name in names {
-        match units.units.get(*name) {
-            Some(unit) if unit.state == UnitState::Enabled => {
+    for name in ["apt-daily.timer", "apt-daily-upgrade.timer"] {
+        let Some(unit) = units.units.get(name) else {
+            judgement.fail(Finding::new(name, "does not exist", Evidence::of("/lib/systemd/system")));
+            continue;
+        };
+        let message = match unit.state {
+            UnitState::Enabled => {
                 judgement.observe(format!("{name} is enabled"), [Evidence::of(&unit.path)]);
+                continue;
             }
-            Some(unit) => {
-                let state = format!("{:?}", unit.state).to_lowercase();
-                judgement.fail(Finding::new(
-                    *name,
-                    "will not start at boot",
-                    Evidence::of(&unit.path).says(state),
-                ));
-            }
-            None => {
-                judgement.fail(Finding::new(*name, "does not exist", Evidence::of("/lib/systemd/system")))
-            }
-        }
+            UnitState::Masked | UnitState::MaskedRuntime => "is masked",
+            UnitState::Disabled => "is disabled",
+            _ => "will not start at boot",
+        };
+        judgement.fail(Finding::new(name, message, Evidence::of(&unit.path)));
     }
 }
 

@@ -90,6 +90,9 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         }
         Answer::Unknown(reason) => judgement.unknown(reason),
     }
+    if let Some(request) = kernels.reboot_required.as_ref().filter(|request| request.packages.is_empty()) {
+        judgement.unknown(format!("{} asks for a reboot and does not say for which package", request.path));
+    }
     if let Some(request) = asked {
         judgement.fail(Finding::new(
             &running.release,
@@ -258,9 +261,11 @@ mod tests {
     #[test]
     fn a_request_for_a_reboot_counts_when_it_is_for_a_kernel() {
         let mut facts: Facts = toml::from_str(CHECK.examples.kept).unwrap();
-        for (package, verdict) in [("libc6", Verdict::Pass), ("linux-image-amd64", Verdict::Fail)] {
+        for (package, verdict) in
+            [("libc6", Verdict::Pass), ("linux-image-amd64", Verdict::Fail), ("", Verdict::Unknown)]
+        {
             if let Reading::Known(kernels) = &mut facts.kernels {
-                let packages = vec![package.to_owned()];
+                let packages = package.split_whitespace().map(str::to_owned).collect();
                 kernels.reboot_required =
                     Some(RebootRequired { path: "/run/reboot-required".into(), packages });
             }

@@ -162,47 +162,66 @@ fn weigh(
     judgement: &mut Judgement,
 ) {
     let today = facts.taken_at.day();
-    let source = || [support.source.clone()];
     let Some(until) = support.until else {
-        judgement.observe(format!("{name} is among the releases that get security updates"), source());
+        let message = format!("{name} is among the releases that get security updates");
+        judgement.observe(message, [support.source.clone()]);
         return;
     };
-    if today <= until {
-        judgement.observe(format!("{name} gets security updates until {until}"), source());
-        return;
+    let answer = match (release.id.as_str(), support.extended.filter(|end| today <= *end)) {
+        _ if today <= until => Answer::Holds(format!("{name} gets security updates until {until}")),
+        ("debian", Some(end)) => lts(facts, release, name, until, end),
+        ("ubuntu", Some(end)) => esm(facts, name, until, end),
+        _ => Answer::Fails(format!("gets no security updates since {until}")),
+    };
+    match answer {
+        Answer::Holds(message) => judgement.observe(message, [support.source.clone()]),
+        Answer::Fails(message) => {
+            judgement.fail(Finding::new(name, message, place).and(support.source.clone()));
+        }
+        Answer::Unknown(reason) => judgement.unknown(reason),
     }
-    let mut fail = |message: String| {
-        judgement.fail(Finding::new(name, message, place.clone()).and(support.source.clone()))
+}
+
+/// What support there is, in a sentence; a failure's is the message of a finding.
+enum Answer {
+    Holds(String),
+    Fails(String),
+    Unknown(String),
+}
+
+/// LTS updates come from the same archive, to everyone and free of charge, so the duty is kept; but only on the
+/// architectures that LTS builds.
+fn lts(facts: &Facts, release: &Release, name: &str, until: Day, end: Day) -> Answer {
+    let ended = format!("the regular support of {name} ended on {until}");
+    let builds = table::lts_machines(&release.version);
+    match facts.machine.value().and_then(|machine| machine.architecture.value()) {
+        _ if builds.is_empty() => {
+            Answer::Unknown(format!("{ended}; what LTS builds until {end} is not known"))
+        }
+        None => Answer::Unknown(format!("{ended}; whether LTS covers this architecture is not known")),
+        Some(own) if builds.contains(&own.as_str()) => {
+            Answer::Holds(format!("{ended}; its LTS builds security updates for {own} until {end}"))
+        }
+        Some(own) => {
+            Answer::Fails(format!("gets no security updates for {own} since {until}: LTS builds none"))
+        }
+    }
+}
+
+/// ESM updates reach only hosts that are attached to a subscription, which then have its indexes.
+fn esm(facts: &Facts, name: &str, until: Day, end: Day) -> Answer {
+    let ended = format!("the standard support of {name} ended on {until}");
+    let updates = match facts.updates.known() {
+        Ok(updates) => updates,
+        Err(gap) => {
+            return Answer::Unknown(format!("{ended}; whether this host has ESM is not known: {gap}"));
+        }
     };
-    match (release.id.as_str(), support.extended.filter(|end| today <= *end)) {
-        // LTS updates come from the same archive, to everyone and free of charge, so the duty is kept; but only on
-        // the architectures that LTS builds.
-        ("debian", Some(end)) => match facts.machine.value().and_then(|machine| machine.architecture.value()) {
-            _ if table::lts_machines(&release.version).is_empty() => judgement.unknown(format!(
-                "the regular support of {name} ended on {until}; which architectures its LTS builds until {end} is not known"
-            )),
-            None => judgement.unknown(format!(
-                "the regular support of {name} ended on {until}; whether its LTS until {end} covers this architecture is not known"
-            )),
-            Some(own) if table::lts_machines(&release.version).contains(&own.as_str()) => judgement.observe(
-                format!("the regular support of {name} ended on {until}; its LTS builds security updates for {own} until {end}"),
-                source(),
-            ),
-            Some(own) => fail(format!("got its last security updates for {own} on {until}: its LTS does not build them")),
-        },
-        // ESM updates reach only hosts that are attached to a subscription, which then have its indexes.
-        ("ubuntu", Some(end)) => match facts.updates.known() {
-            Ok(updates) if updates.suites.iter().filter_map(|suite| suite.index.value()).any(|index| index.origin.starts_with("UbuntuESM")) => judgement
-                .observe(
-                    format!("the standard support of {name} ended on {until}; this host has ESM, which goes on until {end}"),
-                    source(),
-                ),
-            Ok(_) => fail(format!("left standard support on {until}, and this host has no ESM index (ESM goes on until {end})")),
-            Err(gap) => judgement.unknown(format!(
-                "the standard support of {name} ended on {until}; whether this host has ESM is not known: {gap}"
-            )),
-        },
-        _ => fail(format!("gets no security updates since {until}")),
+    let mut indexes = updates.suites.iter().filter_map(|suite| suite.index.value());
+    if indexes.any(|index| index.origin.starts_with("UbuntuESM")) {
+        Answer::Holds(format!("{ended}; this host has ESM, which goes on until {end}"))
+    } else {
+        Answer::Fails(format!("left standard support on {until}, and this host has no ESM index"))
     }
 }
 
