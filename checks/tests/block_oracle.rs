@@ -69,7 +69,7 @@ fn stacks_are_as_lsblk_and_findmnt_tell_them() {
     assert!(chain("inner").contains(&format!("inner.img) ← {} ", kernel(&clear))), "{}", chain("inner"));
     assert_eq!(place("elsewhere").root, "/bound");
     if stacked {
-        println!("{}", chain("stacked"));
+        eprintln!("{}", chain("stacked"));
         assert_eq!(Walker::new(&block).standing(&place("stacked").beneath), Standing::Encrypted);
         let (_, level, array) = block.arrays().next().unwrap();
         assert_eq!((level, array.disks, array.degraded), ("raid1", 2, Some(1)));
@@ -167,7 +167,7 @@ fn json(command: &[&str], list: &str) -> Option<Vec<Value>> {
 }
 
 fn left_out(what: &str, why: &str) {
-    println!("left out: {what}: {why}");
+    eprintln!("left out: {what}: {why}");
 }
 
 /// A mount namespace with loop devices, which vanish with it.

@@ -33,7 +33,7 @@ use serde_json::Value;
 #[test]
 fn the_kernel_nft_and_iptables_agree() {
     if !nix::unistd::geteuid().is_root() {
-        println!("left out: needs root for a network namespace");
+        eprintln!("left out: needs root for a network namespace");
         // Without nf_tables there is nothing to refuse; anything but a refusal would be a ruleset nobody was shown.
         match netfilter::nftables(NftObject::Rules) {
             Ok(rules) => assert!(rules.is_empty()),
@@ -58,7 +58,7 @@ fn the_kernel_nft_and_iptables_agree() {
         .filter(|tool| !Command::new("which").arg(tool).output().is_ok_and(|found| found.status.success()))
         .collect();
     if !missing.is_empty() {
-        println!("left out: {} not installed", missing.join(", "));
+        eprintln!("left out: {} not installed", missing.join(", "));
         return;
     }
     let mut wrong = String::new();
