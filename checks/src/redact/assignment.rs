@@ -68,6 +68,9 @@ fn assigned(text: &str, at: usize) -> Option<(usize, usize)> {
     if is_harmless(text.get(start..word_end)?) {
         return None;
     }
+    if colon && name.eq_ignore_ascii_case("pass") && is_verdict(text, start, word_end) {
+        return None;
+    }
     let whole_line = !query && (begins_a_line(text, from) || ends_with(text, from, ": "));
     let end = if whole_line { run(text, word_end, |byte| byte != b'\n' && byte != b'\r') } else { word_end };
     let trimmed = text.get(start..end)?.trim_end_matches([' ', '\t']);
@@ -89,7 +92,9 @@ fn element(text: &str, at: usize) -> Option<(usize, usize)> {
     if before(text, from) != Some(b'<') || !names_a_secret(text.get(from..to)?) {
         return None;
     }
-    Some((at + 1, run(text, at + 1, |byte| byte != b'<')))
+    let end = run(text, at + 1, |byte| byte != b'<');
+    // `attach <token>` in a manual opens no element.
+    starts_with(text, end, "</").then_some((at + 1, end))
 }
 
 /// Where the name before a delimiter stands, quoted, spaced or plain.
@@ -110,6 +115,15 @@ fn name_before(text: &str, at: usize) -> Option<(usize, usize)> {
     let from =
         back(to, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'), LONGEST_NAME);
     (from < to).then_some((from, to))
+}
+
+/// Whether `pass:` is our own word: a sentence or a count follows, `pass: No account …`, `"pass": 12`.
+fn is_verdict(text: &str, start: usize, end: usize) -> bool {
+    let value = text.get(start..end).unwrap_or_default().trim_end_matches([',', ';', '.', '}']);
+    let count = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
+    let next = run(text, end, |byte| byte == b' ');
+    let sentence = next > end && text.as_bytes().get(next).is_some_and(|byte| !byte.is_ascii_whitespace());
+    count || sentence
 }
 
 /// Whether only indentation, marks of lists and comments, or `export` stand before a name on its line.

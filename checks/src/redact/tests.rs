@@ -58,6 +58,8 @@ const HIDDEN: &[(&str, &str)] = &[
     ("secret_key: 11111111-2222-3333-4444-555555555555", "secret_key: [redacted]"),
     ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "aws_secret_access_key = [redacted]"),
     ("user=a pass=b host=c", "user=a pass=[redacted] host=c"),
+    ("{\"pass\": \"hunter2\"}", "{\"pass\": \"[redacted]\"}"),
+    ("  pass: hunter2\nx", "  pass: [redacted]\nx"),
     ("<password>abc</password>", "<password>[redacted]</password>"),
     (
         "<key>VNCPassword</key>\n  <string>abc</string>",
@@ -146,6 +148,10 @@ const SHOWN: &[&str] = &[
     "-----BEGIN CERTIFICATE----- is no secret",
     "usermod --password '!' guest",
     "root: its password: empty",
+    "pass: No account can log in over SSH with a password",
+    "{\"pass\": 12, \"fail\": 3}",
+    "good for a failure but not for a pass: support is cut short",
+    "pro attach <token>    # Ubuntu LTS",
     "Mot de passe : été à la 東京 café",
 ];
 
