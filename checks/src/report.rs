@@ -108,8 +108,8 @@ pub fn judge<'a>(facts: &'a Facts, policy: &'a Policy, detected: &Detected, only
         .map(|check| outcome::judge(check, facts, policy, &mut used))
         .collect();
     let today = facts.taken_at.day();
-    let verdicts: BTreeMap<&str, Verdict> =
-        outcomes.iter().map(|outcome| (outcome.check.id, outcome.verdict)).collect();
+    let verdicts: BTreeMap<&str, (Verdict, Severity)> =
+        outcomes.iter().map(|outcome| (outcome.check.id, (outcome.verdict, outcome.severity))).collect();
     let duties = if only.is_empty() {
         policy
             .offer

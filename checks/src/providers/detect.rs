@@ -69,7 +69,7 @@ fn openstack(hypervisor: &Hypervisor) -> Option<&str> {
 
 /// A Mac cannot be told from its hardware; the server of its device management can.
 fn mac(mdm_server: Option<&str>) -> Detected {
-    match mdm_server.map(server_host) {
+    match mdm_server {
         Some(host) if belongs_to_scaleway(host) => found(
             "scaleway-apple-silicon",
             Confidence::Medium,
@@ -81,17 +81,9 @@ fn mac(mdm_server: Option<&str>) -> Detected {
     }
 }
 
-/// The URL or host of the device management server that a Mac is enrolled with. The room of macOS facts does not hold it
-/// yet; once it does, this is the only place that changes.
-fn mdm_server(_facts: &Facts) -> Option<&str> {
-    None
-}
-
-/// The host of a URL, or the text itself.
-fn server_host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    authority.rsplit('@').next().unwrap_or(authority).split(':').next().unwrap_or(authority)
+/// The host of the device management server that a Mac is enrolled with.
+fn mdm_server(facts: &Facts) -> Option<&str> {
+    facts.mac.value()?.enrolment.value()?.server.as_deref()
 }
 
 /// Whether one of the labels of a host's name is Scaleway's: `mdm.apple-silicon.scaleway.com`.

@@ -3,30 +3,34 @@
 use std::collections::BTreeMap;
 
 use super::{DutyOutcome, Status};
-use crate::check::Verdict;
+use crate::check::{Severity, Verdict};
 use crate::date::Day;
 use crate::policy::Attestation;
 use crate::providers::Duty;
 
-/// Weighs the verdicts of the duty's checks with its attestation. What is broken or unknown stays so whoever attests
-/// otherwise; what is measured as kept still needs the attestation that the duty asks for.
+/// Weighs the verdicts of the duty's checks with its attestation. What is kept still needs the attestation that the duty
+/// asks for. A person's word answers what was not measured, and what a check of severity `advice` half sees ("no known
+/// backup agent": the backup may be elsewhere); it never covers a failure that was measured.
 pub(super) fn weigh(
     duty: &Duty,
-    verdicts: &BTreeMap<&str, Verdict>,
+    verdicts: &BTreeMap<&str, (Verdict, Severity)>,
     attestations: &[Attestation],
     today: Day,
 ) -> DutyOutcome {
-    let seen: Vec<Verdict> = duty
+    let seen: Vec<(Verdict, Severity)> = duty
         .checks
         .iter()
-        .map(|id| verdicts.get(id.as_str()).copied().unwrap_or(Verdict::Unknown))
-        .filter(|verdict| *verdict != Verdict::NotApplicable)
+        .map(|id| verdicts.get(id.as_str()).copied().unwrap_or((Verdict::Unknown, Severity::High)))
+        .filter(|(verdict, _)| *verdict != Verdict::NotApplicable)
         .collect();
-    let measured = if seen.contains(&Verdict::Fail) {
+    let any = |wanted| seen.iter().any(|(verdict, _)| *verdict == wanted);
+    let broken =
+        seen.iter().any(|(verdict, severity)| *verdict == Verdict::Fail && *severity > Severity::Advice);
+    let measured = if any(Verdict::Fail) {
         Some(Status::Broken)
-    } else if seen.contains(&Verdict::Unknown) {
+    } else if any(Verdict::Unknown) {
         Some(Status::Unknown)
-    } else if seen.contains(&Verdict::Waived) {
+    } else if any(Verdict::Waived) {
         Some(Status::Waived)
     } else if !seen.is_empty() {
         Some(Status::Kept)
@@ -34,16 +38,15 @@ pub(super) fn weigh(
         None
     };
     let attestation = duty.attestation.as_deref().and_then(|id| best(id, attestations, today));
+    let holds = attestation.is_some_and(|held| held.on <= today && today <= held.until);
     let status = match (measured, &duty.attestation) {
+        (Some(Status::Broken | Status::Unknown), Some(_)) if holds && !broken => Status::Attested,
         (Some(unkept @ (Status::Broken | Status::Unknown)), _) => unkept,
         (Some(measured), None) => measured,
         (None, None) => Status::NotApplicable,
-        (measured, Some(_)) => match attestation {
-            None => Status::NotAttested,
-            Some(held) if held.on > today => Status::NotAttested,
-            Some(held) if held.until < today => Status::Expired,
-            Some(_) => measured.unwrap_or(Status::Attested),
-        },
+        (measured, Some(_)) if holds => measured.unwrap_or(Status::Attested),
+        (_, Some(_)) if attestation.is_some_and(|held| held.until < today) => Status::Expired,
+        (_, Some(_)) => Status::NotAttested,
     };
     DutyOutcome { duty: duty.clone(), status, attestation: attestation.cloned() }
 }
@@ -74,6 +77,15 @@ mod tests {
     }
 
     fn outcome(verdicts: &[Verdict], asks: bool, attestations: &[Attestation]) -> DutyOutcome {
+        weighed(verdicts, Severity::Medium, asks, attestations)
+    }
+
+    fn weighed(
+        verdicts: &[Verdict],
+        severity: Severity,
+        asks: bool,
+        attestations: &[Attestation],
+    ) -> DutyOutcome {
         let names = ["a", "b", "c"];
         let duty = Duty {
             id: "duty".into(),
@@ -82,7 +94,8 @@ mod tests {
             checks: names.iter().take(verdicts.len()).map(|name| (*name).to_owned()).collect(),
             attestation: asks.then(|| "mfa".to_owned()),
         };
-        let verdicts = names.into_iter().zip(verdicts.iter().copied()).collect();
+        let judged = verdicts.iter().map(|verdict| (*verdict, severity));
+        let verdicts = names.into_iter().zip(judged).collect();
         weigh(&duty, &verdicts, attestations, TODAY.parse().unwrap())
     }
 
@@ -136,10 +149,18 @@ mod tests {
     }
 
     #[test]
-    fn no_statement_mends_what_is_broken_or_unknown() {
+    fn a_statement_answers_what_was_not_measured_and_never_what_is_broken() {
         let holds = [attested("2026-01-01", "2027-01-01")];
+        let ended = [attested("2026-01-01", "2026-02-01")];
         assert_eq!(status(&[Fail], true, &holds), Status::Broken);
-        assert_eq!(status(&[Unknown], true, &holds), Status::Unknown);
+        assert_eq!(status(&[Unknown, Fail], true, &holds), Status::Broken);
+        assert_eq!(status(&[Unknown, Pass], true, &holds), Status::Attested);
+        assert_eq!(status(&[Unknown], true, &ended), Status::Unknown);
+        assert_eq!(status(&[Unknown], true, &[]), Status::Unknown);
+        assert_eq!(status(&[Unknown], false, &holds), Status::Unknown);
+        let advice = |attestations| weighed(&[Fail], Severity::Advice, true, attestations).status;
+        assert_eq!(advice(&holds), Status::Attested);
+        assert_eq!((advice(&ended), advice(&[])), (Status::Broken, Status::Broken));
     }
 
     #[test]

@@ -1,0 +1,105 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_hostduty_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_hostduty_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_hostduty_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_hostduty_using_subcommand
+    set -l cmd (__fish_hostduty_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c hostduty -n "__fish_hostduty_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostduty -n "__fish_hostduty_needs_command" -s V -l version -d 'Print version'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "report" -d 'Judge every check and print what is kept, what is broken and what could not be known'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "duties" -d 'Print the offer\'s matrix: every duty of the customer and where it stands'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "list" -d 'List the checks'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "config" -d 'Check or show the configuration'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "man" -d 'Print the manual page in roff'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l root -d 'Read a root folder (a mounted image, a chroot) instead of the running machine' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l facts -d 'Judge a snapshot made by `hostduty facts`, as of its instant (`-` for standard input)' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l at -d 'Judge a root folder\'s ages as of this instant instead of now (RFC 3339 or a day)' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l check -d 'Judge only this check; may be repeated' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l format -d 'human for people, json for programs (schema: packaging/schema/report-v1.schema.json)' -r -f -a "human\t'For people'
+json\t'For programs'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l fail-on -d 'Only failures of at least this severity make the exit code 1' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s v -l verbose -d 'Show every finding and every piece of evidence, also of what is kept'
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l allow-unknown -d 'Exit 0 instead of 3 when nothing fails but something is unknown'
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l require-attestations -d 'Duties without a valid attestation count as unknown in the exit code'
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l root -d 'Read a root folder (a mounted image, a chroot) instead of the running machine' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l facts -d 'Judge a snapshot made by `hostduty facts`, as of its instant (`-` for standard input)' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l at -d 'Judge a root folder\'s ages as of this instant instead of now (RFC 3339 or a day)' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l format -d 'human for people, json for programs: the `duties` of the report' -r -f -a "human\t'For people'
+json\t'For programs'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l fail-on -d 'Only failures of at least this severity make the exit code 1' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l allow-unknown -d 'Exit 0 instead of 3 when nothing fails but something is unknown'
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l require-attestations -d 'Duties without a valid attestation count as unknown in the exit code'
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostduty -n "__fish_hostduty_using_subcommand list" -l format -d 'human for people, json for programs' -r -f -a "human\t'For people'
+json\t'For programs'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostduty -n "__fish_hostduty_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -l root -d 'Read a root folder (a mounted image, a chroot) instead of the running machine' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -l at -d 'Take a root folder\'s facts as of this instant instead of now (RFC 3339 or a day)' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "example" -d 'Print a commented example to start from'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Read this file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from example" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "example" -d 'Print a commented example to start from'
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostduty -n "__fish_hostduty_using_subcommand doctor" -l root -d 'Look at a root folder instead of the running machine' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand doctor" -s v -l verbose -d 'List every path and kernel query that was asked for, by room'
+complete -c hostduty -n "__fish_hostduty_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand man" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "report" -d 'Judge every check and print what is kept, what is broken and what could not be known'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "duties" -d 'Print the offer\'s matrix: every duty of the customer and where it stands'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "list" -d 'List the checks'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "config" -d 'Check or show the configuration'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "man" -d 'Print the manual page in roff'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "example" -d 'Print a commented example to start from'
