@@ -91,7 +91,8 @@ fn snapshot(path: &Path) -> Result<Facts, Error> {
         }
         None => return Err(not("it has no `schema`".to_owned())),
     }
-    toml::from_str(&text).map_err(|error| not(error.to_string()))
+    // From the parsed value and not from the text once more: every way to read facts costs a third of a megabyte.
+    toml::Value::Table(table).try_into().map_err(|error| not(error.to_string()))
 }
 
 /// The operator names this file, so pipes are welcome; `-` is standard input.

@@ -16,7 +16,9 @@ pub(crate) fn run() -> Result<ExitCode, Error> {
 }
 
 fn page() -> std::io::Result<String> {
-    let command = Cli::command();
+    let mut command = Cli::command();
+    // Arguments know how they are written only once the whole definition is put together.
+    command.build();
     let mut out = Vec::new();
     let man = clap_mangen::Man::new(command.clone());
     man.render_title(&mut out)?;
@@ -30,7 +32,7 @@ fn page() -> std::io::Result<String> {
         for inner in verb.get_subcommands() {
             let _ = writeln!(text, ".TP\n.B {}\n{}", inner.get_name(), escape(&about(inner)));
         }
-        for argument in verb.get_arguments() {
+        for argument in verb.get_arguments().filter(|argument| argument.get_id() != "help") {
             let _ = writeln!(
                 text,
                 ".TP\n.B {}\n{}",

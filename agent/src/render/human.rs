@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use checks::check::{Evidence, Verdict};
+use checks::check::{Evidence, Severity, Verdict};
 use checks::report::{DutyOutcome, Outcome, Report, Status};
 
 use super::json_v1::platform_name;
 use crate::output::clean;
 
 const WIDTH: usize = 80;
-/// Findings of one check, and pieces of evidence of one finding, before "and N more".
+/// Findings of one check before "and N more"; one place is shown of each. --verbose shows all.
 const MOST: usize = 3;
 
 /// The groups of the report: the duties of the mission, then what goes with them. A check belongs to the first whose
@@ -179,35 +179,39 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
     };
     out.push_str(&paint.verdict(outcome.verdict, &format!("  {label:<8}")));
     let _ = writeln!(out, "{}  {}", paint.bold(outcome.check.id), paint.dim(outcome.severity.name()));
+    if !verbose && outcome.verdict == Verdict::Fail && outcome.severity == Severity::Advice {
+        wrapped(out, "          ", 10, &outcome.reason);
+        return;
+    }
     let most = if verbose { usize::MAX } else { MOST };
     for finding in outcome.findings.iter().take(most) {
-        wrapped(out, "          ", 12, &format!("{} {}", finding.subject, finding.message));
-        evidence(out, &finding.evidence, most);
+        wrapped(out, "          ", 10, &format!("{} {}", finding.subject, finding.message));
+        evidence(out, &finding.evidence, if verbose { usize::MAX } else { 1 });
     }
     more(out, outcome.findings.len(), most, "findings");
     for unknown in outcome.unknowns.iter().take(most) {
         let prefix = if outcome.verdict == Verdict::Unknown { "          " } else { "          unknown: " };
-        wrapped(out, prefix, 12, unknown);
+        wrapped(out, prefix, 10, unknown);
     }
     more(out, outcome.unknowns.len(), most, "unknowns");
     if outcome.verdict == Verdict::Unknown && outcome.unknowns.is_empty() {
-        wrapped(out, "          ", 12, &outcome.reason);
+        wrapped(out, "          ", 10, &outcome.reason);
     }
     for (finding, waiver) in outcome.waived.iter().take(most) {
         let text = format!(
             "{} {}: accepted by {} until {}: {}",
             finding.subject, finding.message, waiver.owner, waiver.until, waiver.reason
         );
-        wrapped(out, "          ", 12, &text);
+        wrapped(out, "          ", 10, &text);
     }
     more(out, outcome.waived.len(), most, "waived findings");
     if verbose {
         for seen in &outcome.observations {
-            wrapped(out, "          ", 12, &seen.message);
-            evidence(out, &seen.evidence, most);
+            wrapped(out, "          ", 10, &seen.message);
+            evidence(out, &seen.evidence, usize::MAX);
         }
         if outcome.verdict == Verdict::NotApplicable {
-            wrapped(out, "          ", 12, &outcome.reason);
+            wrapped(out, "          ", 10, &outcome.reason);
         }
     }
     if outcome.verdict == Verdict::Fail {
@@ -220,9 +224,8 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
 
 fn evidence(out: &mut String, list: &[Evidence], most: usize) {
     for seen in list.iter().take(most) {
-        wrapped(out, "            ", 14, &seen.to_string());
+        wrapped(out, "            at ", 15, &seen.to_string());
     }
-    more(out, list.len(), most, "places");
 }
 
 fn more(out: &mut String, all: usize, most: usize, what: &str) {

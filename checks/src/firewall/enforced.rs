@@ -17,7 +17,7 @@ pub(crate) static CHECK: Check = Check {
                 traffic over IPv6. What the kernel itself drops by default stays closed when a package starts a service \
                 that nobody meant to publish. A module that is loaded or a unit that runs says nothing of that: the \
                 rules in the kernel do, and those of IPv4 say nothing of IPv6.",
-    remedy: "nft list ruleset\n\
+    remedy: "nft list ruleset   # what is loaded now; ss -tulpn lists what it should protect\n\
              Write a base chain at the input hook of an inet table with `policy drop`, after rules that accept \
              established connections, the loopback, ICMP and ICMPv6, and the port of your SSH session.\n\
              Load it with a way back: echo 'nft flush ruleset' | at now + 5 minutes, then nft -f /etc/nftables.conf\n\

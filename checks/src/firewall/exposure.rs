@@ -19,10 +19,10 @@ pub(crate) static CHECK: Check = Check {
     rationale: "Databases, caches and administration ports that were meant for the machine itself and listen on every \
                 address are found by scanners within hours. What counts is not the number of rules but whether each \
                 socket that listens beyond the loopback is closed to strangers or published on purpose.",
-    remedy: "ss -tulpn\n\
+    remedy: "ss -tulpn   # which program listens; stop those that nobody needs\n\
              Let each service that only this machine uses listen on 127.0.0.1 and ::1 in its own configuration.\n\
              Drop the rest by default with the packet filter, after a rule that accepts your SSH session.\n\
-             Name what is meant to be public under allowed_sockets in hostduty's configuration.",
+             Name what is meant to be public under `allowed` in the `[sockets]` of hostduty's configuration.",
     references: &["ss(8)", "nft(8)", "CIS Debian 12 2.1.21", "CIS Debian 12 4.3"],
     examples: Examples {
         kept: r#"

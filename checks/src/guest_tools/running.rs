@@ -18,7 +18,7 @@ pub(crate) static CHECK: Check = Check {
         torn files, and some contracts suspend their service level for as long as they are missing. A \
         package in the database proves nothing: the process must run, and hold the channel that the \
         hypervisor offers.",
-    remedy: "systemctl status qemu-guest-agent open-vm-tools xe-linux-distribution xen-guest-agent\n\
+    remedy: "systemctl status qemu-guest-agent open-vm-tools xe-linux-distribution xen-guest-agent   # is one there?\n\
         Install the tools of your hypervisor: qemu-guest-agent (KVM), open-vm-tools (VMware), xe-guest-utilities or \
         xen-guest-agent (Xen, XCP-ng), hyperv-daemons (Hyper-V)\n\
         If the unit is masked: systemctl unmask UNIT\n\

@@ -17,7 +17,7 @@ pub(crate) static CHECK: Check = Check {
     rationale: "VNC sends the screen and the keys in the clear and takes passwords of at most eight characters; X11 over \
                 TCP gives whoever connects the whole session; RDP servers are guessed at all day long. A remote \
                 desktop belongs on the loopback, behind an SSH or VPN tunnel that authenticates by key.",
-    remedy: "ss -tlpn\n\
+    remedy: "ss -tlpn   # which server listens where\n\
              Let the server listen on the loopback alone: `-localhost` for Xvnc and x11vnc, `address=127.0.0.1` for \
              wayvnc, `port=tcp://.:3389` in xrdp.ini, `-nolisten tcp` for X servers.\n\
              Reach it through SSH: ssh -L 5901:127.0.0.1:5901 you@host",
