@@ -69,9 +69,12 @@ fn the_readme_shows_what_is() {
     let golden = std::fs::read_dir(top().join("tests/golden"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| path.to_str().is_some_and(|path| path.contains("debian12-fresh") && path.ends_with(".human")));
+        .find(|path| {
+            path.to_str().is_some_and(|path| path.contains("debian12-fresh") && path.ends_with(".human"))
+        });
     let report = std::fs::read_to_string(golden.unwrap()).unwrap();
-    let report: String = report.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
+    let report: String =
+        report.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
     let offers = providers::offers().unwrap();
     let rows: String = offers
         .iter()
