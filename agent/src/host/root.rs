@@ -1,7 +1,7 @@
 //! A root on this machine's disk: a mounted image, a chroot, a tree made for a test. Nothing in it leads out of it.
 
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use checks::date::Timestamp;
 use checks::gap::Gap;
@@ -44,14 +44,17 @@ impl Resolve for Root {
             .flags(flags)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         match fcntl::openat2(self.folder.as_fd(), path, how) {
-            // Kernels before 5.6, and sandboxes that do not know the call.
-            Err(Errno::ENOSYS | Errno::EPERM) => walk(&self.folder, path, flags),
+            // Kernels before 5.6, and sandboxes that do not know the call. EAGAIN: something was renamed meanwhile.
+            Err(Errno::ENOSYS | Errno::EPERM | Errno::EAGAIN) => walk(&self.folder, path, flags),
             other => other,
         }
     }
     #[cfg(not(target_os = "linux"))]
     fn handle(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
         walk(&self.folder, path, flags)
+    }
+    fn top(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.folder.as_fd())
     }
 }
 

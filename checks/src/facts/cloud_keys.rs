@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::date::Timestamp;
 use crate::facts::Facts;
 use crate::facts::accounts::User;
-use crate::gap::Gap;
+use crate::gap::{Gap, GapKind};
 use crate::host::{FileKind, Host, SMALL, Stat};
 use places::{Place, Proof};
 
@@ -105,19 +105,28 @@ impl Search<'_> {
             return self.gap(Gap::unsupported(format!("the home of {} is no absolute path", user.name)));
         }
         let names = match self.host.list(if home.is_empty() { "/" } else { home }) {
-            Ok(names) => names,
+            Ok(names) => {
+                self.found.homes.push(user.home.clone());
+                Some(names)
+            }
             Err(gap) if gap.is_absent() => return,
+            // One odd name, or too many, must not hide the places that have names of their own.
+            Err(gap) if matches!(gap.why, GapKind::Malformed | GapKind::TooLarge) => {
+                self.gap(gap);
+                None
+            }
             Err(gap) => return self.gap(gap),
         };
-        self.found.homes.push(user.home.clone());
         for place in places::HOME {
             // Most homes have none of these folders, and then one listing answers for all places.
             let first = place.path.split('/').next().unwrap_or("");
-            if names.binary_search_by(|name| name.as_str().cmp(first)).is_ok() {
+            let is_listed =
+                |names: &Vec<String>| names.binary_search_by(|name| name.as_str().cmp(first)).is_ok();
+            if names.as_ref().is_none_or(is_listed) {
                 self.look(format!("{home}/{}", place.path), place, Some(user));
             }
         }
-        for name in names.iter().filter(|name| name.ends_with("-openrc.sh")).take(100) {
+        for name in names.unwrap_or_default().iter().filter(|name| name.ends_with("-openrc.sh")).take(100) {
             self.look(format!("{home}/{name}"), &places::OPENRC, Some(user));
         }
     }
@@ -189,7 +198,7 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::facts::accounts;
-    use crate::gap::{GapKind, Reading};
+    use crate::gap::Reading;
     use crate::host::Tree;
 
     fn keys(tree: Tree) -> CloudKeys {
@@ -271,6 +280,9 @@ mod tests {
     fn what_cannot_be_looked_into_is_a_gap() {
         let denied = tree().refuse("/root", Gap::denied("/root"));
         assert_eq!(keys(denied).gaps[0].why, GapKind::Denied);
+        let odd = tree().refuse("/root", Gap::malformed("a name in /root is not UTF-8"));
+        let odd = keys(odd.file("/root/.s3cfg", "secret_key: s3cr3t"));
+        assert_eq!((odd.gaps.len(), odd.files.len()), (1, 1), "an odd name beside a key does not hide it");
         let fifo = tree().node("/root/.s3cfg", FileKind::Other, b"");
         assert!(keys(fifo).gaps[0].what.contains("not a regular file"));
         let led = tree()

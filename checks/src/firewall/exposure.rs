@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::processes::Processes;
 use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::reach::{Filter, Reach};
 use crate::facts::sockets::Socket;
@@ -46,6 +47,7 @@ nftables.known.tables = []
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let sockets = facts.sockets.known()?;
     let filter = Filter::new(&facts.ruleset, sockets);
+    let holders = facts.processes.value().map(Processes::holders).unwrap_or_default();
     let mut judgement = Judgement::new();
     let (mut allowed, mut closed): (Vec<&Socket>, Vec<&Socket>) = (Vec::new(), Vec::new());
     let mut closed_by = Vec::new();
@@ -57,8 +59,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         }
         match filter.reach(socket) {
             Reach::Anyone { family, evidence } => {
-                let holder = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
-                let holder = match holder {
+                let holder = match holders.get(&socket.inode) {
                     Some(process) => process.program().to_owned(),
                     None => format!("a process of uid {}", socket.uid),
                 };

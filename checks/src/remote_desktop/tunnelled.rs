@@ -2,6 +2,7 @@
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::processes::Processes;
 use crate::facts::ruleset::reach::{Filter, Reach};
 use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
@@ -46,11 +47,11 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     let sockets = facts.sockets.known()?;
     let filter = Filter::new(&facts.ruleset, sockets);
+    let holders = facts.processes.value().map(Processes::holders).unwrap_or_default();
     let mut judgement = Judgement::new();
     let mut by_port_alone = 0_usize;
     for socket in sockets.list.iter().filter(|socket| socket.protocol == Protocol::Tcp) {
-        let process = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
-        let program = process.map(|process| process.program());
+        let program = holders.get(&socket.inode).map(|process| process.program());
         by_port_alone += usize::from(program.is_none() && !socket.is_loopback());
         let Some(what) = remote_desktop(socket, program) else { continue };
         if socket.is_loopback() {

@@ -34,10 +34,10 @@ impl Facts {
     pub fn judge_ssh_freshness(&self, judgement: &mut Judgement) {
         let Some(sshd) = self.sshd.value() else { return };
         let Some(config) = sshd.config.value() else { return };
-        let running = self
-            .processes
-            .value()
-            .and_then(|processes| processes.running("sshd").min_by_key(|process| process.started));
+        let running = self.processes.value().and_then(|processes| {
+            let daemons = processes.running("sshd").filter(|process| process.uid == 0);
+            daemons.min_by_key(|process| process.started)
+        });
         let Some(process) = running else { return };
         let loaded = sshd.loaded_at.value().copied().unwrap_or_default().max(process.started);
         if config.changed > loaded {
