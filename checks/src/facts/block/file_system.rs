@@ -68,6 +68,7 @@ const INTERFACES: &[&str] = &[
     "resctrl",
     "rpc_pipefs",
     "securityfs",
+    "xenfs",
     "selinuxfs",
     "smackfs",
     "sockfs",
