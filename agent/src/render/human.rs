@@ -95,7 +95,9 @@ pub(crate) fn duties(report: &Report<'_>, paint: Paint) -> String {
     for outcome in &report.duties {
         let document = outcome.duty.source.split(" §").next().unwrap_or("");
         if document != source {
-            let _ = writeln!(out, "{}", paint.bold(&clean(document)));
+            let mut heading = String::new();
+            wrapped(&mut heading, "", 4, document);
+            let _ = writeln!(out, "{}", paint.bold(heading.trim_end()));
             source = document;
         }
         duty(&mut out, outcome, paint);
