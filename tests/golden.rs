@@ -30,6 +30,7 @@ fn report(verb: &str, arguments: &[String], format: &str) -> (String, i32) {
 #[test]
 fn verdicts_are_those_that_a_person_wrote_down() {
     let dir = tempfile::tempdir().unwrap();
+    let mut all_wrong = Vec::new();
     for golden in goldens() {
         let (text, _) = report("report", &arguments(&golden, &dir), "json");
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -55,7 +56,9 @@ fn verdicts_are_those_that_a_person_wrote_down() {
                 )
             })
             .collect();
-        assert!(wrong.is_empty(), "{}:\n{}", golden.name, wrong.join("\n"));
+        if !wrong.is_empty() {
+            all_wrong.push(format!("{}:\n{}", golden.name, wrong.join("\n")));
+        }
         assert_eq!(
             golden.expected.len(),
             verdicts.len(),
@@ -63,6 +66,7 @@ fn verdicts_are_those_that_a_person_wrote_down() {
             golden.name
         );
     }
+    assert!(all_wrong.is_empty(), "{}", all_wrong.join("\n"));
 }
 
 #[test]

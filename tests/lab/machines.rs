@@ -1,6 +1,6 @@
 //! A freshly installed Debian 12 with sshd, booted, and what hostduty knows of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
@@ -34,13 +34,17 @@ impl Machine {
         let output = script(&["start", ROOT.to_str().unwrap(), name]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let machine = Self { name: name.to_owned() };
-        let copied = Command::new("sh")
-            .args(["-c", &format!("cat '{}' | tests/lab/machine run {name} sh -c 'cat > /usr/local/bin/hostduty; chmod 755 /usr/local/bin/hostduty'", env!("CARGO_BIN_EXE_hostduty"))])
-            .current_dir(top())
-            .status()
-            .unwrap();
-        assert!(copied.success());
+        machine.put(Path::new(env!("CARGO_BIN_EXE_hostduty")), "/usr/local/bin/hostduty");
+        machine.sh("chmod 755 /usr/local/bin/hostduty");
         machine
+    }
+
+    /// Copies a file into it.
+    fn put(&self, from: &Path, to: &str) {
+        let mut command = Command::new(top().join("tests/lab/machine"));
+        command.args(["run", &self.name, "sh", "-c", &format!("cat > {to}")]);
+        let copied = command.stdin(std::fs::File::open(from).unwrap()).status().unwrap();
+        assert!(copied.success(), "{} could not be copied to {to}", from.display());
     }
 
     /// Runs a shell line in it and gives its standard output.
@@ -144,4 +148,37 @@ fn a_user_without_privileges_learns_what_can_be_known() {
     let doctor =
         machine.sh("setpriv --reuid=$(id -u bob) --regid=$(id -g bob) --clear-groups hostduty doctor");
     assert!(doctor.contains("/etc/shadow") && doctor.contains("passwords-empty"), "{doctor}");
+}
+
+#[test]
+fn the_unit_blinds_nothing() {
+    if !super::allowed("the report inside its systemd unit") {
+        return;
+    }
+    let machine = Machine::boot("sandboxed");
+    machine.sh("cp /usr/local/bin/hostduty /usr/bin/; useradd -m alice; echo alice:correct-horse | chpasswd");
+    for unit in ["hostduty-report.service", "hostduty-report.timer"] {
+        let file = top().join("systemd/usr/lib/systemd/system").join(unit);
+        machine.put(&file, &format!("/etc/systemd/system/{unit}"));
+    }
+    let refused = machine
+        .sh("systemd-analyze verify --man=no /etc/systemd/system/hostduty-report.* 2>&1 | grep hostduty");
+    assert_eq!(refused, "", "systemd does not like the units");
+    // The same command line, in the unit's sandbox, printing for a program.
+    machine.sh("mkdir /etc/systemd/system/hostduty-report.service.d");
+    machine.sh(
+        "printf '[Service]\nExecStart=\nExecStart=/usr/bin/hostduty report --format json\nStandardOutput=file:/run/report.json\n' \
+         > /etc/systemd/system/hostduty-report.service.d/json.conf; systemctl daemon-reload",
+    );
+    machine.sh("systemctl start hostduty-report.service");
+    let inside: Value = serde_json::from_str(&machine.sh("cat /run/report.json")).unwrap();
+    let outside = machine.report();
+    let verdicts = |report: &Value| -> Vec<String> {
+        let checks = report["checks"].as_array().unwrap();
+        checks
+            .iter()
+            .map(|check| format!("{}: {} {}", check["id"], check["verdict"], check["reason"]))
+            .collect()
+    };
+    assert_eq!(verdicts(&inside), verdicts(&outside));
 }

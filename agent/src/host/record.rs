@@ -95,7 +95,13 @@ impl Host for Recorder<'_> {
         self.note(Self::path(path), self.host.stat_link(path))
     }
     fn read_link(&self, path: &str) -> Result<String, Gap> {
-        self.note(Self::path(path), self.host.read_link(path))
+        let answer = self.host.read_link(path);
+        // That a file is no symlink is an answer and no obstacle.
+        if answer.as_ref().is_err_and(|gap| gap.why == GapKind::Unsupported) {
+            self.notes.borrow_mut().entry(Self::path(path)).or_insert(None);
+            return answer;
+        }
+        self.note(Self::path(path), answer)
     }
     fn query(&self, query: &Query) -> Result<Vec<u8>, Gap> {
         self.note(Touch::Query(query.clone()), self.host.query(query))

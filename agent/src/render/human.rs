@@ -91,20 +91,29 @@ pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String
 /// The offer's matrix.
 pub(crate) fn duties(report: &Report<'_>, paint: Paint) -> String {
     let mut out = header(report, paint);
-    let mut source = "";
+    let mut heading = None;
+    // Where most duties rest on several documents, a heading would seem to speak for those below it too.
+    let single = report.duties.iter().filter(|one| document(report, &one.duty.source).is_some()).count();
+    let headed = single * 2 >= report.duties.len();
     for outcome in &report.duties {
-        let document = outcome.duty.source.split(" §").next().unwrap_or("");
-        if document != source {
-            let mut heading = String::new();
-            wrapped(&mut heading, "", 4, document);
-            let _ = writeln!(out, "{}", paint.bold(heading.trim_end()));
-            source = document;
+        let document = document(report, &outcome.duty.source).filter(|_| headed);
+        if let Some(name) = document.filter(|name| heading != Some(*name)) {
+            let mut lines = String::new();
+            wrapped(&mut lines, "", 4, name);
+            let _ = writeln!(out, "{}", paint.bold(lines.trim_end()));
+            heading = Some(name);
         }
-        duty(&mut out, outcome, paint);
+        duty(&mut out, outcome, document, paint);
     }
     out.push('\n');
     out += &matrix_sum(report, paint);
     out
+}
+
+/// The document of the offer that a source is a section of. An offer whose duties cite several at once has no headings.
+fn document<'a>(report: &'a Report<'_>, source: &str) -> Option<&'a str> {
+    let name = report.policy.offer.document.iter().find(|document| source.starts_with(&document.name))?;
+    (!source.contains(';')).then_some(name.name.as_str())
 }
 
 fn header(report: &Report<'_>, paint: Paint) -> String {
@@ -263,7 +272,7 @@ fn sum(report: &Report<'_>, paint: Paint) -> String {
     line + "\n"
 }
 
-fn duty(out: &mut String, outcome: &DutyOutcome, paint: Paint) {
+fn duty(out: &mut String, outcome: &DutyOutcome, document: Option<&str>, paint: Paint) {
     let verdict = match outcome.status {
         Status::Kept | Status::Attested => Verdict::Pass,
         Status::Broken | Status::Expired => Verdict::Fail,
@@ -282,7 +291,10 @@ fn duty(out: &mut String, outcome: &DutyOutcome, paint: Paint) {
         };
         answers = if answers.is_empty() { held } else { format!("{answers}; {held}") };
     }
-    wrapped(out, &" ".repeat(19), 19, &answers);
+    let source = &outcome.duty.source;
+    let section = document.and_then(|name| source.strip_prefix(name)).unwrap_or(source);
+    let line = format!("{answers} ({})", section.trim_start_matches([',', ' ']));
+    wrapped(out, &" ".repeat(17), 17, &line);
 }
 
 fn matrix_sum(report: &Report<'_>, paint: Paint) -> String {

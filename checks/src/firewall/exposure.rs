@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::processes::Process;
+use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::reach::{Filter, Reach};
 use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
@@ -89,6 +90,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     for (reason, sockets) in &open_questions {
         judgement.unknown(format!("who reaches {}: {reason}", names(sockets)));
     }
+    diverted(facts, &mut judgement);
     if !closed.is_empty() {
         judgement.observe(format!("nobody is let in to {}", names(&closed)), closed_by);
     }
@@ -112,6 +114,22 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
 fn takes_leases(socket: &Socket, program: &str) -> bool {
     const CLIENTS: [&str; 5] = ["NetworkManager", "dhclient", "dhcpcd", "systemd-networkd", "udhcpc"];
     socket.protocol == Protocol::Udp && matches!(socket.port, 68 | 546) && CLIENTS.contains(&program)
+}
+
+/// A port that is sent on to a container has no socket here, and its traffic passes the input chains by.
+fn diverted(facts: &Facts, judgement: &mut Judgement) {
+    for family in [IpFamily::V4, IpFamily::V6] {
+        let rules = facts.ruleset.value().map(|ruleset| ruleset.diverted(family)).unwrap_or_default();
+        let Some(first) = rules.first() else { continue };
+        let many = match rules.len() {
+            1 => format!("one rule sends inbound {family} on ({first}"),
+            several => format!("{several} rules send inbound {family} on ({first} first"),
+        };
+        judgement.unknown(format!(
+            "{many}), as Docker does for published ports: such traffic passes the input chains by, and which ports it \
+             opens is not evaluated yet"
+        ));
+    }
 }
 
 /// Some sockets in a sentence.
@@ -183,6 +201,29 @@ mod tests {
         assert_eq!(verdict("/usr/bin/ncat"), Verdict::Fail);
         facts.processes = Reading::default();
         assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_port_that_a_rule_sends_to_a_container_is_not_hidden_by_an_input_chain_that_drops() {
+        let drop = crate::firewall::enforced::CHECK.examples.kept;
+        let docker = r#"
+[[ruleset.known.nftables.known.tables]]
+family = "ip"
+name = "nat"
+[[ruleset.known.nftables.known.tables.chains]]
+name = "PREROUTING"
+handle = 1
+base = { kind = "nat", hook = "prerouting", priority = -100, policy = "accept" }
+rules = [{ handle = 5, expressions = [{ match = "tcp" }, { target = "DNAT" }] }]
+"#;
+        let judgement = judge(&facts(&["0.0.0.0"], &format!("{drop}{docker}")), &policy()).unwrap();
+        assert_eq!(judgement.verdict(), Verdict::Unknown);
+        assert!(
+            judgement.unknowns[0].starts_with("one rule sends inbound IPv4 on"),
+            "{:?}",
+            judgement.unknowns
+        );
+        assert_eq!(judge(&facts(&["0.0.0.0"], drop), &policy()).unwrap().verdict(), Verdict::Pass);
     }
 
     #[test]
