@@ -78,6 +78,17 @@ fn reports_read_as_they_did() {
         let arguments = arguments(&golden, &dir);
         for (verb, format) in [("report", "human"), ("report", "json"), ("duties", "human")] {
             let (text, code) = report(verb, &arguments, format);
+            assert_ne!(
+                code, 2,
+                "{}: `hostduty {verb}` gives no report: is its hostduty.toml valid?",
+                golden.name
+            );
+            let redacted = text.lines().find(|line| line.contains(checks::redact::MASK));
+            assert_eq!(
+                redacted, None,
+                "{}: hostduty's own sentence looks like a secret: reword it",
+                golden.name
+            );
             let file = if verb == "duties" {
                 format!("{}.{code}.duties", golden.name)
             } else {

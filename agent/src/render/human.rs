@@ -92,10 +92,15 @@ pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String
 pub(crate) fn duties(report: &Report<'_>, paint: Paint) -> String {
     let mut out = header(report);
     let mut heading = None;
+    // Where most duties rest on several documents, a heading would seem to speak for those below it too.
+    let single = report.duties.iter().filter(|one| document(report, &one.duty.source).is_some()).count();
+    let headed = single * 2 >= report.duties.len();
     for outcome in &report.duties {
-        let document = document(report, &outcome.duty.source);
+        let document = document(report, &outcome.duty.source).filter(|_| headed);
         if let Some(name) = document.filter(|name| heading != Some(*name)) {
-            let _ = writeln!(out, "{}", paint.bold(&clean(name)));
+            let mut lines = String::new();
+            wrapped(&mut lines, "", 4, name);
+            let _ = writeln!(out, "{}", paint.bold(lines.trim_end()));
             heading = Some(name);
         }
         duty(&mut out, outcome, document, paint);
