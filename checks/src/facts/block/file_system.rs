@@ -68,13 +68,13 @@ const INTERFACES: &[&str] = &[
     "resctrl",
     "rpc_pipefs",
     "securityfs",
-    "xenfs",
     "selinuxfs",
     "smackfs",
     "sockfs",
     "sysfs",
     "tracefs",
     "veracrypt",
+    "xenfs",
 ];
 
 /// Types whose data lie on another machine, or on the hypervisor's file system.
