@@ -1,5 +1,6 @@
 //! A root on this machine's disk: a mounted image, a chroot, a tree made for a test. Nothing in it leads out of it.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -53,6 +54,12 @@ impl Resolve for Root {
     fn handle(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
         walk(&self.folder, path, flags)
     }
+    fn link(&self, path: &str) -> Result<OsString, Errno> {
+        let (parent, name) = path.trim_end_matches('/').rsplit_once('/').ok_or(Errno::EINVAL)?;
+        let parent = self.handle(if parent.is_empty() { "/" } else { parent }, HANDLE)?;
+        // `..` and an empty name are no symlinks, which is what the kernel will say.
+        fcntl::readlinkat(parent.as_fd(), if name.is_empty() { "." } else { name })
+    }
 }
 
 /// Resolves a path component by component, each opened without following links, so that `..` and absolute symlinks
@@ -73,10 +80,8 @@ fn walk(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
         }
         let last = !todo.iter().any(|rest| !rest.is_empty() && rest != ".");
         let here = folders.last().ok_or(Errno::ENOENT)?;
-        let opened = fcntl::openat(here.as_fd(), part.as_str(), LINK_HANDLE, Mode::empty())?;
-        match fcntl::readlinkat(opened.as_fd(), "") {
-            Ok(_) if last && !follow => return Ok(opened),
-            Ok(target) => {
+        match fcntl::readlinkat(here.as_fd(), part.as_str()) {
+            Ok(target) if !last || follow => {
                 links += 1;
                 if links > 40 {
                     return Err(Errno::ELOOP);
@@ -87,7 +92,8 @@ fn walk(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
                 }
                 todo.extend(target.split('/').rev().map(str::to_owned));
             }
-            Err(_) => folders.push(opened),
+            // No symlink, or one that is wanted itself. Should it become one meanwhile, it is opened and not followed.
+            _ => folders.push(fcntl::openat(here.as_fd(), part.as_str(), LINK_HANDLE, Mode::empty())?),
         }
     }
     folders.pop().ok_or(Errno::ENOENT)
