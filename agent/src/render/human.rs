@@ -18,7 +18,7 @@ const MOST: usize = 3;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Log in with SSH keys only", &["ssh-"]),
     ("Change the passwords after delivery", &["passwords-"]),
-    ("Filter the network", &["firewall-"]),
+    ("Filter the network", &["firewall-", "services-"]),
     ("Patch", &["patches-"]),
     ("Encrypt the disks", &["encryption-"]),
     ("Reach remote desktops through a tunnel only", &["remote-desktop-"]),
@@ -116,7 +116,7 @@ fn header(report: &Report<'_>, paint: Paint) -> String {
     let machine = facts.machine.value();
     let mut parts = Vec::new();
     if let Some(machine) = machine {
-        parts.extend(machine.name.value().map(|name| paint.bold(&clean(name))));
+        parts.extend(machine.name.value().map(|name| clean(name)));
         parts.extend(machine.release.value().map(|release| clean(&release.name)));
         parts.extend(machine.kernel.value().map(|kernel| format!("kernel {}", clean(kernel))));
     }
@@ -127,7 +127,22 @@ fn header(report: &Report<'_>, paint: Paint) -> String {
     if parts.is_empty() {
         parts.push("a host without a name".to_owned());
     }
-    let mut out = format!("{}\n", parts.join(" · "));
+    let mut out = String::new();
+    let mut column = 0;
+    for (index, part) in parts.iter().enumerate() {
+        let width = part.chars().count();
+        if index > 0 && column + 3 + width > WIDTH {
+            out.push_str("\n  ");
+            column = 2;
+        } else if index > 0 {
+            out.push_str(" · ");
+            column += 3;
+        }
+        // The first part is the name of the host.
+        out += &if index == 0 { paint.bold(part) } else { part.clone() };
+        column += width;
+    }
+    out.push('\n');
     let seen_by = match machine.and_then(|machine| machine.seen_by_uid.value()) {
         Some(0) => "as root".to_owned(),
         Some(uid) => format!("as uid {uid}: root would see more, ask `hostduty doctor`"),
