@@ -236,7 +236,7 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
         }
     }
     if outcome.verdict == Verdict::Fail {
-        let steps: Vec<&str> = outcome.check.remedy.lines().collect();
+        let steps: Vec<&str> = outcome.remedy.lines().collect();
         for step in steps.iter().take(if verbose { usize::MAX } else { 1 }) {
             wrapped(out, "          → ", 12, step);
         }
