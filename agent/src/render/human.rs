@@ -18,7 +18,7 @@ const MOST: usize = 3;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Log in with SSH keys only", &["ssh-"]),
     ("Change the passwords after delivery", &["passwords-"]),
-    ("Filter the network", &["firewall-"]),
+    ("Filter the network", &["firewall-", "services-"]),
     ("Patch", &["patches-"]),
     ("Encrypt the disks", &["encryption-"]),
     ("Reach remote desktops through a tunnel only", &["remote-desktop-"]),
@@ -227,7 +227,7 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
         }
     }
     if outcome.verdict == Verdict::Fail {
-        let steps: Vec<&str> = outcome.check.remedy.lines().collect();
+        let steps: Vec<&str> = outcome.remedy.lines().collect();
         for step in steps.iter().take(if verbose { usize::MAX } else { 1 }) {
             wrapped(out, "          → ", 12, step);
         }

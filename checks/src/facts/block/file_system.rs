@@ -130,6 +130,7 @@ mod tests {
             ("fuse.sshfs", Class::Elsewhere),
             ("fuse.gocryptfs", Class::EncryptedFolder),
             ("fuse.lxcfs", Class::Interface),
+            ("xenfs", Class::Interface),
             ("nfs4", Class::Elsewhere),
             ("squashfs", Class::Image),
             ("fuse.Editor.AppImage", Class::Image),
