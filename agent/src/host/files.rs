@@ -1,8 +1,9 @@
 //! Opening files with care: what is not a regular file is never opened for reading, nothing blocks, every read ends.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 
 use checks::date::Timestamp;
@@ -25,17 +26,19 @@ pub(super) const HANDLE: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY).union(
 /// The handle on the symlink itself.
 #[cfg(target_os = "linux")]
 pub(super) const LINK_HANDLE: OFlag = HANDLE.union(OFlag::O_NOFOLLOW);
-/// macOS opens a symlink itself with O_SYMLINK.
+/// macOS opens a symlink itself with O_SYMLINK, which nix does not name.
 #[cfg(not(target_os = "linux"))]
-pub(super) const LINK_HANDLE: OFlag = HANDLE.union(OFlag::O_SYMLINK);
+pub(super) const LINK_HANDLE: OFlag = HANDLE.union(OFlag::from_bits_retain(libc::O_SYMLINK));
 
 /// Where paths lead: the whole machine, or a root on its disk.
 pub(super) trait Resolve {
     /// Opens a handle on `path` with [`HANDLE`] or [`LINK_HANDLE`].
     fn handle(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno>;
-
+    /// The text of the symlink that `path` is.
+    fn link(&self, path: &str) -> Result<OsString, Errno>;
     /// The folder that its paths begin at, where that is not the machine's own `/`.
-    fn top(&self) -> Option<BorrowedFd<'_>> {
+    #[cfg(target_os = "linux")]
+    fn top(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         None
     }
 }
@@ -127,6 +130,7 @@ pub(super) fn open(
 /// for the user's own, because who is in it is not asked here.
 #[cfg(target_os = "linux")]
 fn is_reachable(place: &dyn Resolve, handle: &File, uid: u32) -> bool {
+    use std::os::fd::AsRawFd;
     let real = |fd: i32| fcntl::readlink(format!("/proc/self/fd/{fd}").as_str()).ok()?.into_string().ok();
     let Some(path) = real(handle.as_raw_fd()) else { return false };
     let top = place.top().and_then(|top| real(top.as_raw_fd())).unwrap_or_default();
@@ -148,6 +152,7 @@ fn is_reachable(_place: &dyn Resolve, _handle: &File, _uid: u32) -> bool {
 /// The kernel's own link to the open handle leads to the very file that was looked at, whatever its name leads to now.
 #[cfg(target_os = "linux")]
 fn reopen(path: &str, handle: File) -> Result<File, Gap> {
+    use std::os::fd::AsRawFd;
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     fcntl::open(format!("/proc/self/fd/{}", handle.as_raw_fd()).as_str(), flags, Mode::empty())
         .map(File::from)
@@ -238,10 +243,8 @@ pub(super) fn list(place: &dyn Resolve, dir: &str) -> Result<Vec<String>, Gap> {
 
 /// The text of a symlink.
 pub(super) fn read_link(place: &dyn Resolve, path: &str) -> Result<String, Gap> {
-    let handle = place.handle(path, LINK_HANDLE).map_err(|errno| gap(path, errno))?;
-    // On an O_PATH handle of a symlink the empty path means the handle itself, see readlink(2).
-    let target = fcntl::readlinkat(handle.as_fd(), "").map_err(|errno| match errno {
-        Errno::EINVAL | Errno::ENOENT => Gap::unsupported(format!("{path} is not a symlink")),
+    let target = place.link(path).map_err(|errno| match errno {
+        Errno::EINVAL => Gap::unsupported(format!("{path} is not a symlink")),
         other => gap(path, other),
     })?;
     target.into_string().map_err(|_| Gap::malformed(format!("the symlink {path} is not UTF-8")))
