@@ -61,3 +61,34 @@ fn path(id: &str) -> String {
         .find(|path| top().join("checks/src").join(path).is_file())
         .unwrap()
 }
+
+#[test]
+fn the_readme_shows_what_is() {
+    let path = top().join("README.md");
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    let golden = std::fs::read_dir(top().join("tests/golden"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| {
+            path.to_str().is_some_and(|path| path.contains("debian12-fresh") && path.ends_with(".human"))
+        });
+    let report = std::fs::read_to_string(golden.unwrap()).unwrap();
+    let report: String =
+        report.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n").collect();
+    let offers = providers::offers().unwrap();
+    let rows: String = offers
+        .iter()
+        .map(|offer| {
+            let measured = offer.duty.iter().filter(|duty| !duty.checks.is_empty()).count();
+            let attested = offer.duty.iter().filter(|duty| duty.attestation.is_some()).count();
+            format!("| {} | `{}` | {} | {measured} | {attested} |\n", offer.name, offer.id, offer.duty.len())
+        })
+        .collect();
+    for (mark, new) in [("report", format!("\n{report}\n")), ("offers", rows)] {
+        let start = format!("<!-- {mark}: written by tests/update -->\n");
+        let from = text.find(&start).unwrap() + start.len();
+        let to = from + text[from..].find(&format!("<!-- /{mark} -->")).unwrap();
+        text.replace_range(from..to, &new);
+    }
+    current(&path, &text);
+}

@@ -16,8 +16,10 @@ pub struct Check {
     pub title: &'static str,
     /// How much a failure matters, unless the offer says otherwise.
     pub severity: Severity,
-    /// Where the question makes sense.
+    /// Where the question makes sense and hostduty measures the answer.
     pub systems: &'static [System],
+    /// Where the question makes sense and hostduty does not measure the answer yet: there it is unknown.
+    pub unmeasured_on: &'static [System],
     /// Whether the sentence is about the machine and its kernel. Inside a container those are the host's, and the
     /// check is not applicable.
     pub machine: bool,
@@ -31,6 +33,17 @@ pub struct Check {
     pub examples: Examples,
     /// The judgement: pure, and `Err` of the gap that prevents it.
     pub judge: fn(&Facts, &Policy) -> Result<Judgement, Gap>,
+}
+
+impl Check {
+    /// The remedy on a system: for a check of both, [`Check::remedy`] speaks of Linux.
+    #[must_use]
+    pub fn remedy_on(&self, system: System) -> &'static str {
+        match system {
+            System::MacOs => crate::mac::remedies::of(self.id).unwrap_or(self.remedy),
+            System::Linux => self.remedy,
+        }
+    }
 }
 
 /// A host that keeps the duty and one that does not, as the TOML of `hostduty facts`. What an example does not say

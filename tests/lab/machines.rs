@@ -161,8 +161,8 @@ fn the_unit_blinds_nothing() {
         let file = top().join("systemd/usr/lib/systemd/system").join(unit);
         machine.put(&file, &format!("/etc/systemd/system/{unit}"));
     }
-    let refused =
-        machine.sh("systemd-analyze verify --man=no /etc/systemd/system/hostduty-report.* 2>&1 | grep hostduty");
+    let refused = machine
+        .sh("systemd-analyze verify --man=no /etc/systemd/system/hostduty-report.* 2>&1 | grep hostduty");
     assert_eq!(refused, "", "systemd does not like the units");
     // The same command line, in the unit's sandbox, printing for a program.
     machine.sh("mkdir /etc/systemd/system/hostduty-report.service.d");

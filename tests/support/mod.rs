@@ -12,10 +12,10 @@ pub(crate) fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The built binary, in an environment that says nothing.
+/// The built binary at the top of the repository, in an environment that says nothing.
 pub(crate) fn hostduty(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hostduty"));
-    command.env_clear().env("PATH", "/usr/bin:/bin").args(arguments);
+    command.current_dir(top()).env_clear().env("PATH", "/usr/bin:/bin").args(arguments);
     command
 }
 

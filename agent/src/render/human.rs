@@ -18,7 +18,7 @@ const MOST: usize = 3;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Log in with SSH keys only", &["ssh-"]),
     ("Change the passwords after delivery", &["passwords-"]),
-    ("Filter the network", &["firewall-"]),
+    ("Filter the network", &["firewall-", "services-"]),
     ("Patch", &["patches-"]),
     ("Encrypt the disks", &["encryption-"]),
     ("Reach remote desktops through a tunnel only", &["remote-desktop-"]),
@@ -56,7 +56,7 @@ impl Paint {
 
 /// The whole report.
 pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String {
-    let mut out = header(report, paint);
+    let mut out = header(report);
     let mut groups: Vec<(&str, Vec<&Outcome>)> =
         GROUPS.iter().map(|(heading, _)| (*heading, Vec::new())).collect();
     for outcome in &report.outcomes {
@@ -90,12 +90,17 @@ pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String
 
 /// The offer's matrix.
 pub(crate) fn duties(report: &Report<'_>, paint: Paint) -> String {
-    let mut out = header(report, paint);
+    let mut out = header(report);
     let mut heading = None;
+    // Where most duties rest on several documents, a heading would seem to speak for those below it too.
+    let single = report.duties.iter().filter(|one| document(report, &one.duty.source).is_some()).count();
+    let headed = single * 2 >= report.duties.len();
     for outcome in &report.duties {
-        let document = document(report, &outcome.duty.source);
+        let document = document(report, &outcome.duty.source).filter(|_| headed);
         if let Some(name) = document.filter(|name| heading != Some(*name)) {
-            let _ = writeln!(out, "{}", paint.bold(&clean(name)));
+            let mut lines = String::new();
+            wrapped(&mut lines, "", 4, name);
+            let _ = writeln!(out, "{}", paint.bold(lines.trim_end()));
             heading = Some(name);
         }
         duty(&mut out, outcome, document, paint);
@@ -111,23 +116,24 @@ fn document<'a>(report: &'a Report<'_>, source: &str) -> Option<&'a str> {
     (!source.contains(';')).then_some(name.name.as_str())
 }
 
-fn header(report: &Report<'_>, paint: Paint) -> String {
+fn header(report: &Report<'_>) -> String {
     let facts = report.facts;
     let machine = facts.machine.value();
     let mut parts = Vec::new();
     if let Some(machine) = machine {
-        parts.extend(machine.name.value().map(|name| paint.bold(&clean(name))));
-        parts.extend(machine.release.value().map(|release| clean(&release.name)));
-        parts.extend(machine.kernel.value().map(|kernel| format!("kernel {}", clean(kernel))));
+        parts.extend(machine.name.value().cloned());
+        parts.extend(machine.release.value().map(|release| release.name.clone()));
+        parts.extend(machine.kernel.value().map(|kernel| format!("kernel {kernel}")));
     }
     parts.extend(facts.hypervisor.value().map(|seen| match &seen.container {
-        Some(container) => format!("{} container", clean(container)),
+        Some(container) => format!("{container} container"),
         None => platform_name(seen.platform).to_owned(),
     }));
     if parts.is_empty() {
         parts.push("a host without a name".to_owned());
     }
-    let mut out = format!("{}\n", parts.join(" · "));
+    let mut out = String::new();
+    wrapped(&mut out, "", 2, &parts.join(" · "));
     let seen_by = match machine.and_then(|machine| machine.seen_by_uid.value()) {
         Some(0) => "as root".to_owned(),
         Some(uid) => format!("as uid {uid}: root would see more, ask `hostduty doctor`"),
@@ -221,7 +227,7 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
         }
     }
     if outcome.verdict == Verdict::Fail {
-        let steps: Vec<&str> = outcome.check.remedy.lines().collect();
+        let steps: Vec<&str> = outcome.remedy.lines().collect();
         for step in steps.iter().take(if verbose { usize::MAX } else { 1 }) {
             wrapped(out, "          → ", 12, step);
         }

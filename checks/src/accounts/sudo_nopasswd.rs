@@ -15,6 +15,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Nobody runs commands as root without typing a password",
     severity: Severity::Medium,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "Where sudo asks nothing, a stolen SSH key, a hijacked session or a hole in a program of that account \
                 is root. Cloud images set their first user up like this, because it has no password that it could \
@@ -63,7 +64,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     match sudoers.files.first() {
         Some(first) if judgement.findings.is_empty() => {
-            let message = format!("no rule in {} files gives root without a password", sudoers.files.len());
+            let message = match sudoers.files.len() {
+                1 => format!("no rule in {first} gives root without a password"),
+                several => format!("no rule in {several} files gives root without a password"),
+            };
             judgement.observe(message, [Evidence::of(first)]);
         }
         None if judgement.unknowns.is_empty() => {

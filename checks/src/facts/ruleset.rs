@@ -1,5 +1,6 @@
 //! The packet filter that the kernel enforces: nftables and legacy tables.
 
+mod divert;
 mod expression;
 pub mod legacy;
 mod netlink;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::processes::Process;
+use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::reach::{Filter, Reach};
-use crate::facts::sockets::Socket;
+use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -15,6 +17,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Only the sockets on the allow-list can be reached from other machines",
     severity: Severity::High,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: true,
     rationale: "Databases, caches and administration ports that were meant for the machine itself and listen on every \
                 address are found by scanners within hours. What counts is not the number of rules but whether each \
@@ -54,9 +57,16 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
             allowed.push(socket);
             continue;
         }
+        let holder = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
+        if let Some(client) = holder.map(Process::program).filter(|program| takes_leases(socket, program)) {
+            judgement.observe(
+                format!("{socket} takes the answers of DHCP servers for {client} and is no service"),
+                [socket.evidence()],
+            );
+            continue;
+        }
         match filter.reach(socket) {
             Reach::Anyone { family, evidence } => {
-                let holder = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
                 let holder = match holder {
                     Some(process) => process.program().to_owned(),
                     None => format!("a process of uid {}", socket.uid),
@@ -81,12 +91,15 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     for (reason, sockets) in &open_questions {
         judgement.unknown(format!("who reaches {}: {reason}", names(sockets)));
     }
+    diverted(facts, &mut judgement);
     if !closed.is_empty() {
         judgement.observe(format!("nobody is let in to {}", names(&closed)), closed_by);
     }
     if !allowed.is_empty() {
-        judgement
-            .observe(format!("{} may be open", names(&allowed)), allowed.first().map(|one| one.evidence()));
+        judgement.observe(
+            format!("on the allow-list: {}", names(&allowed)),
+            allowed.first().map(|one| one.evidence()),
+        );
     }
     if judgement == Judgement::new() {
         judgement.observe(
@@ -95,6 +108,29 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         );
     }
     Ok(judgement)
+}
+
+/// Whether a socket is the one on which a DHCP client waits for its lease: a server answers to a fixed port (RFC 2131
+/// section 4.1, RFC 8415 section 7.2), so that it has to be open wherever the network gives the machine its address.
+fn takes_leases(socket: &Socket, program: &str) -> bool {
+    const CLIENTS: [&str; 5] = ["NetworkManager", "dhclient", "dhcpcd", "systemd-networkd", "udhcpc"];
+    socket.protocol == Protocol::Udp && matches!(socket.port, 68 | 546) && CLIENTS.contains(&program)
+}
+
+/// A port that is sent on to a container has no socket here, and its traffic passes the input chains by.
+fn diverted(facts: &Facts, judgement: &mut Judgement) {
+    for family in [IpFamily::V4, IpFamily::V6] {
+        let rules = facts.ruleset.value().map(|ruleset| ruleset.diverted(family)).unwrap_or_default();
+        let Some(first) = rules.first() else { continue };
+        let many = match rules.len() {
+            1 => format!("one rule sends inbound {family} on ({first}"),
+            several => format!("{several} rules send inbound {family} on ({first} first"),
+        };
+        judgement.unknown(format!(
+            "{many}), as Docker does for published ports: such traffic passes the input chains by, and which ports it \
+             opens is not evaluated yet"
+        ));
+    }
 }
 
 /// Some sockets in a sentence.
@@ -110,8 +146,8 @@ fn names(sockets: &[&Socket]) -> String {
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::processes::{Open, Process, Processes};
-    use crate::facts::sockets::{Protocol, Sockets};
+    use crate::facts::processes::{Open, Processes};
+    use crate::facts::sockets::Sockets;
     use crate::gap::Reading;
     use crate::policy::AllowedSocket;
 
@@ -146,6 +182,49 @@ mod tests {
         assert_eq!(judgement.findings[0].subject, "tcp 0.0.0.0:3306");
         assert!(judgement.findings[0].message.starts_with("of mariadbd is open"));
         assert_eq!(judge(&facts, &policy()).unwrap().verdict(), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_client_of_dhcp_is_no_service_but_any_other_program_on_its_port_is() {
+        let mut facts = facts(&[], OPEN);
+        let address = "192.0.2.1".parse().unwrap();
+        let socket = Socket { protocol: Protocol::Udp, port: 68, address, inode: 7, uid: 998 };
+        facts.sockets = Reading::Known(Sockets { list: vec![socket] });
+        let open = Open { sockets: vec![7], devices: Vec::new() };
+        let mut verdict = |exe: &str| {
+            let (exe, open) = (Reading::Known(exe.to_owned()), Reading::Known(open.clone()));
+            let list = vec![Process { exe, open, ..Process::default() }];
+            facts.processes = Reading::Known(Processes { list, ..Processes::default() });
+            judge(&facts, &Policy::default()).unwrap().verdict()
+        };
+        assert_eq!(verdict("/usr/lib/systemd/systemd-networkd"), Verdict::Pass);
+        assert_eq!(verdict("/usr/sbin/dhclient"), Verdict::Pass);
+        assert_eq!(verdict("/usr/bin/ncat"), Verdict::Fail);
+        facts.processes = Reading::default();
+        assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_port_that_a_rule_sends_to_a_container_is_not_hidden_by_an_input_chain_that_drops() {
+        let drop = crate::firewall::enforced::CHECK.examples.kept;
+        let docker = r#"
+[[ruleset.known.nftables.known.tables]]
+family = "ip"
+name = "nat"
+[[ruleset.known.nftables.known.tables.chains]]
+name = "PREROUTING"
+handle = 1
+base = { kind = "nat", hook = "prerouting", priority = -100, policy = "accept" }
+rules = [{ handle = 5, expressions = [{ match = "tcp" }, { target = "DNAT" }] }]
+"#;
+        let judgement = judge(&facts(&["0.0.0.0"], &format!("{drop}{docker}")), &policy()).unwrap();
+        assert_eq!(judgement.verdict(), Verdict::Unknown);
+        assert!(
+            judgement.unknowns[0].starts_with("one rule sends inbound IPv4 on"),
+            "{:?}",
+            judgement.unknowns
+        );
+        assert_eq!(judge(&facts(&["0.0.0.0"], drop), &policy()).unwrap().verdict(), Verdict::Pass);
     }
 
     #[test]

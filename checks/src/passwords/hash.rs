@@ -14,6 +14,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every local password is hashed with a scheme that is slow to guess",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "Backups and snapshots carry /etc/shadow along, and whoever gets one guesses offline. MD5, DES and \
                 SHA-1 hashes fall at billions of guesses a second, a password of eight characters within hours. \
@@ -74,7 +75,11 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     let usable = !kept.is_empty();
     for (scheme, places) in kept {
-        judgement.observe(format!("{} passwords are hashed with {scheme}", places.len()), places);
+        let count = match places.len() {
+            1 => "1 password is".to_owned(),
+            several => format!("{several} passwords are"),
+        };
+        judgement.observe(format!("{count} hashed with {scheme}"), places);
     }
     if !usable && judgement.findings.is_empty() && judgement.unknowns.is_empty() {
         judgement.not_applicable = Some("no account has a password".to_owned());

@@ -29,9 +29,21 @@ pub(super) fn other_sources(host: &dyn Host, includes_nis: bool, complaints: &mu
             "systemd" => USER_RECORDS.iter().any(|(folder, ending)| {
                 host.list(folder).is_ok_and(|names| names.iter().any(|name| name.ends_with(ending)))
             }),
+            "sss" => has_sssd(host),
             _ => true,
         })
         .collect()
+}
+
+/// Whether SSSD may serve accounts. Its unit does not start it without one of these files, sssd.conf(5), and authselect
+/// names it in nsswitch.conf of every RHEL 8 and 9 all the same. What cannot be seen may be there.
+fn has_sssd(host: &dyn Host) -> bool {
+    let main = !host.stat("/etc/sssd/sssd.conf").is_err_and(|gap| gap.is_absent());
+    let parts = match host.list("/etc/sssd/conf.d") {
+        Ok(names) => names.iter().any(|name| name.ends_with(".conf")),
+        Err(gap) => !gap.is_absent(),
+    };
+    main || parts
 }
 
 /// The services of a database of nsswitch.conf(5), without the actions in brackets. Its last line counts.
@@ -60,6 +72,7 @@ pub(crate) fn services(content: &str, database: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::date::Timestamp;
+    use crate::gap::Gap;
     use crate::host::Tree;
 
     fn sources(tree: Tree, conf: &str, nis: bool) -> Vec<String> {
@@ -70,8 +83,14 @@ mod tests {
     fn directories_are_named_and_made_up_accounts_are_not() {
         let tree = Tree::new(Timestamp(0));
         let conf = "group: files ldap\npasswd:  files[NOTFOUND=return UNAVAIL=continue] systemd sss # x\n";
-        assert_eq!(sources(tree.clone(), conf, false), ["sss"]);
-        assert_eq!(sources(tree.clone().file("/etc/userdb/ada.user", "{}"), conf, false), ["systemd", "sss"]);
+        assert!(sources(tree.clone(), conf, false).is_empty());
+        let sssd = tree.clone().file("/etc/sssd/sssd.conf", "");
+        assert_eq!(sources(sssd.clone(), conf, false), ["sss"]);
+        assert_eq!(sources(sssd.file("/etc/userdb/ada.user", "{}"), conf, false), ["systemd", "sss"]);
+        assert_eq!(sources(tree.clone().file("/etc/sssd/conf.d/ad.conf", ""), conf, false), ["sss"]);
+        assert!(sources(tree.clone().dir("/etc/sssd/conf.d"), conf, false).is_empty());
+        let hidden = tree.clone().refuse("/etc/sssd/conf.d", Gap::denied("/etc/sssd/conf.d"));
+        assert_eq!(sources(hidden, conf, false), ["sss"]);
         assert_eq!(sources(tree.clone(), "passwd: compat\n", true), ["compat"]);
         assert!(sources(tree.clone(), "passwd: compat\n", false).is_empty());
         assert!(other_sources(&tree, true, &mut Complaints::default()).is_empty());
