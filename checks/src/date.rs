@@ -8,11 +8,11 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
-/// Seconds since 1970-01-01T00:00:00Z; written as RFC 3339 in UTC.
+/// Seconds since 1970-01-01T00:00:00Z; written as RFC 3339 in UTC, and beyond the year 9999 as `@` and the seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Timestamp(pub i64);
 
-/// Days since 1970-01-01, as shadow(5) counts them; written `2026-11-22`.
+/// Days since 1970-01-01, as shadow(5) counts them; written `2026-11-22`, and beyond the year 9999 as `day 9000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Day(pub i64);
 
@@ -43,7 +43,8 @@ impl Day {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = OffsetDateTime::from_unix_timestamp(self.0).ok().and_then(|at| at.format(&Rfc3339).ok());
-        f.write_str(text.as_deref().unwrap_or("an instant out of range"))
+        // A clock or a file can be wrong by millennia, and what is written must be read again.
+        f.write_str(&text.unwrap_or_else(|| format!("@{}", self.0)))
     }
 }
 
@@ -52,14 +53,17 @@ impl fmt::Display for Day {
         let date = OffsetDateTime::from_unix_timestamp(self.start().0)
             .ok()
             .and_then(|at| at.date().format(format_description!("[year]-[month]-[day]")).ok());
-        f.write_str(date.as_deref().unwrap_or("a day out of range"))
+        f.write_str(&date.unwrap_or_else(|| format!("day {}", self.0)))
     }
 }
 
 impl FromStr for Timestamp {
     type Err = String;
-    /// RFC 3339 with any offset, or a day, which means its first instant in UTC.
+    /// RFC 3339 with any offset, or a day, which means its first instant in UTC, or `@` and seconds as date(1) takes them.
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(seconds) = text.strip_prefix('@').and_then(|seconds| seconds.parse().ok()) {
+            return Ok(Self(seconds));
+        }
         if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
             return Ok(Self(at.to_offset(UtcOffset::UTC).unix_timestamp()));
         }
@@ -71,7 +75,11 @@ impl FromStr for Timestamp {
 
 impl FromStr for Day {
     type Err = String;
+    /// `2026-11-22`, or `day` and the days since 1970.
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(days) = text.strip_prefix("day ").and_then(|days| days.parse().ok()) {
+            return Ok(Self(days));
+        }
         Date::parse(text, format_description!("[year]-[month]-[day]"))
             .map(|date| Self(date.midnight().assume_utc().unix_timestamp().div_euclid(DAY)))
             .map_err(|_| format!("`{text}` is not a day such as 2026-11-22"))
@@ -114,7 +122,18 @@ mod tests {
         for text in ["", "2026-13-01", "2026-02-30", "yesterday", "2026-11-22T25:00:00Z"] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
-        assert_eq!(Timestamp(i64::MAX).to_string(), "an instant out of range");
-        assert_eq!(Day(i64::MIN).to_string(), "a day out of range");
+    }
+
+    #[test]
+    fn absurd_instants_and_days_read_back_too() {
+        assert_eq!(Timestamp(17_950_795_000_000).to_string(), "@17950795000000");
+        assert_eq!(Day(i64::MIN).to_string(), "day -9223372036854775808");
+        for seconds in
+            [i64::MIN, -62_167_219_201, -62_167_219_200, 253_402_300_799, 253_402_300_800, i64::MAX]
+        {
+            let at = Timestamp(seconds);
+            assert_eq!(at.to_string().parse(), Ok(at));
+            assert_eq!(at.day().to_string().parse(), Ok(at.day()));
+        }
     }
 }

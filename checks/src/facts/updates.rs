@@ -20,8 +20,6 @@ use crate::host::{self, Host};
 pub use pins::Pin;
 
 const LISTS: &str = "/var/lib/apt/lists";
-/// More suites than this are not looked at; their indexes are gaps.
-const MOST_SUITES: usize = 256;
 
 /// Updates that wait in the package indexes on disk, and how old those indexes are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -177,11 +175,7 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Updates, Gap> {
         let name = packages.manager.name();
         return Err(Gap::unsupported(format!("pending updates of {name} are not evaluated yet")));
     }
-    let (mut sources, mut unread) = sources::read(host);
-    if sources.len() > MOST_SUITES {
-        unread.push(Gap::too_large("the list of package sources"));
-        sources.truncate(MOST_SUITES);
-    }
+    let (sources, mut unread) = sources::read(host);
     let (pins, more) = pins::read(host);
     unread.extend(more);
     let default_release = match apt_conf::read(host) {
@@ -297,8 +291,9 @@ fn wanted(source: &sources::Source, packages: &Packages, separate_all: bool) -> 
         })
         .chain(separate_all.then_some("all"))
         .collect();
-    let components = source.components.iter().take(64);
-    components
+    source
+        .components
+        .iter()
         .flat_map(|component| {
             architectures.iter().map(move |name| format!("{component}/binary-{name}/Packages"))
         })

@@ -56,7 +56,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         file_of(file, &mut judgement);
     }
     let strong = found.files.iter().map(|file| file.keys.len()).sum::<usize>();
-    let evidence: Vec<Evidence> = found.files.iter().map(|file| Evidence::of(file.path.clone())).collect();
+    let mut evidence: Vec<Evidence> =
+        found.files.iter().map(|file| Evidence::of(file.path.clone())).collect();
+    // Where no account has a file, what was seen is the list of accounts.
+    if evidence.is_empty() {
+        evidence.push(Evidence::of("/etc/passwd"));
+    }
     if !found.accounts.is_empty() {
         let accounts = found.accounts.len();
         judgement.observe(

@@ -62,7 +62,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if !found.accounts.is_empty() {
         let looked =
             format!("the .ssh folders of {} accounts with a shell were looked through", found.accounts.len());
-        judgement.observe(looked, []);
+        judgement.observe(looked, [Evidence::of("/etc/passwd")]);
     }
     Ok(judgement)
 }

@@ -6,6 +6,11 @@ use crate::facts::packages::control;
 use crate::gap::Gap;
 use crate::host::{self, Host};
 
+/// More suites than this are not looked at; that there are more is a gap.
+const MOST_SUITES: usize = 256;
+/// The same for the components and for the architectures of a suite.
+const MOST_COMPONENTS: usize = 64;
+
 /// One suite of one archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Source {
@@ -28,70 +33,90 @@ pub(super) fn read(host: &dyn Host) -> (Vec<Source>, Vec<Gap>) {
         Err(gap) => unread.push(gap),
     }
     for path in paths {
+        // One more than is kept shows that there are too many.
+        let room = MOST_SUITES.saturating_add(1).saturating_sub(sources.len());
         match host.read(&path, host::SMALL) {
             Ok(bytes) if path.ends_with(".sources") => {
-                sources.extend(deb822(&path, &String::from_utf8_lossy(&bytes)));
+                sources.extend(deb822(&path, &String::from_utf8_lossy(&bytes)).take(room));
             }
-            Ok(bytes) => sources.extend(one_line(&path, &String::from_utf8_lossy(&bytes))),
+            Ok(bytes) => sources.extend(one_line(&path, &String::from_utf8_lossy(&bytes)).take(room)),
             Err(gap) if gap.is_absent() => {}
             Err(gap) => unread.push(gap),
         }
     }
+    if sources.len() > MOST_SUITES {
+        unread.push(Gap::too_large("the list of package sources"));
+        sources.truncate(MOST_SUITES);
+    }
+    for source in &mut sources {
+        if source.components.len() > MOST_COMPONENTS || source.architectures.len() > MOST_COMPONENTS {
+            let what = format!("the list of components or architectures at {}", source.place);
+            unread.push(Gap::too_large(what));
+            source.components.truncate(MOST_COMPONENTS);
+            source.architectures.truncate(MOST_COMPONENTS);
+        }
+    }
+    // The sources of one stanza say the same.
+    unread.dedup();
     (sources, unread)
 }
 
 /// `deb [option=value …] uri suite component …`
-fn one_line(path: &str, text: &str) -> Vec<Source> {
-    let mut sources = Vec::new();
-    for (number, line) in text.lines().enumerate() {
+fn one_line(path: &str, text: &str) -> impl Iterator<Item = Source> {
+    (1_u32..).zip(text.lines()).filter_map(move |(number, line)| {
         let line = line.split('#').next().unwrap_or_default();
-        let Some((kind, mut rest)) = apt_conf::word(line) else { continue };
+        let (kind, mut rest) = apt_conf::word(line)?;
         if kind != "deb" {
-            continue;
+            return None;
         }
         let mut architectures = Vec::new();
         if let Some((options, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             let arch = options.split_whitespace().find_map(|option| option.strip_prefix("arch="));
-            architectures = arch.map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default();
+            architectures = arch.map(|list| kept(list.split(','))).unwrap_or_default();
             rest = after;
         }
-        let mut words = Vec::new();
-        while let Some((word, after)) = apt_conf::word(rest) {
-            words.push(word);
+        let mut words = std::iter::from_fn(|| {
+            let (word, after) = apt_conf::word(rest)?;
             rest = after;
-        }
-        let mut words = words.into_iter();
-        let (Some(uri), Some(suite)) = (words.next(), words.next()) else { continue };
-        let line = u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX);
-        let place = Evidence::at(path, line);
-        sources.push(Source { place, uri, suite, components: words.collect(), architectures });
-    }
-    sources
+            Some(word)
+        });
+        let (uri, suite) = (words.next()?, words.next()?);
+        let components = words.take(MOST_COMPONENTS.saturating_add(1)).collect();
+        Some(Source { place: Evidence::at(path, number), uri, suite, components, architectures })
+    })
 }
 
 /// Stanzas with `Types`, `URIs`, `Suites` and `Components`; every URI is combined with every suite.
-fn deb822(path: &str, text: &str) -> Vec<Source> {
-    let mut sources = Vec::new();
-    for stanza in control::stanzas(text) {
+fn deb822(path: &str, text: &str) -> impl Iterator<Item = Source> {
+    control::stanzas(text).flat_map(move |stanza| {
         let disabled = ["no", "false", "without", "off", "disable", "0"];
         let enabled = stanza.get("Enabled").unwrap_or("yes").to_ascii_lowercase();
+        let (mut uris, mut suites) = (stanza.words("URIs"), stanza.words("Suites"));
         if !stanza.words("Types").contains(&"deb") || disabled.contains(&enabled.as_str()) {
-            continue;
+            uris.clear();
         }
-        let owned = |name: &str| stanza.words(name).into_iter().map(str::to_owned).collect::<Vec<_>>();
-        for uri in stanza.words("URIs").into_iter().take(64) {
-            for suite in stanza.words("Suites").into_iter().take(64) {
-                sources.push(Source {
-                    place: Evidence::at(path, stanza.line),
-                    uri: uri.to_owned(),
-                    suite: suite.to_owned(),
-                    components: owned("Components"),
-                    architectures: owned("Architectures"),
-                });
-            }
-        }
-    }
-    sources
+        // Every URI goes with every suite, and as many of either are already too many.
+        uris.truncate(MOST_SUITES.saturating_add(1));
+        suites.truncate(MOST_SUITES.saturating_add(1));
+        let components = kept(stanza.words("Components").into_iter());
+        let architectures = kept(stanza.words("Architectures").into_iter());
+        uris.into_iter().flat_map(move |uri| {
+            let (suites, components, architectures) =
+                (suites.clone(), components.clone(), architectures.clone());
+            suites.into_iter().map(move |suite| Source {
+                place: Evidence::at(path, stanza.line),
+                uri: uri.to_owned(),
+                suite: suite.to_owned(),
+                components: components.clone(),
+                architectures: architectures.clone(),
+            })
+        })
+    })
+}
+
+/// Words of a list; one more than counts shows that there are too many.
+fn kept<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+    words.take(MOST_COMPONENTS.saturating_add(1)).map(str::to_owned).collect()
 }
 
 impl Source {
@@ -187,9 +212,23 @@ mod tests {
 
     #[test]
     fn hostile_sources() {
-        assert!(one_line("p", "deb\ndeb [\ndeb [x]\ndeb a\n\0\ndeb \"x\n").is_empty());
-        assert!(deb822("p", "Types: deb\n\nURIs:\n\nTypes:deb\nURIs:x\n").is_empty());
-        let many = "x ".repeat(10_000);
-        assert_eq!(deb822("p", &format!("Types: deb\nURIs: {many}\nSuites: {many}\n")).len(), 64 * 64);
+        assert_eq!(one_line("p", "deb\ndeb [\ndeb [x]\ndeb a\n\0\ndeb \"x\n").count(), 0);
+        assert_eq!(deb822("p", "Types: deb\n\nURIs:\n\nTypes:deb\nURIs:x\n").count(), 0);
+    }
+
+    #[test]
+    fn a_product_of_long_lists_is_bounded_and_said() {
+        let many = "x ".repeat(100_000);
+        let stanza = format!("Types: deb\nURIs: {many}\nSuites: {many}\nComponents: {many}\n");
+        let host = Tree::new(Timestamp(0))
+            .file("/etc/apt/sources.list", format!("deb u s {many}\n"))
+            .file("/etc/apt/sources.list.d/a.sources", &stanza)
+            .file("/etc/apt/sources.list.d/b.sources", &stanza);
+        let (sources, unread) = read(&host);
+        assert_eq!(sources.len(), MOST_SUITES);
+        assert!(sources.iter().all(|source| source.components.len() == MOST_COMPONENTS));
+        assert_eq!(unread[0], Gap::too_large("the list of package sources"));
+        assert!(unread[1].what.ends_with("at /etc/apt/sources.list:1"), "{unread:?}");
+        assert_eq!(unread.len(), 3, "one sentence for each place: {unread:?}");
     }
 }
