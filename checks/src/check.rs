@@ -33,6 +33,17 @@ pub struct Check {
     pub judge: fn(&Facts, &Policy) -> Result<Judgement, Gap>,
 }
 
+impl Check {
+    /// The remedy on a system: for a check of both, [`Check::remedy`] speaks of Linux.
+    #[must_use]
+    pub fn remedy_on(&self, system: System) -> &'static str {
+        match system {
+            System::MacOs => crate::mac::remedies::of(self.id).unwrap_or(self.remedy),
+            System::Linux => self.remedy,
+        }
+    }
+}
+
 /// A host that keeps the duty and one that does not, as the TOML of `hostduty facts`. What an example does not say
 /// is a gap.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ pub(crate) mod encryption;
 pub(crate) mod firewall;
 pub(crate) mod passwords;
 pub(crate) mod patches;
+pub(crate) mod remedies;
 pub(crate) mod remote_desktop;
 pub(crate) mod ssh;
 

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub check: &'static Check,
     /// Its severity under the offer.
     pub severity: Severity,
+    /// What to type about it on this system.
+    pub remedy: &'static str,
     /// The verdict after waivers.
     pub verdict: Verdict,
     /// Why, in one sentence.

@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 
 use checks::check::Verdict;
 use checks::date::Timestamp;
+use checks::facts::{self, Facts};
 use checks::host::{FileKind, NftObject, Query, Tree};
 use serde::Deserialize;
 
 use super::top;
 
-/// One folder below tests/roots.
+/// One folder below tests/roots, or one snapshot below tests/snapshots.
 pub(crate) struct Golden {
     /// Its name.
     pub(crate) name: String,
-    /// The host that it describes.
-    pub(crate) tree: Tree,
+    /// What is known of the host that it describes.
+    pub(crate) facts: Facts,
     /// Its configuration, if it has one.
     pub(crate) config: Option<PathBuf>,
     /// The verdicts that a person expects, by check; written before the code gave its own.
@@ -53,12 +54,38 @@ struct Meta {
     device: Option<String>,
 }
 
-/// Every host below tests/roots, by name.
+/// Every host below tests/roots that has a file system, and every snapshot that somebody wrote expectations for.
 pub(crate) fn goldens() -> Vec<Golden> {
-    let mut folders: Vec<PathBuf> =
-        fs::read_dir(top().join("tests/roots")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.sort();
-    folders.into_iter().filter(|folder| folder.join("root").is_dir()).map(|folder| golden(&folder)).collect()
+    let paths = |folder: &str| {
+        let entries = fs::read_dir(top().join(folder)).unwrap();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let trees = paths("tests/roots").into_iter().filter(|folder| folder.join("root").is_dir());
+    let snapshots = paths("tests/snapshots").into_iter().filter(|path| beside(path, "expected").is_file());
+    trees.map(|folder| golden(&folder)).chain(snapshots.map(|path| snapshot(&path))).collect()
+}
+
+/// `mac-mini-m2.expected.toml` beside `mac-mini-m2.toml`.
+fn beside(snapshot: &Path, what: &str) -> PathBuf {
+    snapshot.with_extension(format!("{what}.toml"))
+}
+
+/// Facts that were recorded once, as `hostduty facts` prints them.
+fn snapshot(path: &Path) -> Golden {
+    let config = beside(path, "hostduty");
+    Golden {
+        name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+        facts: toml::from_str(&fs::read_to_string(path).unwrap()).unwrap(),
+        config: config.is_file().then_some(config),
+        expected: expected(&beside(path, "expected")),
+    }
+}
+
+fn expected(path: &Path) -> BTreeMap<String, Verdict> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn golden(folder: &Path) -> Golden {
@@ -86,10 +113,9 @@ fn golden(folder: &Path) -> Golden {
     let config = folder.join("hostduty.toml");
     Golden {
         name: folder.file_name().unwrap().to_str().unwrap().to_owned(),
-        tree,
+        facts: facts::gather(&tree),
         config: config.is_file().then_some(config),
-        expected: toml::from_str(&text("expected.toml"))
-            .unwrap_or_else(|error| panic!("{}: expected.toml: {error}", folder.display())),
+        expected: expected(&folder.join("expected.toml")),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use checks::check::Check;
+use checks::host::System;
 use checks::providers;
 use checks::registry::{self, CHECKS};
 
@@ -31,6 +32,13 @@ fn page(check: &Check) -> String {
     let _ = writeln!(out, "\nHow to mend it");
     for step in check.remedy.lines() {
         wrapped(&mut out, "  - ", 4, step);
+    }
+    let on_a_mac = check.remedy_on(System::MacOs);
+    if on_a_mac != check.remedy {
+        let _ = writeln!(out, "\nHow to mend it on a Mac");
+        for step in on_a_mac.lines() {
+            wrapped(&mut out, "  - ", 4, step);
+        }
     }
     let _ = writeln!(out, "\nAsked for by");
     for offer in providers::offers().unwrap_or_default() {

@@ -1,8 +1,9 @@
 //! Opening files with care: what is not a regular file is never opened for reading, nothing blocks, every read ends.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 
 use checks::date::Timestamp;
@@ -25,14 +26,16 @@ pub(super) const HANDLE: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY).union(
 /// The handle on the symlink itself.
 #[cfg(target_os = "linux")]
 pub(super) const LINK_HANDLE: OFlag = HANDLE.union(OFlag::O_NOFOLLOW);
-/// macOS opens a symlink itself with O_SYMLINK.
+/// macOS opens a symlink itself with O_SYMLINK, which nix does not name.
 #[cfg(not(target_os = "linux"))]
-pub(super) const LINK_HANDLE: OFlag = HANDLE.union(OFlag::O_SYMLINK);
+pub(super) const LINK_HANDLE: OFlag = HANDLE.union(OFlag::from_bits_retain(libc::O_SYMLINK));
 
 /// Where paths lead: the whole machine, or a root on its disk.
 pub(super) trait Resolve {
     /// Opens a handle on `path` with [`HANDLE`] or [`LINK_HANDLE`].
     fn handle(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno>;
+    /// The text of the symlink that `path` is.
+    fn link(&self, path: &str) -> Result<OsString, Errno>;
 }
 
 /// The gap that an error of the system means for a path.
@@ -121,6 +124,7 @@ pub(super) fn open(
 /// The kernel's own link to the open handle leads to the very file that was looked at, whatever its name leads to now.
 #[cfg(target_os = "linux")]
 fn reopen(path: &str, handle: File) -> Result<File, Gap> {
+    use std::os::fd::AsRawFd;
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     fcntl::open(format!("/proc/self/fd/{}", handle.as_raw_fd()).as_str(), flags, Mode::empty())
         .map(File::from)
@@ -199,10 +203,8 @@ pub(super) fn list(place: &dyn Resolve, dir: &str) -> Result<Vec<String>, Gap> {
 
 /// The text of a symlink.
 pub(super) fn read_link(place: &dyn Resolve, path: &str) -> Result<String, Gap> {
-    let handle = place.handle(path, LINK_HANDLE).map_err(|errno| gap(path, errno))?;
-    // On an O_PATH handle of a symlink the empty path means the handle itself, see readlink(2).
-    let target = fcntl::readlinkat(handle.as_fd(), "").map_err(|errno| match errno {
-        Errno::EINVAL | Errno::ENOENT => Gap::unsupported(format!("{path} is not a symlink")),
+    let target = place.link(path).map_err(|errno| match errno {
+        Errno::EINVAL => Gap::unsupported(format!("{path} is not a symlink")),
         other => gap(path, other),
     })?;
     target.into_string().map_err(|_| Gap::malformed(format!("the symlink {path} is not UTF-8")))

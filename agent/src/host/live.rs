@@ -1,5 +1,6 @@
 //! The machine that hostduty runs on.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 
@@ -32,6 +33,9 @@ impl Live {
 impl Resolve for Live {
     fn handle(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
         fcntl::open(path, flags, Mode::empty())
+    }
+    fn link(&self, path: &str) -> Result<OsString, Errno> {
+        fcntl::readlink(path)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A root on this machine's disk: a mounted image, a chroot, a tree made for a test. Nothing in it leads out of it.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -18,6 +19,8 @@ pub(crate) struct Root {
     folder: OwnedFd,
     now: Timestamp,
     system: System,
+    /// The kernel's own folders that are empty here: what would be in them is not absent, it is not known.
+    unmounted: Vec<&'static str>,
 }
 
 impl Root {
@@ -28,11 +31,23 @@ impl Root {
     pub(crate) fn new(folder: &str, now: Timestamp) -> Result<Self, Gap> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let folder = fcntl::open(folder, flags, Mode::empty()).map_err(|errno| files::gap(folder, errno))?;
-        let mut root = Self { folder, now, system: System::Linux };
+        let mut root = Self { folder, now, system: System::Linux, unmounted: Vec::new() };
         if root.stat("/System/Library/CoreServices/SystemVersion.plist").is_ok() {
             root.system = System::MacOs;
         }
+        root.unmounted = ["/proc", "/sys"]
+            .into_iter()
+            .filter(|dir| root.list(dir).is_ok_and(|names| names.is_empty()))
+            .collect();
         Ok(root)
+    }
+
+    /// What is absent only because nothing runs here is known on the running machine alone.
+    fn running_only<T>(&self, path: &str, answer: Result<T, Gap>) -> Result<T, Gap> {
+        let below = |dir: &&str| path.strip_prefix(*dir).is_some_and(|rest| rest.starts_with('/'));
+        answer.map_err(|gap| {
+            if gap.is_absent() && self.unmounted.iter().any(below) { Gap::offline(path) } else { gap }
+        })
     }
 }
 
@@ -52,6 +67,12 @@ impl Resolve for Root {
     #[cfg(not(target_os = "linux"))]
     fn handle(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
         walk(&self.folder, path, flags)
+    }
+    fn link(&self, path: &str) -> Result<OsString, Errno> {
+        let (parent, name) = path.trim_end_matches('/').rsplit_once('/').ok_or(Errno::EINVAL)?;
+        let parent = self.handle(if parent.is_empty() { "/" } else { parent }, HANDLE)?;
+        // `..` and an empty name are no symlinks, which is what the kernel will say.
+        fcntl::readlinkat(parent.as_fd(), if name.is_empty() { "." } else { name })
     }
 }
 
@@ -73,10 +94,8 @@ fn walk(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
         }
         let last = !todo.iter().any(|rest| !rest.is_empty() && rest != ".");
         let here = folders.last().ok_or(Errno::ENOENT)?;
-        let opened = fcntl::openat(here.as_fd(), part.as_str(), LINK_HANDLE, Mode::empty())?;
-        match fcntl::readlinkat(opened.as_fd(), "") {
-            Ok(_) if last && !follow => return Ok(opened),
-            Ok(target) => {
+        match fcntl::readlinkat(here.as_fd(), part.as_str()) {
+            Ok(target) if !last || follow => {
                 links += 1;
                 if links > 40 {
                     return Err(Errno::ELOOP);
@@ -87,7 +106,8 @@ fn walk(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
                 }
                 todo.extend(target.split('/').rev().map(str::to_owned));
             }
-            Err(_) => folders.push(opened),
+            // No symlink, or one that is wanted itself. Should it become one meanwhile, it is opened and not followed.
+            _ => folders.push(fcntl::openat(here.as_fd(), part.as_str(), LINK_HANDLE, Mode::empty())?),
         }
     }
     folders.pop().ok_or(Errno::ENOENT)
@@ -101,32 +121,35 @@ impl Host for Root {
         self.now
     }
     fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, Gap> {
-        files::read(self, path, None, limit)
+        self.running_only(path, files::read(self, path, None, limit))
     }
     fn read_as(&self, path: &str, uid: u32, limit: usize) -> Result<Vec<u8>, Gap> {
-        files::read(self, path, Some(uid), limit)
+        self.running_only(path, files::read(self, path, Some(uid), limit))
     }
     fn open(&self, path: &str) -> Result<Box<dyn Read>, Gap> {
-        files::open(self, path, FileKind::File, None).map(|(file, _)| Box::new(file) as Box<dyn Read>)
+        let opened = files::open(self, path, FileKind::File, None);
+        self.running_only(path, opened).map(|(file, _)| Box::new(file) as Box<dyn Read>)
     }
     fn read_at(&self, path: &str, offset: u64, len: usize) -> Result<Vec<u8>, Gap> {
-        files::read_at(self, path, FileKind::File, offset, len)
+        self.running_only(path, files::read_at(self, path, FileKind::File, offset, len))
     }
     fn read_block_device(&self, path: &str, _offset: u64, _len: usize) -> Result<Vec<u8>, Gap> {
         // A device node of an image names a device of this machine, which is not the image's.
         Err(Gap::offline(path))
     }
     fn list(&self, dir: &str) -> Result<Vec<String>, Gap> {
-        files::list(self, dir)
+        self.running_only(dir, files::list(self, dir))
     }
     fn stat(&self, path: &str) -> Result<Stat, Gap> {
-        files::stat(path, &self.handle(path, HANDLE).map_err(|errno| files::gap(path, errno))?.into())
+        let handle = self.handle(path, HANDLE).map_err(|errno| files::gap(path, errno));
+        files::stat(path, &self.running_only(path, handle)?.into())
     }
     fn stat_link(&self, path: &str) -> Result<Stat, Gap> {
-        files::stat(path, &self.handle(path, LINK_HANDLE).map_err(|errno| files::gap(path, errno))?.into())
+        let handle = self.handle(path, LINK_HANDLE).map_err(|errno| files::gap(path, errno));
+        files::stat(path, &self.running_only(path, handle)?.into())
     }
     fn read_link(&self, path: &str) -> Result<String, Gap> {
-        files::read_link(self, path)
+        self.running_only(path, files::read_link(self, path))
     }
     fn query(&self, query: &Query) -> Result<Vec<u8>, Gap> {
         Err(Gap::offline(query.subject()))
@@ -217,5 +240,19 @@ mod tests {
             assert!(root.read_as("/authorized_keys", owner, 100).is_ok());
         }
         assert!(root.read_as("/etc/passwd", owner + 1000, 100).is_ok());
+    }
+
+    #[test]
+    fn what_only_a_running_kernel_shows_is_not_absent_from_an_image() {
+        let dir = tree();
+        std::fs::create_dir(dir.path().join("proc")).unwrap();
+        let root = Root::new(dir.path().to_str().unwrap(), Timestamp(0)).unwrap();
+        assert_eq!(root.read("/proc/net/tcp", 100).unwrap_err().why, GapKind::Offline);
+        assert_eq!(root.stat("/proc/xen").unwrap_err().why, GapKind::Offline);
+        assert_eq!(root.read("/sys/x", 100).unwrap_err().why, GapKind::Absent, "there is no /sys at all");
+        assert_eq!(root.read("/etc/none", 100).unwrap_err().why, GapKind::Absent);
+        std::fs::create_dir_all(dir.path().join("proc/1")).unwrap();
+        let running = Root::new(dir.path().to_str().unwrap(), Timestamp(0)).unwrap();
+        assert_eq!(running.read("/proc/net/tcp", 100).unwrap_err().why, GapKind::Absent);
     }
 }

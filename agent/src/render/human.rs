@@ -18,7 +18,7 @@ const MOST: usize = 3;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Log in with SSH keys only", &["ssh-"]),
     ("Change the passwords after delivery", &["passwords-"]),
-    ("Filter the network", &["firewall-"]),
+    ("Filter the network", &["firewall-", "services-"]),
     ("Patch", &["patches-"]),
     ("Encrypt the disks", &["encryption-"]),
     ("Reach remote desktops through a tunnel only", &["remote-desktop-"]),
@@ -92,10 +92,15 @@ pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String
 pub(crate) fn duties(report: &Report<'_>, paint: Paint) -> String {
     let mut out = header(report);
     let mut heading = None;
+    // Where most duties rest on several documents, a heading would seem to speak for those below it too.
+    let single = report.duties.iter().filter(|one| document(report, &one.duty.source).is_some()).count();
+    let headed = single * 2 >= report.duties.len();
     for outcome in &report.duties {
-        let document = document(report, &outcome.duty.source);
+        let document = document(report, &outcome.duty.source).filter(|_| headed);
         if let Some(name) = document.filter(|name| heading != Some(*name)) {
-            let _ = writeln!(out, "{}", paint.bold(&clean(name)));
+            let mut lines = String::new();
+            wrapped(&mut lines, "", 4, name);
+            let _ = writeln!(out, "{}", paint.bold(lines.trim_end()));
             heading = Some(name);
         }
         duty(&mut out, outcome, document, paint);
@@ -222,7 +227,7 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
         }
     }
     if outcome.verdict == Verdict::Fail {
-        let steps: Vec<&str> = outcome.check.remedy.lines().collect();
+        let steps: Vec<&str> = outcome.remedy.lines().collect();
         for step in steps.iter().take(if verbose { usize::MAX } else { 1 }) {
             wrapped(out, "          → ", 12, step);
         }

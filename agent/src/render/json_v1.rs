@@ -213,7 +213,7 @@ fn check(outcome: &report::Outcome, report: &report::Report<'_>) -> Check {
         severity: outcome.severity.name(),
         verdict: outcome.verdict.name(),
         reason: outcome.reason.clone(),
-        remedy: outcome.check.remedy,
+        remedy: outcome.remedy,
         findings: outcome.findings.iter().map(finding).collect(),
         waived: outcome
             .waived

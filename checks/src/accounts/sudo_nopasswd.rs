@@ -63,7 +63,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     match sudoers.files.first() {
         Some(first) if judgement.findings.is_empty() => {
-            let message = format!("no rule in {} files gives root without a password", sudoers.files.len());
+            let message = match sudoers.files.len() {
+                1 => format!("no rule in {first} gives root without a password"),
+                several => format!("no rule in {several} files gives root without a password"),
+            };
             judgement.observe(message, [Evidence::of(first)]);
         }
         None if judgement.unknowns.is_empty() => {

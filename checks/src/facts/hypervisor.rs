@@ -157,8 +157,10 @@ impl Platform {
 
 /// Reads what the machine runs on.
 pub(crate) fn read(host: &dyn Host) -> Result<Hypervisor, Gap> {
-    let absent = |path: &str| host.stat(path).is_err_and(|gap| gap.is_absent());
-    let image = absent("/proc/sys/kernel") && absent("/sys/class");
+    let missing = |path: &str| {
+        host.stat(path).is_err_and(|gap| matches!(gap.why, GapKind::Absent | GapKind::Offline))
+    };
+    let image = missing("/proc/sys/kernel") && missing("/sys/class");
     if image && host.query(&Query::CpuidHypervisor).is_err() {
         return Err(Gap::offline("what the machine runs on"));
     }

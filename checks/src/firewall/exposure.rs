@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::processes::Process;
 use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::reach::{Filter, Reach};
-use crate::facts::sockets::Socket;
+use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -60,9 +61,16 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
             allowed.push(socket);
             continue;
         }
+        let holder = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
+        if let Some(client) = holder.map(Process::program).filter(|program| takes_leases(socket, program)) {
+            judgement.observe(
+                format!("{socket} takes the answers of DHCP servers for {client} and is no service"),
+                [socket.evidence()],
+            );
+            continue;
+        }
         match filter.reach(socket) {
             Reach::Anyone { family, evidence } => {
-                let holder = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
                 let holder = match holder {
                     Some(process) => process.program().to_owned(),
                     None => format!("a process of uid {}", socket.uid),
@@ -92,8 +100,10 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         judgement.observe(format!("nobody is let in to {}", names(&closed)), closed_by);
     }
     if !allowed.is_empty() {
-        judgement
-            .observe(format!("{} may be open", names(&allowed)), allowed.first().map(|one| one.evidence()));
+        judgement.observe(
+            format!("on the allow-list: {}", names(&allowed)),
+            allowed.first().map(|one| one.evidence()),
+        );
     }
     if judgement == Judgement::new() {
         judgement.observe(
@@ -102,6 +112,13 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         );
     }
     Ok(judgement)
+}
+
+/// Whether a socket is the one on which a DHCP client waits for its lease: a server answers to a fixed port (RFC 2131
+/// section 4.1, RFC 8415 section 7.2), so that it has to be open wherever the network gives the machine its address.
+fn takes_leases(socket: &Socket, program: &str) -> bool {
+    const CLIENTS: [&str; 5] = ["NetworkManager", "dhclient", "dhcpcd", "systemd-networkd", "udhcpc"];
+    socket.protocol == Protocol::Udp && matches!(socket.port, 68 | 546) && CLIENTS.contains(&program)
 }
 
 /// A port that is sent on to a container has no socket here, and its traffic passes the input chains by.
@@ -147,8 +164,8 @@ fn names(sockets: &[&Socket]) -> String {
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::processes::{Open, Process, Processes};
-    use crate::facts::sockets::{Protocol, Sockets};
+    use crate::facts::processes::{Open, Processes};
+    use crate::facts::sockets::Sockets;
     use crate::gap::Reading;
     use crate::policy::AllowedSocket;
 
@@ -183,6 +200,26 @@ mod tests {
         assert_eq!(judgement.findings[0].subject, "tcp 0.0.0.0:3306");
         assert!(judgement.findings[0].message.starts_with("of mariadbd is open"));
         assert_eq!(judge(&facts, &policy()).unwrap().verdict(), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_client_of_dhcp_is_no_service_but_any_other_program_on_its_port_is() {
+        let mut facts = facts(&[], OPEN);
+        let address = "192.0.2.1".parse().unwrap();
+        let socket = Socket { protocol: Protocol::Udp, port: 68, address, inode: 7, uid: 998 };
+        facts.sockets = Reading::Known(Sockets { list: vec![socket] });
+        let open = Open { sockets: vec![7], devices: Vec::new() };
+        let mut verdict = |exe: &str| {
+            let (exe, open) = (Reading::Known(exe.to_owned()), Reading::Known(open.clone()));
+            let list = vec![Process { exe, open, ..Process::default() }];
+            facts.processes = Reading::Known(Processes { list, ..Processes::default() });
+            judge(&facts, &Policy::default()).unwrap().verdict()
+        };
+        assert_eq!(verdict("/usr/lib/systemd/systemd-networkd"), Verdict::Pass);
+        assert_eq!(verdict("/usr/sbin/dhclient"), Verdict::Pass);
+        assert_eq!(verdict("/usr/bin/ncat"), Verdict::Fail);
+        facts.processes = Reading::default();
+        assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), Verdict::Fail);
     }
 
     #[test]

@@ -17,8 +17,9 @@ pub(crate) static CHECK: Check = Check {
     rationale: "Rules live in the kernel's memory. The ones that were typed by hand, or whose service was never enabled, \
                 vanish with the next reboot, often one that the provider or an update starts at night, and the machine \
                 comes back open.",
-    remedy: "systemctl enable nftables.service\n\
-             Enable the front end that you use (nftables, netfilter-persistent, ufw or firewalld), and only that one.\n\
+    remedy: "systemctl list-unit-files 'nftables*' 'netfilter-persistent*' 'ufw*' 'firewalld*'   # which are there?\n\
+             Enable the front end that you use, and only that one: `systemctl enable nftables`, or for ufw `ufw allow \
+             ssh && ufw enable`.\n\
              Save the rules that work now where it reads them: nft list ruleset > /etc/nftables.conf, or \
              netfilter-persistent save for iptables.\n\
              Reboot once while you have the provider's console at hand, and look again.",

@@ -18,8 +18,9 @@ pub(crate) static CHECK: Check = Check {
         the provider makes for maintenance, and nobody notices before a backup or a migration fails. \
         Packages of some distributions leave their service disabled. What counts is a link, an init script \
         or a udev rule that starts them.",
-    remedy: "systemctl enable --now UNIT (qemu-guest-agent, open-vm-tools, xe-linux-distribution, xen-guest-agent)\n\
-        If it is masked: systemctl unmask UNIT\n\
+    remedy: "systemctl list-unit-files 'qemu-guest-agent*' 'open-vm-tools*' 'xe-*' 'xen-guest*'   # is one there, and masked?\n\
+        Install the tools where none is there: see guest-tools-running\n\
+        systemctl unmask UNIT && systemctl enable --now UNIT\n\
         With OpenRC: rc-update add SERVICE default",
     references: &["systemctl(1)", "systemd.unit(5)", "udev(7)"],
     examples: Examples {

@@ -63,7 +63,8 @@ pub(crate) fn security(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap>
     let list = "softwareupdate --list --no-scan";
     for update in mac.updates.known()?.iter().filter(|update| update.recommended) {
         let restart = if update.restart { " and takes a restart" } else { "" };
-        let message = format!("{} waits to be installed{restart}", update.version);
+        let version = if update.title.ends_with(&update.version) { "" } else { &update.version };
+        let message = format!("{version} waits to be installed{restart}").trim_start().to_owned();
         judgement.fail(Finding::new(&update.title, message, Evidence::of(list).says(&update.label)));
     }
     let settings = mac.update_settings.known();

@@ -74,7 +74,11 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     let usable = !kept.is_empty();
     for (scheme, places) in kept {
-        judgement.observe(format!("{} passwords are hashed with {scheme}", places.len()), places);
+        let count = match places.len() {
+            1 => "1 password is".to_owned(),
+            several => format!("{several} passwords are"),
+        };
+        judgement.observe(format!("{count} hashed with {scheme}"), places);
     }
     if !usable && judgement.findings.is_empty() && judgement.unknowns.is_empty() {
         judgement.not_applicable = Some("no account has a password".to_owned());

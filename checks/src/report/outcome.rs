@@ -57,6 +57,7 @@ pub(super) fn judge(check: &'static Check, facts: &Facts, policy: &Policy, used:
     Outcome {
         check,
         severity,
+        remedy: check.remedy_on(facts.system),
         verdict,
         reason,
         findings,

@@ -19,9 +19,9 @@ pub(crate) static CHECK: Check = Check {
         no longer looked after. They come with old images and appliances and stay because nobody needs them \
         enough to look. Avahi, CUPS and rpcbind belong to a local network: from the internet they tell \
         about the machine, or multiply somebody else's attack.",
-    remedy: "systemctl disable --now telnet.socket inetd xinetd (whichever the finding names)\n\
+    remedy: "ss -tulpn; systemctl list-sockets   # which unit waits on the port that the finding names\n\
+        systemctl disable --now UNIT.socket UNIT.service (telnet, inetd, xinetd, rpcbind, which NFSv3 alone needs)\n\
         Remove the package that the finding names: apt purge telnetd rsh-server tftpd-hpa nis talkd fingerd\n\
-        rpcbind is needed by NFSv3 only; otherwise: systemctl disable --now rpcbind.socket rpcbind.service\n\
         Bind what must stay to 127.0.0.1 or to a private address",
     references: &["services(5)", "inetd(8)", "CIS Debian 12 2.1", "RFC 4732"],
     examples: Examples {

@@ -102,7 +102,8 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         let before = (judgement.findings.len(), judgement.unknowns.len());
         for route in &routes {
             match certain(sshd, route) {
-                Some(reason) => judgement.unknown(format!("sshd offers {route}: {reason}")),
+                // Without a colon behind the word `password`, which the redactor takes for the name of one.
+                Some(reason) => judgement.unknown(format!("sshd offers the method {route}, but {reason}")),
                 None => who(facts, route, &mut judgement)?,
             }
         }

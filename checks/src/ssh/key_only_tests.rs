@@ -81,6 +81,8 @@ fn keyboard_interactive_counts_with_pam_and_only_then() {
         tree("UsePAM yes\n").file("/etc/pam.d/sshd", format!("auth required pam_oath.so\n{PAM}"));
     let judgement = judged(&facts(&second_factor, vec![user("anna", 1000, PasswordState::Usable)]));
     assert_eq!(judgement.verdict(), Verdict::Unknown, "{judgement:?}");
+    // Every text leaves through the redactor, which hides what follows `password:`.
+    assert_eq!(crate::redact::redact(&judgement.unknowns[0]), judgement.unknowns[0]);
 }
 
 #[test]

@@ -74,6 +74,7 @@ const INTERFACES: &[&str] = &[
     "sysfs",
     "tracefs",
     "veracrypt",
+    "xenfs",
 ];
 
 /// Types whose data lie on another machine, or on the hypervisor's file system.
@@ -129,6 +130,7 @@ mod tests {
             ("fuse.sshfs", Class::Elsewhere),
             ("fuse.gocryptfs", Class::EncryptedFolder),
             ("fuse.lxcfs", Class::Interface),
+            ("xenfs", Class::Interface),
             ("nfs4", Class::Elsewhere),
             ("squashfs", Class::Image),
             ("fuse.Editor.AppImage", Class::Image),

@@ -91,8 +91,9 @@ impl Block {
                     _ => "",
                 };
                 let disks = array.disks;
+                let are = if missing == 1 { "is" } else { "are" };
                 format!(
-                    "is degraded: {missing} of the {disks} members of this {level} are missing or out of sync{doing}"
+                    "is degraded: {missing} of the {disks} members of this {level} {are} missing or out of sync{doing}"
                 )
             } else if matches!(array.state.as_str(), "inactive" | "broken" | "clear") {
                 format!("does not run: the kernel calls its state {}", array.state)

@@ -146,6 +146,16 @@ impl Stack<'_> {
         Err(last)
     }
 
+    /// A file that another one names. Where it is missing the whole service fails, and `other` does not stand in for it.
+    fn included(&mut self, path: &str, line: u32, name: &str, depth: usize) -> Result<(), Gap> {
+        self.service(name, depth + 1).map_err(|gap| match gap.is_absent() {
+            true => {
+                Gap::malformed(format!("{path}:{line} includes {name}, which does not exist: the PAM stack"))
+            }
+            false => gap,
+        })
+    }
+
     fn text(&mut self, path: &str, text: &str, depth: usize) -> Result<(), Gap> {
         let left = self.files_left.checked_sub(1).filter(|_| depth < FILES);
         self.files_left = left.ok_or_else(|| Gap::too_large("the PAM stack of sshd"))?;
@@ -156,7 +166,7 @@ impl Stack<'_> {
             }
             let (kind, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
             if kind == "@include" {
-                self.service(rest.trim(), depth + 1)?;
+                self.included(path, number, rest.trim(), depth)?;
                 continue;
             }
             if kind.trim_start_matches('-') != "auth" {
@@ -169,7 +179,7 @@ impl Stack<'_> {
             };
             let module = module.split_whitespace().next().unwrap_or_default();
             if matches!(control, "include" | "substack") {
-                self.service(module, depth + 1)?;
+                self.included(path, number, module, depth)?;
             } else if module.is_empty() || self.modules.len() >= MODULES {
                 return Err(Gap::malformed(format!("{path}:{number} names no PAM module")));
             } else {
@@ -214,6 +224,13 @@ mod tests {
         let sshd = Sshd { pam: read(&tree, "sshd").into(), ..Sshd::default() };
         assert!(matches!(sshd.typed_password(), Typed::Unclear(why) if why.contains("pam_duo")));
         assert!(matches!(Sshd::default().typed_password(), Typed::Unclear(_)));
+        let torn = Tree::new(Timestamp(0))
+            .file("/etc/pam.d/sshd", "@include common-auth\n@include common-account\n")
+            .file("/etc/pam.d/common-auth", "auth required pam_unix.so\n")
+            .file("/etc/pam.d/other", "auth required pam_permit.so\n");
+        let gap = read(&torn, "sshd").unwrap_err();
+        assert_eq!(gap.why, GapKind::Malformed);
+        assert!(gap.to_string().starts_with("/etc/pam.d/sshd:2 includes common-account"), "{gap}");
         let cycle = Tree::new(Timestamp(0)).file("/etc/pam.d/sshd", "@include sshd\n@include sshd\n");
         assert_eq!(read(&cycle, "sshd").unwrap_err().why, GapKind::TooLarge);
         assert!(read(&cycle.file("/etc/pam.d/sshd", "auth [a"), "sshd").is_err());

@@ -1,0 +1,79 @@
+//! What to type on a Mac, for the checks whose own remedy is written for Linux.
+
+/// The remedy of a check on macOS, in the form of [`Check::remedy`](crate::check::Check::remedy).
+pub(crate) fn of(check: &str) -> Option<&'static str> {
+    REMEDIES.iter().find(|(id, _)| *id == check).map(|(_, remedy)| *remedy)
+}
+
+/// By check id.
+const REMEDIES: &[(&str, &str)] = &[
+    (
+        "ssh-key-only",
+        "ssh -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no YOU@THIS-MAC true   # from your own machine: does a key let you in?\n\
+         Only if it does: write `PasswordAuthentication no` and `KbdInteractiveAuthentication no` to /etc/ssh/sshd_config.d/000-key-only.conf; the first value wins.\n\
+         sudo sshd -G | grep -Ei '^(password|kbdinteractive)authentication'   # launchd starts sshd for each connection: nothing to reload\n\
+         Stay logged in, and log in once more from another terminal before you leave.",
+    ),
+    (
+        "ssh-root-login",
+        "ssh -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no YOU@THIS-MAC sudo -v   # from your own machine: does a key let you in, and can you become root?\n\
+         Only if it does: write `PermitRootLogin no` to /etc/ssh/sshd_config.d/000-root.conf; the first value wins.\n\
+         sudo sshd -G | grep -i '^permitrootlogin'",
+    ),
+    (
+        "passwords-changed",
+        "passwd   # logged in as the account; its login keychain keeps the old password until it is changed there too\n\
+         When the delivery is guessed wrong, set `delivered_at` in the configuration to the day of delivery.",
+    ),
+    (
+        "firewall-enforced",
+        "sudo pfctl -s info; sudo pfctl -s rules   # whether pf is enabled, and what it enforces now\n\
+         In /etc/pf.conf, behind Apple's anchors, write `block in all`, `pass quick on lo0`, `pass in proto tcp to any port 22` and what else must come in: the last rule that matches wins.\n\
+         sudo sh -c '(sleep 300; pfctl -d) & pfctl -E -f /etc/pf.conf'   # pf is off again after five minutes\n\
+         Log in a second time, and only then stop that job and let a launchd job of yours load the rules at each start.",
+    ),
+    (
+        "patches-security",
+        "sudo softwareupdate --list\n\
+         sudo softwareupdate --install --recommended   # with --restart for those that take one, in a maintenance window",
+    ),
+    ("patches-release-supported", "sw_vers; softwareupdate --list-full-installers   # then plan the upgrade"),
+    (
+        "encryption-data",
+        "fdesetup status; diskutil apfs list   # which volumes take nobody's secret to open\n\
+         Make a backup, and ask the provider how a Mac with FileVault is reached after a restart: it waits for a password.\n\
+         sudo fdesetup enable\n\
+         Or keep the data on an encrypted volume of its own: diskutil apfs addVolume CONTAINER APFS NAME -passprompt",
+    ),
+    (
+        "remote-desktop-tunnelled",
+        "ssh -L 5901:127.0.0.1:5900 YOU@THIS-MAC   # from your own machine: does vnc://127.0.0.1:5901 show the screen?\n\
+         Only if it does: refuse the rest with pf, `block in quick on ! lo0 proto tcp to any port 5900`.\n\
+         Or switch screen sharing off: sudo launchctl disable system/com.apple.screensharing; sudo launchctl bootout system/com.apple.screensharing",
+    ),
+    (
+        "accounts-sudo-nopasswd",
+        "sudo -l   # as the account: which rules ask for no password?\n\
+         Check in a second session, with the first left open, that `sudo -k; sudo true` takes the password.\n\
+         Only then take NOPASSWD out with `sudo visudo -f FILE`.\n\
+         Accept what a machine account needs with a waiver that names it.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::System;
+    use crate::registry::CHECKS;
+
+    #[test]
+    fn every_check_of_both_systems_has_a_remedy_for_each() {
+        for check in CHECKS {
+            let both = [System::Linux, System::MacOs].iter().all(|system| check.systems.contains(system));
+            assert_eq!(of(check.id).is_some(), both, "{}", check.id);
+            assert_eq!(check.remedy_on(System::Linux), check.remedy);
+            assert_eq!(check.remedy_on(System::MacOs) != check.remedy, both, "{}", check.id);
+        }
+        assert!(REMEDIES.iter().all(|(id, _)| crate::registry::find(id).is_some()));
+    }
+}
