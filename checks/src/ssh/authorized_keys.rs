@@ -58,7 +58,13 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     let evidence: Vec<Evidence> = found.files.iter().map(|file| Evidence::of(file.path.clone())).collect();
     if !found.accounts.is_empty() {
         let accounts = found.accounts.len();
-        judgement.observe(format!("{strong} authorized keys of {accounts} accounts were read"), evidence);
+        judgement.observe(
+            format!(
+                "{strong} authorized {} in the files of {accounts} accounts",
+                if strong == 1 { "key" } else { "keys" }
+            ),
+            evidence,
+        );
     }
     let config = facts.sshd.value().and_then(|sshd| sshd.config.value());
     for name in ["authorizedkeyscommand", "trustedusercakeys"] {
