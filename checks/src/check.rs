@@ -16,8 +16,10 @@ pub struct Check {
     pub title: &'static str,
     /// How much a failure matters, unless the offer says otherwise.
     pub severity: Severity,
-    /// Where the question makes sense.
+    /// Where the question makes sense and hostduty measures the answer.
     pub systems: &'static [System],
+    /// Where the question makes sense and hostduty does not measure the answer yet: there it is unknown.
+    pub unmeasured_on: &'static [System],
     /// Whether the sentence is about the machine and its kernel. Inside a container those are the host's, and the
     /// check is not applicable.
     pub machine: bool,

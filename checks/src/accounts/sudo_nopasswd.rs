@@ -15,6 +15,7 @@ pub(crate) static CHECK: Check = Check {
     title: "No rule of sudo or doas lets anybody run commands as root without typing a password",
     severity: Severity::Medium,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "Where sudo asks nothing, a stolen SSH key, a hijacked session or a hole in a program of that account \
                 is root. Cloud images set their first user up like this, because it has no password that it could \

@@ -11,6 +11,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Only root has the user id 0",
     severity: Severity::High,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "The kernel knows numbers and no names: every account with the id 0 is root, with its own password, \
                 keys and shell. What locks or watches root passes it by, and the logs call it root. A second one is \

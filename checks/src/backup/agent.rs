@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "An agent for backup is at work",
     severity: Severity::Advice,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "Every provider leaves the copies of the data to the customer, and a disk, a deletion or an \
         extortionist takes what has no copy elsewhere. Only the customer knows whether a backup can be \

@@ -13,6 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every mounted file system that holds data lies on an encrypted block layer",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "A drive leaves the data centre sooner or later: failed, replaced, rented to the next customer, or copied as a \
 snapshot. What was written to it in the clear can be read by whoever holds it then. One encrypted disk beside a clear one \

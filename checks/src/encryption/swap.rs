@@ -13,6 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "No swap area leaves memory in the clear on a drive",
     severity: Severity::High,
     systems: &[System::Linux],
+    unmeasured_on: &[],
     machine: true,
     rationale: "Swap holds whatever processes had in memory: passwords, session keys, the keys of encrypted disks. It stays on \
 the drive after a power cut, so one clear swap area undoes the encryption of everything else. Hibernation writes the whole \

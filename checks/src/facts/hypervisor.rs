@@ -9,7 +9,7 @@ mod xenstore;
 use serde::{Deserialize, Serialize};
 
 use crate::date::Timestamp;
-use crate::gap::{Gap, Reading};
+use crate::gap::{Gap, GapKind, Reading};
 use crate::host::{self, Host, Query};
 use crate::software;
 
@@ -157,9 +157,8 @@ impl Platform {
 
 /// Reads what the machine runs on.
 pub(crate) fn read(host: &dyn Host) -> Result<Hypervisor, Gap> {
-    let missing = |path: &str| {
-        host.stat(path).is_err_and(|gap| matches!(gap.why, GapKind::Absent | GapKind::Offline))
-    };
+    let missing =
+        |path: &str| host.stat(path).is_err_and(|gap| matches!(gap.why, GapKind::Absent | GapKind::Offline));
     let image = missing("/proc/sys/kernel") && missing("/sys/class");
     if image && host.query(&Query::CpuidHypervisor).is_err() {
         return Err(Gap::offline("what the machine runs on"));

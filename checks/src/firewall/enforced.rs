@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Inbound traffic is dropped unless a rule lets it in, on IPv4 and IPv6",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "A provider's network filter, where there is one, does not stop neighbours, mistakes in its console or \
                 traffic over IPv6. What the kernel itself drops by default stays closed when a package starts a service \

@@ -17,6 +17,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Only the sockets on the allow-list can be reached from other machines",
     severity: Severity::High,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: true,
     rationale: "Databases, caches and administration ports that were meant for the machine itself and listen on every \
                 address are found by scanners within hours. What counts is not the number of rules but whether each \

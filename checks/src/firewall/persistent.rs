@@ -13,6 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "What filters inbound traffic now is loaded again at the next boot",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: true,
     rationale: "Rules live in the kernel's memory. The ones that were typed by hand, or whose service was never enabled, \
                 vanish with the next reboot, often one that the provider or an update starts at night, and the machine \

@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Disks and network cards use the hypervisor's own drivers",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[],
     machine: true,
     rationale: "A card that the hypervisor emulates down to the registers of old hardware is slow, and the \
         code that does so has been a way out of virtual machines more than once. Several functions of the \

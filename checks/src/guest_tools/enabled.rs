@@ -13,6 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The guest tools of the hypervisor start at boot",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[],
     machine: true,
     rationale: "Guest tools that somebody started by hand are gone after the next reboot, often one that \
         the provider makes for maintenance, and nobody notices before a backup or a migration fails. \

@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The guest tools of the hypervisor run and talk to it",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[],
     machine: true,
     rationale: "Through its guest tools a hypervisor freezes file systems for a snapshot, shuts the machine \
         down in order, moves it while it runs and knows its addresses. Where they stop, backups may hold \

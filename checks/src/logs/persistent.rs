@@ -14,6 +14,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The system's logs survive a reboot",
     severity: Severity::Low,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: true,
     rationale: "Whoever asks what happened on a machine asks its logs, and often after somebody has \
         restarted it. A journal that lives in memory answers only for the current boot. Duties to report an \

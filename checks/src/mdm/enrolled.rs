@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The Mac is enrolled in device management",
     severity: Severity::High,
     systems: &[System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "A provider of rented Macs reaches them through device management alone: that is how it protects them \
         from being locked to somebody's Apple Account, and how it gets one back that no longer starts. Leaving it is \

@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The management profile of the provider is installed",
     severity: Severity::High,
     systems: &[System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "Configuration profiles carry what the provider has set up on a rented Mac, from its management channel \
         to the limits that keep recovery possible. Removing them is the customer's to avoid. hostduty requires \

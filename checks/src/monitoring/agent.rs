@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "An agent for monitoring is at work",
     severity: Severity::Advice,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "A full disk, a dead service or a stolen processor is only noticed in time by somebody who \
         is told. Providers watch their own platform, not what runs on the customer's machine. This check \

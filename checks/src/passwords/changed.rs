@@ -14,6 +14,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every local password was changed after the machine was handed over",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "A password that came with the machine is known to whoever made the image or sent the welcome mail, \
                 and often to everyone who rents the same offer. It lies in mailboxes and consoles that the customer \

@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "No local account has an empty password",
     severity: Severity::High,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "An empty password field lets whoever knows the name in at the console, and through `su` from any \
                 other account, wherever the PAM stack says nullok, as it does on most distributions. Over SSH it \

@@ -14,6 +14,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every local password is hashed with a scheme that is slow to guess",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "Backups and snapshots carry /etc/shadow along, and whoever gets one guesses offline. MD5, DES and \
                 SHA-1 hashes fall at billions of guesses a second, a password of eight characters within hours. \

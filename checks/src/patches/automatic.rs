@@ -18,6 +18,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Security updates are fetched and installed without anybody asking",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "A host that waits for a person to type the upgrade is open for as long as that person is busy, ill or \
         gone. Every link of the chain has to hold: the package is there, it is switched on, its timers run, and the \

@@ -13,6 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The running kernel is the newest of its kind that is installed",
     severity: Severity::High,
     systems: &[System::Linux],
+    unmeasured_on: &[],
     machine: true,
     rationale: "A kernel update closes nothing until the machine has booted it: the package manager says that all is \
         up to date while the old kernel, with its known holes, goes on running. The same holds where an update kept \

@@ -19,6 +19,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The release of the operating system still gets security updates",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "After the end of support no update is pending any more, because none is made: such a host looks up to \
         date for ever while its holes add up. The dates come from the release itself, from distro-info-data on the \

@@ -13,6 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every security update that the package indexes know of is installed",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "Once an update is published, so is the hole that it closes, and the way through it is soon automated. \
         The answer is only as good as the index it comes from: hostduty refreshes nothing, so it says how old the \

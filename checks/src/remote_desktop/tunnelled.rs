@@ -13,6 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "No remote desktop of this host listens where other machines can reach it",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "VNC sends the screen and the keys in the clear and takes passwords of at most eight characters; X11 over \
                 TCP gives whoever connects the whole session; RDP servers are guessed at all day long. A remote \

@@ -9,12 +9,17 @@ use crate::policy::{Policy, Waiver};
 /// Judges one check and applies the waivers; marks those that met a failure in `used`.
 pub(super) fn judge(check: &'static Check, facts: &Facts, policy: &Policy, used: &mut [bool]) -> Outcome {
     let severity = policy.offer.severity.get(check.id).copied().unwrap_or(check.severity);
-    let judgement = if !check.systems.contains(&facts.system) {
+    let arises = check.systems.contains(&facts.system) || check.unmeasured_on.contains(&facts.system);
+    let judgement = if !arises {
         Judgement::not_applicable("the question does not arise on this operating system")
     } else if let Some(reason) = policy.offer.not_applicable.get(check.id) {
         Judgement::not_applicable(reason.clone())
     } else if let (true, Some(container)) = (check.machine, container(facts)) {
         Judgement::not_applicable(format!("this is a {container} container; its machine is the host's"))
+    } else if check.unmeasured_on.contains(&facts.system) {
+        let mut judgement = Judgement::new();
+        judgement.unknown("hostduty does not measure this on this operating system yet");
+        judgement
     } else {
         (check.judge)(facts, policy).unwrap_or_else(|gap| {
             let mut judgement = Judgement::new();
@@ -113,6 +118,7 @@ mod tests {
         title: "Two accounts are in order",
         severity: Severity::High,
         systems: &[System::Linux],
+        unmeasured_on: &[],
         machine: true,
         rationale: "",
         remedy: "",
@@ -141,6 +147,7 @@ mod tests {
         title: "",
         severity: Severity::High,
         systems: &[System::Linux],
+        unmeasured_on: &[],
         machine: false,
         rationale: "",
         remedy: "",

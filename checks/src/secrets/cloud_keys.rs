@@ -15,6 +15,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every cloud API key in the place where its tool keeps it is private and recently renewed",
     severity: Severity::High,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "An API key opens more than this host: volumes, snapshots, other machines and the bill. Whoever gets \
                 into any account that can read the file has all of it, without touching a login that somebody \

@@ -14,6 +14,7 @@ pub(crate) static CHECK: Check = Check {
     title: "No service of an obsolete protocol or of a local network waits for strangers",
     severity: Severity::Low,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "Telnet, rsh and their kin send passwords in clear or ask for none, and their programs are \
         no longer looked after. They come with old images and appliances and stay because nobody needs them \

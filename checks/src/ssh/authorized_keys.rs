@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every key in an authorized_keys file is strong, and only its account or root can change the file",
     severity: Severity::Medium,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "A key in authorized_keys is as good as a password that never expires. DSA and short RSA keys can be \
                 broken with money and patience, and whoever can write to the file or a folder above it can add a key of \

@@ -15,6 +15,7 @@ pub(crate) static CHECK: Check = Check {
     title: "No account can log in over SSH with a password",
     severity: Severity::Critical,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "Every address on the internet is tried with lists of passwords within minutes of its first boot. A key \
                 cannot be guessed; a password that opens a shell can, and one weak or reused password is enough. A drop-in \

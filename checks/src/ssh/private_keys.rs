@@ -12,6 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "No private key lies in the .ssh folder of an account without a passphrase",
     severity: Severity::Low,
     systems: &[System::Linux],
+    unmeasured_on: &[System::MacOs],
     machine: false,
     rationale: "A private key without a passphrase opens every machine that trusts it to whoever reads the file: an intruder \
                 on this host, a backup, a stolen snapshot of its disk. This is how one server that was broken into becomes ten. \

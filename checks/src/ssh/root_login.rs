@@ -14,6 +14,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Root's password opens nothing over SSH, whatever methods are on",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "Root is the one account name that every attacker knows, and its password opens everything at once. \
                 With PermitRootLogin yes, nothing but the list of methods stands between a guessed password and the whole \

@@ -14,6 +14,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The machine's file systems survive the loss of one drive",
     severity: Severity::Advice,
     systems: &[System::Linux],
+    unmeasured_on: &[],
     machine: true,
     rationale: "On a rented machine the drives are the customer's to arrange, and a drive that fails takes with it whatever is \
 not kept twice. An array that has already lost a member works on without a word until the next one goes. Redundancy is no \
