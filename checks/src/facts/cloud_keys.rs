@@ -26,7 +26,7 @@ const LAST: Timestamp = Timestamp(253_402_214_400);
 pub struct CloudKeys {
     /// Files that hold a key.
     pub files: Vec<KeyFile>,
-    /// The homes that were looked into: of root and of every account with a user id from 1000.
+    /// The homes that were looked into: of every account, those of services too, but for folders of the system.
     pub homes: Vec<String>,
     /// Homes and files that could not be looked into.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -66,8 +66,7 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<CloudKeys, Gap> {
         search.look(place.path.to_owned(), place, None);
     }
     let mut seen = BTreeSet::new();
-    let human = |user: &&User| user.uid == 0 || (user.uid >= 1000 && !matches!(user.uid, 65_534 | 65_535));
-    for user in accounts.users.iter().filter(human) {
+    for user in accounts.users.iter().filter(|user| has_home_of_its_own(user)) {
         if !seen.insert(user.home.trim_end_matches('/')) {
             continue;
         }
@@ -82,6 +81,14 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<CloudKeys, Gap> {
         found.gaps.push(Gap::unsupported(format!("{} more files could not be looked into", search.skipped)));
     }
     Ok(found)
+}
+
+/// Whether an account has a home, and not a folder of the system for want of one, such as /usr/sbin. Services that
+/// build, publish or back up keep their keys like people do.
+fn has_home_of_its_own(user: &User) -> bool {
+    let first = user.home.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let of_system = ["", "bin", "sbin", "usr", "dev", "proc", "sys", "run", "nonexistent"].contains(&first);
+    user.uid == 0 || !of_system || !user.home.starts_with('/')
 }
 
 struct Search<'a> {
@@ -242,11 +249,12 @@ mod tests {
                 ("/etc/ovh.conf", ""),
                 ("/root/.config/gcloud/credentials.db", "root"),
                 ("/root/.kube/config", "root"),
+                ("/var/www/.aws/credentials", "www"),
                 ("/home/ada/.config/scw/config.yaml", "ada"),
                 ("/home/ada/prod-openrc.sh", "ada"),
             ]
         );
-        assert_eq!(seen.homes, ["/root", "/home/ada"]);
+        assert_eq!(seen.homes, ["/root", "/var/www", "/home/ada"]);
         assert_eq!(seen.gaps.len(), 1, "{:?}", seen.gaps);
     }
 
