@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod date;
+pub mod evidence;
 pub mod facts;
 pub mod gap;
 pub mod host;
@@ -13,9 +14,11 @@ pub mod providers;
 pub mod redact;
 pub mod registry;
 pub mod report;
-mod software;
 
+// What the judges of several checks share.
 mod mac;
+mod software;
+mod ssh_server;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>

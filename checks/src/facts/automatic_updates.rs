@@ -4,7 +4,7 @@ pub mod apt_conf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::gap::{Gap, Reading};
 use crate::host::{self, Host};

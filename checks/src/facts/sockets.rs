@@ -6,7 +6,7 @@ use procfs_core::net::{TcpNetEntries, TcpState, UdpNetEntries, UdpState};
 use procfs_core::{ExplicitSystemInfo, FromBufReadSI, ProcError};
 use serde::{Deserialize, Serialize};
 
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{Host, LARGE};
 

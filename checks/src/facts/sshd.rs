@@ -8,7 +8,6 @@ mod keywords;
 mod lexer;
 mod pam;
 mod parser;
-mod presence;
 mod routes;
 mod server;
 mod values;
@@ -21,8 +20,8 @@ pub use routes::{Method, ROUTE_KEYWORDS, Route};
 use serde::{Deserialize, Serialize};
 pub use server::{Presence, Server};
 
-use crate::check::{Evidence, Judgement};
 use crate::date::Timestamp;
+use crate::evidence::Evidence;
 use crate::gap::{Gap, GapKind, Reading};
 use crate::host::Host;
 
@@ -126,22 +125,6 @@ impl Setting {
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.at.source == DEFAULT
-    }
-}
-
-impl Sshd {
-    /// Says what keeps the files from deciding how sshd behaves; true when nothing does.
-    pub fn is_decided(&self, config: &Config, judgement: &mut Judgement) -> bool {
-        for refused in &config.refused {
-            judgement.unknown(format!("sshd would refuse its configuration: {refused}"));
-        }
-        for gap in &config.gaps {
-            judgement.unknown(format!("part of the configuration of sshd is not known: {gap}"));
-        }
-        for place in &self.command_line {
-            judgement.unknown(format!("sshd is started with options that override its files: {place}"));
-        }
-        config.refused.is_empty() && config.gaps.is_empty() && self.command_line.is_empty()
     }
 }
 

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Evidence;
 use crate::date::{DAY, Timestamp};
+use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::automatic_updates::apt_conf::{self, Setting};
 use crate::facts::packages::{Manager, Packages};

@@ -9,6 +9,7 @@ use crate::facts::sshd::{Access, Method, ROUTE_KEYWORDS, Route, Sshd, Typed};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
+use crate::ssh_server;
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-key-only",
@@ -77,12 +78,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::ssh::key_only(facts);
     }
     let sshd = facts.sshd.known()?;
-    let mut judgement = match facts.judge_ssh_presence() {
+    let mut judgement = match ssh_server::presence(facts) {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
     let config = sshd.config.known()?;
-    if !sshd.is_decided(config, &mut judgement) {
+    if !ssh_server::is_decided(sshd, config, &mut judgement) {
         return Ok(judgement);
     }
     for (block, setting) in config.matches_on(ROUTE_KEYWORDS) {
@@ -98,7 +99,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         let evidence: Result<Vec<Evidence>, Gap> =
             names.iter().map(|name| Ok(config.setting(name)?.shown(name))).collect();
         judgement.observe("sshd takes nothing that is typed for a password", evidence?);
-        facts.judge_ssh_freshness(&mut judgement);
+        ssh_server::freshness(facts, &mut judgement);
     } else {
         let before = (judgement.findings.len(), judgement.unknowns.len());
         for route in &routes {
@@ -111,7 +112,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         if before == (judgement.findings.len(), judgement.unknowns.len()) {
             let evidence = routes.into_iter().flat_map(|route| route.evidence);
             judgement.observe("sshd takes passwords, but no account that may use one has any", evidence);
-            facts.judge_ssh_freshness(&mut judgement);
+            ssh_server::freshness(facts, &mut judgement);
         }
     }
     Ok(judgement)

@@ -8,6 +8,7 @@ use crate::facts::accounts::{PasswordState, User};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
+use crate::ssh_server;
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-root-login",
@@ -56,12 +57,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::ssh::root_login(facts);
     }
     let sshd = facts.sshd.known()?;
-    let mut judgement = match facts.judge_ssh_presence() {
+    let mut judgement = match ssh_server::presence(facts) {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
     let config = sshd.config.known()?;
-    if !sshd.is_decided(config, &mut judgement) {
+    if !ssh_server::is_decided(sshd, config, &mut judgement) {
         return Ok(judgement);
     }
     for (block, setting) in config.matches_on(&["permitrootlogin"]) {
@@ -84,7 +85,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         _ => judgement.unknown("the value of PermitRootLogin is none that hostduty knows"),
     }
     if judgement.findings.is_empty() {
-        facts.judge_ssh_freshness(&mut judgement);
+        ssh_server::freshness(facts, &mut judgement);
     }
     Ok(judgement)
 }

@@ -1,8 +1,8 @@
 //! The rule that turns traces into the days between which the machine was handed over.
 
 use super::{Delivery, Trace, TraceKind};
-use crate::check::Evidence;
 use crate::date::{Day, Timestamp};
+use crate::evidence::Evidence;
 
 /// The days between which the machine was handed over, and by what.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Release;
-use crate::check::Evidence;
 use crate::date::{Day, Timestamp};
+use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, Host};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::nftables::Family;
 use super::program::{self, Program, Then, When};
 use super::{Hook, IpFamily, Ruleset};
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 
 impl Ruleset {
     /// The rules at prerouting that may rewrite where inbound traffic of a family goes (`dnat`, `redirect`, `tproxy`).

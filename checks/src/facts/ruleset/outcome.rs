@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::nftables::Family;
 use super::program::{self, Program, Then, When};
 use super::{Hook, Policy, Ruleset};
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::gap::Gap;
 
 /// The families of addresses that are judged apart.

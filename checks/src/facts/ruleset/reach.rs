@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{IpFamily, Outcome, Ruleset};
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::facts::sockets::{Protocol, Socket, Sockets};
 use crate::gap::Reading;
 

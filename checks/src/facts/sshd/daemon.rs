@@ -1,6 +1,6 @@
 //! Where sshd lies and whether something starts it with options that override its files.
 
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, Host};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::keywords;
 use super::parser::{Directive, Parsed};
 use super::{Config, DEFAULT, MatchBlock, Setting};
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 
 /// Lines that lost against an earlier one and are kept to tell about.
 const LOST: usize = 8;

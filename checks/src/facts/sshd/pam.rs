@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, Host};
 

@@ -2,8 +2,8 @@
 
 use super::keywords::{self, Form, Keyword};
 use super::{glob, lexer, values};
-use crate::check::Evidence;
 use crate::date::Timestamp;
+use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, FileKind, Host};
 

@@ -1,7 +1,7 @@
 //! The ways from a connection to a shell that take nothing but something typed.
 
 use super::{Config, Sshd};
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::gap::Gap;
 
 /// A way in that asks for no key, ticket or trusted host.

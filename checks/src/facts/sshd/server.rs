@@ -1,6 +1,6 @@
 //! Whether an SSH server answers on this host, or will after the next boot, and whether it is OpenSSH's.
 
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::processes::Processes;
 use crate::facts::sockets::Protocol;

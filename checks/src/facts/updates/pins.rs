@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::facts::automatic_updates::apt_conf;
 use crate::facts::packages::control;
 use crate::gap::Gap;

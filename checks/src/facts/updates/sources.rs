@@ -1,6 +1,6 @@
 //! Reads which suites of which archives apt is told to use: sources.list(5), both styles.
 
-use crate::check::Evidence;
+use crate::evidence::Evidence;
 use crate::facts::automatic_updates::apt_conf;
 use crate::facts::packages::control;
 use crate::gap::Gap;
