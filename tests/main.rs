@@ -9,6 +9,7 @@
 mod cli;
 mod generated;
 mod golden;
+mod hostile;
 mod policy;
 mod schema;
 mod secrets;

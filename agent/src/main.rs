@@ -18,6 +18,8 @@ use clap::Parser;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    sys::survive_the_file_size_limit();
     let outcome = match &Cli::parse().command {
         Command::Report(arguments) => command::report::run(arguments),
         Command::Duties(arguments) => command::duties::run(arguments),

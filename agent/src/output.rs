@@ -13,6 +13,8 @@ use crate::cli::Color;
 /// Why an answer could not be given.
 #[derive(Debug)]
 pub(crate) enum Error {
+    /// Something other than a file bears the name.
+    Taken(String),
     /// The file could not be written.
     Write(String, io::Error),
     /// Standard output could not be written.
@@ -24,6 +26,10 @@ pub(crate) enum Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Taken(path) => write!(
+                f,
+                "{path} is not a regular file, and it stays as it is\nname a file, or leave out --output to print"
+            ),
             Self::Write(path, error) => {
                 write!(f, "{path} could not be written: {error}\nchoose a folder that you may write to")
             }
@@ -37,7 +43,7 @@ impl std::fmt::Display for Error {
 pub(crate) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in redact(text).chars() {
-        if character.is_control() || is_bidi_control(character) {
+        if character.is_control() || misleads(character) {
             clean.extend(character.escape_default());
         } else {
             clean.push(character);
@@ -46,14 +52,37 @@ pub(crate) fn clean(text: &str) -> String {
     clean
 }
 
+/// A text without the characters that JSON and TOML write as they are and that a terminal obeys or a reader cannot
+/// see. Both formats escape the control characters of ASCII themselves.
+fn inert(text: String) -> String {
+    let is_raw = |character: char| character >= '\u{7f}' && (character.is_control() || misleads(character));
+    if !text.contains(is_raw) {
+        return text;
+    }
+    let mut inert = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_raw(character) {
+            inert.extend(character.escape_default());
+        } else {
+            inert.push(character);
+        }
+    }
+    inert
+}
+
 /// The same for a message of several lines of our own.
 pub(crate) fn clean_lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
-/// The characters that reorder what a reader sees (Unicode Standard Annex 9, table of explicit formatting).
-fn is_bidi_control(character: char) -> bool {
-    matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// The characters that reorder what a reader sees (Unicode Standard Annex 9, table of explicit formatting), that end a
+/// line, and that have no width, so that two names look the same (Default_Ignorable_Code_Point).
+fn misleads(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// A value as JSON, every text in it redacted.
@@ -67,9 +96,15 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
 
 fn redact_json(value: &mut serde_json::Value) {
     match value {
-        serde_json::Value::String(text) => *text = redact(text).into_owned(),
+        serde_json::Value::String(text) => *text = inert(redact(text).into_owned()),
         serde_json::Value::Array(items) => items.iter_mut().for_each(redact_json),
-        serde_json::Value::Object(fields) => fields.values_mut().for_each(redact_json),
+        serde_json::Value::Object(fields) => {
+            let named = std::mem::take(fields).into_iter().map(|(name, mut field)| {
+                redact_json(&mut field);
+                (inert(name), field)
+            });
+            *fields = named.collect();
+        }
         _ => {}
     }
 }
@@ -83,9 +118,15 @@ pub(crate) fn toml(value: &impl Serialize) -> Result<String, Error> {
 
 fn redact_toml(value: &mut toml::Value) {
     match value {
-        toml::Value::String(text) => *text = redact(text).into_owned(),
+        toml::Value::String(text) => *text = inert(redact(text).into_owned()),
         toml::Value::Array(items) => items.iter_mut().for_each(redact_toml),
-        toml::Value::Table(fields) => fields.iter_mut().for_each(|(_, field)| redact_toml(field)),
+        toml::Value::Table(fields) => {
+            let named = std::mem::take(fields).into_iter().map(|(name, mut field)| {
+                redact_toml(&mut field);
+                (inert(name), field)
+            });
+            *fields = named.collect();
+        }
         _ => {}
     }
 }
@@ -103,20 +144,30 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 /// attacker where to push.
 pub(crate) fn deliver(text: &str, file: Option<&Path>) -> Result<(), Error> {
     let Some(file) = file else { return print(text) };
+    if !may_replace(file) {
+        return Err(Error::Taken(file.display().to_string()));
+    }
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let draft = file.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut out| out.write_all(text.as_bytes()).and_then(|()| out.sync_all()))
-        .and_then(|()| fs::rename(&draft, file));
-    written.map_err(|error| {
-        // The draft is ours and useless now; that it may not exist is no second error.
+    let failed = |error| Error::Write(file.display().to_string(), error);
+    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.sync_all());
+    written.and_then(|()| fs::rename(&draft, file)).map_err(|error| {
+        // The draft is ours and useless now; that it may not be there is no second error.
         let _ = fs::remove_file(&draft);
-        Error::Write(file.display().to_string(), error)
+        failed(error)
     })
+}
+
+/// Whether a new file may take the place of what bears the name: of nothing, of a file, or of a link to one. Root must
+/// not take /dev/null from its machine, nor /dev/stdout, which is a link into /proc that may lead to a file.
+fn may_replace(file: &Path) -> bool {
+    let is_file = fs::metadata(file).is_ok_and(|there| there.is_file());
+    let is_free = fs::symlink_metadata(file).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let into_proc = fs::read_link(file).is_ok_and(|target| target.starts_with("/proc"));
+    let dangles =
+        fs::symlink_metadata(file).is_ok_and(|there| there.is_symlink()) && fs::metadata(file).is_err();
+    (is_file || is_free || dangles) && !into_proc
 }
 
 /// Whether human output is coloured.
@@ -143,5 +194,19 @@ mod tests {
         assert_eq!(clean("a\u{1b}[2Jb\r\nc"), "a\\u{1b}[2Jb\\r\\nc");
         assert_eq!(clean("x\u{202e}gpj.exe\u{9b}31m"), "x\\u{202e}gpj.exe\\u{9b}31m");
         assert_eq!(clean("naïve ← dm-0"), "naïve ← dm-0");
+        assert_eq!(clean("ss\u{200b}hd\u{2028}"), "ss\\u{200b}hd\\u{2028}");
+    }
+
+    #[test]
+    fn neither_format_passes_on_what_drives_a_terminal() {
+        let value = std::collections::BTreeMap::from([("a\u{9b}31m", "b\u{202e}\u{7f}\u{1b}[2J\"'\\é")]);
+        for text in [json(&value).unwrap(), toml(&value).unwrap()] {
+            let raw = |character: char| character != '\n' && (character.is_control() || misleads(character));
+            assert!(!text.contains(raw) && text.contains('é'), "{text:?}");
+        }
+        assert_eq!(
+            json(&value).unwrap(),
+            "{\n  \"a\\\\u{9b}31m\": \"b\\\\u{202e}\\\\u{7f}\\u001b[2J\\\"'\\\\é\"\n}\n"
+        );
     }
 }

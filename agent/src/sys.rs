@@ -5,6 +5,13 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 
+/// Turns a file that would grow beyond RLIMIT_FSIZE into an error of write(2), which has a message and an exit code.
+/// The signal's own effect is to kill, and that leaves half a draft.
+pub(crate) fn survive_the_file_size_limit() {
+    // SAFETY: SIG_IGN installs no handler, so nothing of ours ever runs in the signal's context.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Whether the kernel believes its clock to be synchronised (STA_UNSYNC is clear), see adjtimex(2).
 pub(crate) fn clock_is_synchronised() -> bool {
     // SAFETY: timex is plain data for which all zeroes is a valid value; `modes` 0 asks and changes nothing.

@@ -27,11 +27,11 @@ pub(crate) struct Software {
 /// Whether a process is this software.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
-    /// It runs from a folder of the system, on the machine itself.
+    /// It runs from a folder of the system, on the machine itself, and no ordinary account made it up.
     Genuine,
     /// It has the name, and its file cannot be seen.
     NameOnly,
-    /// It has the name, and runs from somewhere else.
+    /// It has the name, and runs from somewhere else or for an ordinary account.
     Other,
     /// It is something else.
     No,
@@ -73,7 +73,7 @@ impl Software {
                     Match::No
                 }
             }
-            Reading::Known(exe) if is_system(exe) => Match::Genuine,
+            Reading::Known(exe) if is_system(exe) && self.is_trusted(process) => Match::Genuine,
             Reading::Known(_) => Match::Other,
             // The kernel cuts the name after 15 bytes.
             Reading::Gap(_) if self.programs.iter().any(|path| cut(base_name(path)) == process.name) => {
@@ -84,6 +84,12 @@ impl Software {
                 if in_unit { Match::NameOnly } else { Match::No }
             }
         }
+    }
+
+    /// Whether the path of a process's file can be believed. In a mount namespace of their own anybody can put any file
+    /// at any path, so an ordinary account's process counts only where a unit of the software runs it.
+    fn is_trusted(&self, process: &Process) -> bool {
+        process.is_of_the_system() || process.unit.as_deref().is_some_and(|unit| self.units.contains(&unit))
     }
 
     /// The first process that is it, or may be.

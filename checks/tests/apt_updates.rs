@@ -7,89 +7,17 @@
     clippy::print_stderr,
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
-#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its oracle fails")]
-#![expect(clippy::print_stderr, reason = "a test says what it leaves out")]
+
+mod host;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use checks::date::Timestamp;
 use checks::facts::{self, Facts};
-use checks::gap::Gap;
-use checks::host::{self, FileKind, Host, Output, Query, Stat, System};
-
-/// A folder that stands for a whole host.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn at(&self, path: &str) -> PathBuf {
-        self.0.join(path.trim_start_matches('/'))
-    }
-}
-
-impl Host for Dir {
-    fn system(&self) -> System {
-        System::Linux
-    }
-    fn now(&self) -> Timestamp {
-        Timestamp(1_795_348_800)
-    }
-    fn read(&self, path: &str, _limit: usize) -> Result<Vec<u8>, Gap> {
-        fs::read(self.at(path)).map_err(|_| Gap::absent(path))
-    }
-    fn read_as(&self, path: &str, _uid: u32, limit: usize) -> Result<Vec<u8>, Gap> {
-        self.read(path, limit)
-    }
-    fn open(&self, path: &str) -> Result<Box<dyn Read>, Gap> {
-        fs::File::open(self.at(path))
-            .map(|file| Box::new(file) as Box<dyn Read>)
-            .map_err(|_| Gap::absent(path))
-    }
-    fn read_at(&self, path: &str, _offset: u64, _len: usize) -> Result<Vec<u8>, Gap> {
-        Err(Gap::unsupported(path))
-    }
-    fn read_block_device(&self, path: &str, _offset: u64, _len: usize) -> Result<Vec<u8>, Gap> {
-        Err(Gap::unsupported(path))
-    }
-    fn list(&self, dir: &str) -> Result<Vec<String>, Gap> {
-        let entries = fs::read_dir(self.at(dir)).map_err(|_| Gap::absent(dir))?;
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        Ok(names)
-    }
-    fn stat(&self, path: &str) -> Result<Stat, Gap> {
-        let metadata = fs::metadata(self.at(path)).map_err(|_| Gap::absent(path))?;
-        let kind = if metadata.is_dir() { FileKind::Dir } else { FileKind::File };
-        let modified = metadata.modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        let modified = Timestamp(modified.try_into().unwrap());
-        Ok(Stat {
-            kind,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            size: metadata.len(),
-            modified,
-            created: None,
-            device: (0, 0),
-        })
-    }
-    fn stat_link(&self, path: &str) -> Result<Stat, Gap> {
-        self.stat(path)
-    }
-    fn read_link(&self, path: &str) -> Result<String, Gap> {
-        Err(Gap::unsupported(path))
-    }
-    fn query(&self, query: &Query) -> Result<Vec<u8>, Gap> {
-        Err(Gap::offline(format!("{query:?}")))
-    }
-    fn run(&self, command: &host::Command) -> Result<Output, Gap> {
-        Err(Gap::offline(command.line()))
-    }
-}
+use host::Root;
 
 /// Copies what apt reads on this machine into a folder, with the package lists unpacked by apt itself.
 fn copy(root: &Path) -> usize {
@@ -178,7 +106,7 @@ fn as_apt_lists_what_is_upgradable() {
         return;
     }
     fs::write(root.join("var/lib/dpkg/status"), aged_status()).unwrap();
-    let host = Dir(root.to_owned());
+    let host = Root::new(root.to_str().unwrap(), Timestamp(1_795_348_800)).unwrap();
     let mut facts: Facts = facts::begin(&host);
     for room in facts::ROOMS.iter().filter(|room| ["packages", "updates"].contains(&room.name)) {
         (room.gather)(&host, &mut facts);

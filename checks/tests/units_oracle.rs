@@ -8,129 +8,23 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
+mod host;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
 use checks::date::Timestamp;
 use checks::facts::units::{UnitState, Units};
 use checks::facts::{Facts, ROOMS};
-use checks::gap::Gap;
-use checks::host::{Command, FileKind, Host, Output, Query, Stat, System};
-
-/// A folder that is read as the root of a host. Symlinks are resolved inside it, component by component.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn real(&self, path: &str, follow: bool) -> Result<PathBuf, Gap> {
-        let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let mut done = self.0.clone();
-        for _ in 0..200 {
-            let Some(part) = todo.pop() else { return Ok(done) };
-            match part.as_str() {
-                "" | "." => {}
-                ".." => {
-                    if done != self.0 {
-                        done.pop();
-                    }
-                }
-                _ => match fs::read_link(done.join(&part)) {
-                    Ok(target) if follow || !todo.is_empty() => {
-                        let target = target.to_str().unwrap().to_owned();
-                        if target.starts_with('/') {
-                            done.clone_from(&self.0);
-                        }
-                        todo.extend(target.split('/').rev().map(str::to_owned));
-                    }
-                    _ => done.push(part),
-                },
-            }
-        }
-        Err(Gap::malformed(format!("{path} is a loop of symlinks")))
-    }
-    fn meta(&self, path: &str, follow: bool) -> Result<Stat, Gap> {
-        let data = fs::symlink_metadata(self.real(path, follow)?).map_err(|_| Gap::absent(path))?;
-        let kind = data.file_type();
-        Ok(Stat {
-            kind: match () {
-                () if kind.is_file() => FileKind::File,
-                () if kind.is_dir() => FileKind::Dir,
-                () if kind.is_symlink() => FileKind::Symlink,
-                () if kind.is_char_device() => FileKind::CharDevice,
-                () if kind.is_block_device() => FileKind::BlockDevice,
-                () => FileKind::Other,
-            },
-            mode: data.mode() & 0o7777,
-            uid: data.uid(),
-            gid: data.gid(),
-            size: data.len(),
-            modified: Timestamp(data.mtime()),
-            created: None,
-            device: (0, 0),
-        })
-    }
-}
-
-impl Host for Directory {
-    fn system(&self) -> System {
-        System::Linux
-    }
-    fn now(&self) -> Timestamp {
-        Timestamp(0)
-    }
-    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, Gap> {
-        match self.meta(path, true)? {
-            stat if stat.kind != FileKind::File => {
-                Err(Gap::unsupported(format!("{path} is no regular file")))
-            }
-            stat if stat.size > limit as u64 => Err(Gap::too_large(path)),
-            _ => fs::read(self.real(path, true)?).map_err(|error| Gap::denied(error.to_string())),
-        }
-    }
-    fn read_as(&self, path: &str, _uid: u32, limit: usize) -> Result<Vec<u8>, Gap> {
-        self.read(path, limit)
-    }
-    fn open(&self, path: &str) -> Result<Box<dyn Read>, Gap> {
-        Err(Gap::unsupported(path))
-    }
-    fn read_at(&self, path: &str, _offset: u64, _len: usize) -> Result<Vec<u8>, Gap> {
-        Err(Gap::unsupported(path))
-    }
-    fn read_block_device(&self, path: &str, _offset: u64, _len: usize) -> Result<Vec<u8>, Gap> {
-        Err(Gap::unsupported(path))
-    }
-    fn list(&self, dir: &str) -> Result<Vec<String>, Gap> {
-        let entries = fs::read_dir(self.real(dir, true)?).map_err(|_| Gap::absent(dir))?;
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        Ok(names)
-    }
-    fn stat(&self, path: &str) -> Result<Stat, Gap> {
-        self.meta(path, true)
-    }
-    fn stat_link(&self, path: &str) -> Result<Stat, Gap> {
-        self.meta(path, false)
-    }
-    fn read_link(&self, path: &str) -> Result<String, Gap> {
-        let target = fs::read_link(self.real(path, false)?).map_err(|_| Gap::unsupported(path))?;
-        Ok(target.to_str().unwrap().to_owned())
-    }
-    fn query(&self, _query: &Query) -> Result<Vec<u8>, Gap> {
-        Err(Gap::offline("query"))
-    }
-    fn run(&self, command: &Command) -> Result<Output, Gap> {
-        Err(Gap::unsupported(command.line()))
-    }
-}
+use host::Root;
 
 fn units(root: &Path) -> Units {
     let mut facts = Facts::default();
     let room = ROOMS.iter().find(|room| room.name == "units").unwrap();
-    (room.gather)(&Directory(root.to_owned()), &mut facts);
+    (room.gather)(&Root::new(root.to_str().unwrap(), Timestamp(0)).unwrap(), &mut facts);
     facts.units.known().unwrap().clone()
 }
 

@@ -36,6 +36,11 @@ pub(super) trait Resolve {
     fn handle(&self, path: &str, flags: OFlag) -> Result<OwnedFd, Errno>;
     /// The text of the symlink that `path` is.
     fn link(&self, path: &str) -> Result<OsString, Errno>;
+    /// The folder that its paths begin at, where that is not the machine's own `/`.
+    #[cfg(target_os = "linux")]
+    fn top(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// The gap that an error of the system means for a path.
@@ -114,11 +119,34 @@ pub(super) fn open(
     if let Some(uid) = reader
         && uid != 0
         && stat.uid != uid
-        && stat.mode & 0o004 == 0
+        && (stat.mode & 0o004 == 0 || !is_reachable(place, &handle, uid))
     {
         return Err(Gap::denied(format!("{path}, which uid {uid} may not read itself")));
     }
     Ok((reopen(path, handle)?, stat))
+}
+
+/// Whether the folders above a file let a user pass who does not own it. A folder that only a group may pass is taken
+/// for the user's own, because who is in it is not asked here.
+#[cfg(target_os = "linux")]
+fn is_reachable(place: &dyn Resolve, handle: &File, uid: u32) -> bool {
+    use std::os::fd::AsRawFd;
+    let real = |fd: i32| fcntl::readlink(format!("/proc/self/fd/{fd}").as_str()).ok()?.into_string().ok();
+    let Some(path) = real(handle.as_raw_fd()) else { return false };
+    let top = place.top().and_then(|top| real(top.as_raw_fd())).unwrap_or_default();
+    let Some(path) = path.strip_prefix(top.trim_end_matches('/')) else { return false };
+    path.match_indices('/').all(|(at, _)| {
+        let folder = path.get(..at).filter(|folder| !folder.is_empty()).unwrap_or("/");
+        place.handle(folder, HANDLE).is_ok_and(|handle| {
+            stat(folder, &handle.into()).is_ok_and(|it| it.uid == uid || it.mode & 0o011 != 0)
+        })
+    })
+}
+
+/// Elsewhere no link tells the true path of an open file, and the bits of the file itself have to do.
+#[cfg(not(target_os = "linux"))]
+fn is_reachable(_place: &dyn Resolve, _handle: &File, _uid: u32) -> bool {
+    true
 }
 
 /// The kernel's own link to the open handle leads to the very file that was looked at, whatever its name leads to now.
@@ -128,7 +156,19 @@ fn reopen(path: &str, handle: File) -> Result<File, Gap> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     fcntl::open(format!("/proc/self/fd/{}", handle.as_raw_fd()).as_str(), flags, Mode::empty())
         .map(File::from)
-        .map_err(|errno| gap(path, errno))
+        .map_err(|errno| if errno == Errno::ENOENT { unlinked(path) } else { gap(path, errno) })
+}
+
+/// The file was there a moment ago. Without /proc nothing leads from a handle to its file, and what cannot be read
+/// must not be taken for what does not exist.
+#[cfg(target_os = "linux")]
+fn unlinked(path: &str) -> Gap {
+    match fcntl::open("/proc/self/fd", HANDLE, Mode::empty()) {
+        Ok(_) => Gap::absent(path),
+        Err(_) => {
+            Gap::unsupported(format!("{path} cannot be read where hostduty runs: /proc is not mounted there"))
+        }
+    }
 }
 
 /// Without O_PATH the handle is the open file already.

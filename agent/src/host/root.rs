@@ -59,8 +59,8 @@ impl Resolve for Root {
             .flags(flags)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
         match fcntl::openat2(self.folder.as_fd(), path, how) {
-            // Kernels before 5.6, and sandboxes that do not know the call.
-            Err(Errno::ENOSYS | Errno::EPERM) => walk(&self.folder, path, flags),
+            // Kernels before 5.6, and sandboxes that do not know the call. EAGAIN: something was renamed meanwhile.
+            Err(Errno::ENOSYS | Errno::EPERM | Errno::EAGAIN) => walk(&self.folder, path, flags),
             other => other,
         }
     }
@@ -73,6 +73,10 @@ impl Resolve for Root {
         let parent = self.handle(if parent.is_empty() { "/" } else { parent }, HANDLE)?;
         // `..` and an empty name are no symlinks, which is what the kernel will say.
         fcntl::readlinkat(parent.as_fd(), if name.is_empty() { "." } else { name })
+    }
+    #[cfg(target_os = "linux")]
+    fn top(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        Some(self.folder.as_fd())
     }
 }
 

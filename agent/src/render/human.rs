@@ -124,6 +124,7 @@ fn header(report: &Report<'_>) -> String {
         parts.extend(machine.name.value().cloned());
         parts.extend(machine.release.value().map(|release| release.name.clone()));
         parts.extend(machine.kernel.value().map(|kernel| format!("kernel {kernel}")));
+        parts.retain(|part| !part.trim().is_empty());
     }
     parts.extend(facts.hypervisor.value().map(|seen| match &seen.container {
         Some(container) => format!("{container} container"),

@@ -12,7 +12,7 @@ use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
     id: "accounts-sudo-nopasswd",
-    title: "Nobody runs commands as root without typing a password",
+    title: "No rule of sudo or doas lets anybody run commands as root without typing a password",
     severity: Severity::Medium,
     systems: &[System::Linux, System::MacOs],
     unmeasured_on: &[],

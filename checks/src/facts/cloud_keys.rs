@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::date::Timestamp;
 use crate::facts::Facts;
 use crate::facts::accounts::User;
-use crate::gap::Gap;
+use crate::gap::{Gap, GapKind};
 use crate::host::{FileKind, Host, SMALL, Stat};
 use places::{Place, Proof};
 
@@ -26,7 +26,7 @@ const LAST: Timestamp = Timestamp(253_402_214_400);
 pub struct CloudKeys {
     /// Files that hold a key.
     pub files: Vec<KeyFile>,
-    /// The homes that were looked into: of root and of every account with a user id from 1000.
+    /// The homes that were looked into: of every account, those of services too, but for folders of the system.
     pub homes: Vec<String>,
     /// Homes and files that could not be looked into.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -66,8 +66,7 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<CloudKeys, Gap> {
         search.look(place.path.to_owned(), place, None);
     }
     let mut seen = BTreeSet::new();
-    let human = |user: &&User| user.uid == 0 || (user.uid >= 1000 && !matches!(user.uid, 65_534 | 65_535));
-    for user in accounts.users.iter().filter(human) {
+    for user in accounts.users.iter().filter(|user| has_home_of_its_own(user)) {
         if !seen.insert(user.home.trim_end_matches('/')) {
             continue;
         }
@@ -82,6 +81,14 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<CloudKeys, Gap> {
         found.gaps.push(Gap::unsupported(format!("{} more files could not be looked into", search.skipped)));
     }
     Ok(found)
+}
+
+/// Whether an account has a home, and not a folder of the system for want of one, such as /usr/sbin. Services that
+/// build, publish or back up keep their keys like people do.
+fn has_home_of_its_own(user: &User) -> bool {
+    let first = user.home.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let of_system = ["", "bin", "sbin", "usr", "dev", "proc", "sys", "run", "nonexistent"].contains(&first);
+    user.uid == 0 || !of_system || !user.home.starts_with('/')
 }
 
 struct Search<'a> {
@@ -105,19 +112,28 @@ impl Search<'_> {
             return self.gap(Gap::unsupported(format!("the home of {} is no absolute path", user.name)));
         }
         let names = match self.host.list(if home.is_empty() { "/" } else { home }) {
-            Ok(names) => names,
+            Ok(names) => {
+                self.found.homes.push(user.home.clone());
+                Some(names)
+            }
             Err(gap) if gap.is_absent() => return,
+            // One odd name, or too many, must not hide the places that have names of their own.
+            Err(gap) if matches!(gap.why, GapKind::Malformed | GapKind::TooLarge) => {
+                self.gap(gap);
+                None
+            }
             Err(gap) => return self.gap(gap),
         };
-        self.found.homes.push(user.home.clone());
         for place in places::HOME {
             // Most homes have none of these folders, and then one listing answers for all places.
             let first = place.path.split('/').next().unwrap_or("");
-            if names.binary_search_by(|name| name.as_str().cmp(first)).is_ok() {
+            let is_listed =
+                |names: &Vec<String>| names.binary_search_by(|name| name.as_str().cmp(first)).is_ok();
+            if names.as_ref().is_none_or(is_listed) {
                 self.look(format!("{home}/{}", place.path), place, Some(user));
             }
         }
-        for name in names.iter().filter(|name| name.ends_with("-openrc.sh")).take(100) {
+        for name in names.unwrap_or_default().iter().filter(|name| name.ends_with("-openrc.sh")).take(100) {
             self.look(format!("{home}/{name}"), &places::OPENRC, Some(user));
         }
     }
@@ -189,7 +205,7 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use crate::facts::accounts;
-    use crate::gap::{GapKind, Reading};
+    use crate::gap::Reading;
     use crate::host::Tree;
 
     fn keys(tree: Tree) -> CloudKeys {
@@ -233,11 +249,12 @@ mod tests {
                 ("/etc/ovh.conf", ""),
                 ("/root/.config/gcloud/credentials.db", "root"),
                 ("/root/.kube/config", "root"),
+                ("/var/www/.aws/credentials", "www"),
                 ("/home/ada/.config/scw/config.yaml", "ada"),
                 ("/home/ada/prod-openrc.sh", "ada"),
             ]
         );
-        assert_eq!(seen.homes, ["/root", "/home/ada"]);
+        assert_eq!(seen.homes, ["/root", "/var/www", "/home/ada"]);
         assert_eq!(seen.gaps.len(), 1, "{:?}", seen.gaps);
     }
 
@@ -271,6 +288,9 @@ mod tests {
     fn what_cannot_be_looked_into_is_a_gap() {
         let denied = tree().refuse("/root", Gap::denied("/root"));
         assert_eq!(keys(denied).gaps[0].why, GapKind::Denied);
+        let odd = tree().file("/root/.s3cfg", "secret_key: s3cr3t");
+        let odd = keys(odd.refuse("/root", Gap::malformed("a name in /root is not UTF-8")));
+        assert_eq!((odd.gaps.len(), odd.files.len()), (2, 1), "an odd name beside a key does not hide it");
         let fifo = tree().node("/root/.s3cfg", FileKind::Other, b"");
         assert!(keys(fifo).gaps[0].what.contains("not a regular file"));
         let led = tree()

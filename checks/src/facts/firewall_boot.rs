@@ -35,6 +35,9 @@ pub struct Loader {
     pub ipv4: Saved,
     /// What it would load for IPv6.
     pub ipv6: Saved,
+    /// Whether it first throws away what the others have loaded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flushes: bool,
 }
 
 /// What a loader would load for one family.
@@ -70,12 +73,17 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<FirewallBoot, Gap> 
     }
     let mut loaders = Vec::new();
     for (name, unit) in &units.units {
+        let mut flushes = false;
         // Another name of a unit that is listed too, or a mask.
         if matches!(unit.state, UnitState::Alias | UnitState::Masked | UnitState::MaskedRuntime) {
             continue;
         }
         let saved = match name.as_str() {
-            "nftables.service" => nftables(host),
+            "nftables.service" => {
+                let (saved, empties) = nftables(host);
+                flushes = empties;
+                saved
+            }
             "netfilter-persistent.service" => {
                 (table(host, &["/etc/iptables/rules.v4"]), table(host, &["/etc/iptables/rules.v6"]))
             }
@@ -88,7 +96,7 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<FirewallBoot, Gap> 
             }
             _ => continue,
         };
-        loaders.push(loader(name, unit, saved));
+        loaders.push(Loader { flushes, ..loader(name, unit, saved) });
     }
     Ok(FirewallBoot { loaders })
 }
@@ -115,7 +123,8 @@ const NFTABLES: [&str; 4] = [
 ];
 
 fn loader(name: &str, unit: &Unit, (ipv4, ipv6): (Saved, Saved)) -> Loader {
-    Loader { unit: name.to_owned(), path: unit.path.clone(), starts: unit.state.starts_at_boot(), ipv4, ipv6 }
+    let starts = unit.state.starts_at_boot();
+    Loader { unit: name.to_owned(), path: unit.path.clone(), starts, ipv4, ipv6, flushes: false }
 }
 
 fn both(saved: Saved) -> (Saved, Saved) {
@@ -147,10 +156,11 @@ fn only<'a>(host: &dyn Host, paths: &[&'a str]) -> Result<(&'a str, String), Sav
     found.ok_or_else(|| Saved::Nothing(format!("{} does not exist", paths.join(" or "))))
 }
 
-fn nftables(host: &dyn Host) -> (Saved, Saved) {
+/// What it loads, and whether it empties the ruleset before that.
+fn nftables(host: &dyn Host) -> ((Saved, Saved), bool) {
     let (path, text) = match only(host, &NFTABLES) {
         Ok(found) => found,
-        Err(saved) => return both(saved),
+        Err(saved) => return (both(saved), false),
     };
     let seen = nft_file::read(&text);
     let family = |filters: bool| {
@@ -162,7 +172,7 @@ fn nftables(host: &dyn Host) -> (Saved, Saved) {
             Saved::Nothing(format!("{path} drops nothing on its way in"))
         }
     };
-    (family(seen.ipv4), family(seen.ipv6))
+    ((family(seen.ipv4), family(seen.ipv6)), seen.flushes)
 }
 
 fn table(host: &dyn Host, paths: &[&str]) -> Saved {

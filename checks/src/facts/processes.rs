@@ -2,6 +2,8 @@
 
 mod parse;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::date::Timestamp;
@@ -67,16 +69,28 @@ impl Processes {
     pub fn running<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Process> {
         self.list.iter().filter(move |process| process.program() == name)
     }
-    /// The process that holds a socket.
+
+    /// Which process holds which socket, by inode; of several the one with the lowest process id. An ordinary account
+    /// can hold hundreds of thousands of sockets, so that a search for each would take minutes.
     #[must_use]
-    pub fn holder(&self, inode: u64) -> Option<&Process> {
-        self.list
-            .iter()
-            .find(|process| process.open.value().is_some_and(|open| open.sockets.contains(&inode)))
+    pub fn holders(&self) -> HashMap<u64, &Process> {
+        let mut holders = HashMap::new();
+        for process in &self.list {
+            for inode in process.open.value().map_or(&[][..], |open| &open.sockets) {
+                holders.entry(*inode).or_insert(process);
+            }
+        }
+        holders
     }
 }
 
 impl Process {
+    /// Whether it runs for the system: for an account below UID_MIN of login.defs(5), one that systemd makes up for a
+    /// unit, or nobody. Ordinary accounts and the ids that user namespaces map are all others.
+    #[must_use]
+    pub fn is_of_the_system(&self) -> bool {
+        matches!(self.uid, 0..1000 | 61_184..=65_535)
+    }
     /// The base name of the file that it runs, or its `comm` where the file is not known.
     #[must_use]
     pub fn program(&self) -> &str {
@@ -241,7 +255,7 @@ mod tests {
             (open.sockets.as_slice(), open.devices.as_slice()),
             (&[4711][..], &["/dev/vport2p1".to_owned()][..])
         );
-        assert_eq!(processes.holder(4711).unwrap().pid, 812);
+        assert_eq!(processes.holders()[&4711].pid, 812);
         let text = toml::to_string(&processes).unwrap();
         assert_eq!(toml::from_str::<Processes>(&text).unwrap(), processes);
     }

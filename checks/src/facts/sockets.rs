@@ -28,7 +28,7 @@ pub struct Socket {
     pub port: u16,
     /// Local address; unspecified means every address. An IPv6 `::` may serve IPv4 too.
     pub address: IpAddr,
-    /// Inode, by which [`super::processes::Processes::holder`] finds its process.
+    /// Inode, by which [`super::processes::Processes::holders`] finds its process.
     pub inode: u64,
     /// Its owner.
     pub uid: u32,

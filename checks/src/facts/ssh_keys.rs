@@ -5,6 +5,8 @@ mod line;
 mod private;
 mod strict;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::date::Timestamp;
@@ -16,7 +18,7 @@ use crate::host::{self, FileKind, Host};
 /// Keys of one file that are kept; more are a gap.
 const KEYS: usize = 2_000;
 
-/// authorized_keys of every account with a login shell, and private keys that lie on the disk.
+/// authorized_keys of every account, and private keys that lie on the disk.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SshKeys {
@@ -108,12 +110,14 @@ pub enum Protection {
     Unknown,
 }
 
-/// Reads the key files of every account with a login shell.
+/// Reads the key files of every account. Several may share a home, whose private keys are listed once.
 pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<SshKeys, Gap> {
     let accounts = facts.accounts.known()?;
     let mut found = SshKeys::default();
     let patterns = patterns(facts, &mut found.gaps);
-    for user in accounts.users.iter().filter(|user| user.has_login_shell()) {
+    let mut homes = BTreeSet::new();
+    // A key opens transfers and forwarding to an account without a shell too.
+    for user in &accounts.users {
         found.accounts.push(user.name.clone());
         let mut seen: Vec<String> = Vec::new();
         for pattern in &patterns {
@@ -127,13 +131,19 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<SshKeys, Gap> {
                     seen.push(path);
                 }
                 Some(_) => {}
-                None => found.gaps.push(Gap::unsupported(format!(
-                    "AuthorizedKeysFile of {} holds a token that hostduty does not expand",
-                    user.name
-                ))),
+                None => {
+                    let gap = Gap::unsupported(format!(
+                        "AuthorizedKeysFile holds a token that hostduty does not expand: {pattern}"
+                    ));
+                    if !found.gaps.contains(&gap) {
+                        found.gaps.push(gap);
+                    }
+                }
             }
         }
-        private::search(host, user, &mut found);
+        if homes.insert(user.home.as_str()) {
+            private::search(host, user, &mut found);
+        }
     }
     Ok(found)
 }

@@ -52,7 +52,8 @@ pub struct Sshd {
 pub struct Config {
     /// Files read, in the order in which sshd reads them.
     pub files: Vec<String>,
-    /// The latest change of any of them.
+    /// The latest change of any of them, or of a folder that an Include lists: a file that was taken away from there
+    /// still counts for the sshd that has read it.
     pub changed: Timestamp,
     /// What holds unless a Match block says otherwise, by keyword in lower case.
     pub settings: BTreeMap<String, Setting>,

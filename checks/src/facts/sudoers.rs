@@ -123,6 +123,7 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Sudoers, Gap> {
     // Without a single file the reason why there is none is all that is known.
     if sudoers.files.is_empty() {
         first?;
+        host.stat("/etc")?;
     }
     other_policies(host, &mut sudoers);
     let mut names = 0_usize;
@@ -216,7 +217,8 @@ mod tests {
     fn a_denied_file_is_a_gap_and_no_file_is_an_answer() {
         let denied = Tree::new(Timestamp(0)).refuse("/etc/sudoers", Gap::denied("/etc/sudoers"));
         assert_eq!(read(&denied, &facts()).unwrap_err().why, GapKind::Denied);
-        assert_eq!(sudoers(&Tree::new(Timestamp(0))), Sudoers::default());
+        assert_eq!(sudoers(&Tree::new(Timestamp(0)).dir("/etc")), Sudoers::default());
+        assert!(read(&Tree::new(Timestamp(0)), &facts()).unwrap_err().is_absent(), "nothing was measured");
         let part = Tree::new(Timestamp(0))
             .file("/etc/sudoers", "@includedir /etc/sudoers.d\n")
             .refuse("/etc/sudoers.d/a", Gap::denied("/etc/sudoers.d/a"));

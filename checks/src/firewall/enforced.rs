@@ -69,6 +69,11 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
                     several => format!("unless one of {several} conditions lets it in"),
                 };
                 judgement.observe(format!("inbound {family} is dropped {exceptions}"), [decided_by]);
+                let sent_on = ruleset.diverted(family);
+                if !sent_on.is_empty() {
+                    let message = format!("some inbound {family} is sent on before that, as Docker does for published ports");
+                    judgement.observe(message, sent_on.into_iter().take(4));
+                }
             }
             Outcome::Accepts { decided_by, conditional_drops: 0 } => {
                 if family == IpFamily::V6

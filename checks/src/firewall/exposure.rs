@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::processes::Process;
+use crate::facts::processes::{Process, Processes};
 use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::reach::{Filter, Reach};
 use crate::facts::sockets::{Protocol, Socket};
@@ -31,6 +31,11 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [sockets.known]
 list = [{ protocol = "tcp", port = 3306, address = "127.0.0.1", inode = 1200, uid = 112 }]
+[ruleset.known]
+ipv6.known = "absent"
+legacy_ipv4.known = []
+legacy_ipv6.known = []
+nftables.known.tables = []
 "#,
         broken: r#"
 [sockets.known]
@@ -48,6 +53,7 @@ nftables.known.tables = []
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let sockets = facts.sockets.known()?;
     let filter = Filter::new(&facts.ruleset, sockets);
+    let holders = facts.processes.value().map(Processes::holders).unwrap_or_default();
     let mut judgement = Judgement::new();
     let (mut allowed, mut closed): (Vec<&Socket>, Vec<&Socket>) = (Vec::new(), Vec::new());
     let mut closed_by = Vec::new();
@@ -57,7 +63,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
             allowed.push(socket);
             continue;
         }
-        let holder = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
+        let holder = holders.get(&socket.inode).copied();
         if let Some(client) = holder.map(Process::program).filter(|program| takes_leases(socket, program)) {
             judgement.observe(
                 format!("{socket} takes the answers of DHCP servers for {client} and is no service"),
@@ -119,8 +125,22 @@ fn takes_leases(socket: &Socket, program: &str) -> bool {
 
 /// A port that is sent on to a container has no socket here, and its traffic passes the input chains by.
 fn diverted(facts: &Facts, judgement: &mut Judgement) {
+    let unreadable = |gap: &Gap| {
+        format!(
+            "whether rules send inbound traffic on, as Docker does for published ports, is not known: {gap}"
+        )
+    };
+    let ruleset = match facts.ruleset.known() {
+        Ok(ruleset) => ruleset,
+        Err(gap) => return judgement.unknown(unreadable(&gap)),
+    };
+    let nftables = ruleset.nftables.known().map(|_| ());
+    let legacy = [&ruleset.legacy_ipv4, &ruleset.legacy_ipv6].map(|tables| tables.known().map(|_| ()));
+    if let Some(gap) = legacy.into_iter().chain([nftables]).find_map(Result::err) {
+        judgement.unknown(unreadable(&gap));
+    }
     for family in [IpFamily::V4, IpFamily::V6] {
-        let rules = facts.ruleset.value().map(|ruleset| ruleset.diverted(family)).unwrap_or_default();
+        let rules = ruleset.diverted(family);
         let Some(first) = rules.first() else { continue };
         let many = match rules.len() {
             1 => format!("one rule sends inbound {family} on ({first}"),
@@ -245,6 +265,11 @@ rules = [{ handle = 5, expressions = [{ match = "tcp" }, { target = "DNAT" }] }]
             judge(&facts(&["192.0.2.1"], ""), &Policy::default()).unwrap().verdict(),
             Verdict::Unknown
         );
-        assert_eq!(judge(&facts(&["::1"], ""), &Policy::default()).unwrap().verdict(), Verdict::Pass);
+        assert_eq!(judge(&facts(&["::1"], OPEN), &Policy::default()).unwrap().verdict(), Verdict::Pass);
+        assert_eq!(
+            judge(&facts(&["::1"], ""), &Policy::default()).unwrap().verdict(),
+            Verdict::Unknown,
+            "a rule that was not read may publish what has no socket here"
+        );
     }
 }

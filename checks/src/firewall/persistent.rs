@@ -2,7 +2,7 @@
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::firewall_boot::{FirewallBoot, Saved};
+use crate::facts::firewall_boot::{FirewallBoot, Loader, Saved};
 use crate::facts::ruleset::{IpFamily, Outcome, Ruleset};
 use crate::gap::Gap;
 use crate::host::System;
@@ -91,6 +91,11 @@ fn judge_family(ruleset: &Ruleset, boot: &FirewallBoot, family: IpFamily, judgem
         }
     }
     match (filters_now, filter, unclear) {
+        (Ok(true), Some((loader, _)), _) if let Some(other) = flusher(boot, loader, family) => judgement.unknown(format!(
+            "{} loads an {family} filter at boot, and {} empties the whole ruleset at boot: which of them is last takes \
+             a reboot to see; enable only one of them",
+            loader.unit, other.unit
+        )),
         (Ok(true), Some((loader, at)), _) => judgement.observe(
             format!("{family} is filtered now, and {} loads a filter at boot from {at}", loader.unit),
             [Evidence::of(&loader.path), Evidence::of(at)],
@@ -123,6 +128,12 @@ fn judge_family(ruleset: &Ruleset, boot: &FirewallBoot, family: IpFamily, judgem
     }
 }
 
+/// Another loader that starts at boot as well and throws away what it finds, without a filter of its own.
+fn flusher<'a>(boot: &'a FirewallBoot, loader: &Loader, family: IpFamily) -> Option<&'a Loader> {
+    let empties = |other: &&Loader| other.starts && other.flushes && other.unit != loader.unit;
+    boot.loaders.iter().filter(empties).find(|other| !matches!(other.saved(family), Saved::Filter(_)))
+}
+
 /// The units that could load a filter and do not start; the absence of any.
 fn absent_loaders(boot: &FirewallBoot) -> Vec<Evidence> {
     let disabled: Vec<Evidence> =
@@ -138,7 +149,6 @@ fn absent_loaders(boot: &FirewallBoot) -> Vec<Evidence> {
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::firewall_boot::Loader;
     use crate::gap::Reading;
 
     fn facts(filtered: bool, loaders: Vec<Loader>) -> Facts {
@@ -150,7 +160,29 @@ mod tests {
 
     fn loader(unit: &str, starts: bool, ipv4: Saved) -> Loader {
         let path = format!("/lib/systemd/system/{unit}");
-        Loader { unit: unit.to_owned(), path, starts, ipv4, ipv6: Saved::Nothing(String::new()) }
+        Loader {
+            unit: unit.to_owned(),
+            path,
+            starts,
+            ipv4,
+            ipv6: Saved::Nothing(String::new()),
+            flushes: false,
+        }
+    }
+
+    #[test]
+    fn a_loader_that_empties_the_ruleset_leaves_another_in_doubt() {
+        let ufw = || loader("ufw.service", true, Saved::Filter("/etc/ufw/ufw.conf".into()));
+        let nft = |starts, saved| Loader { flushes: true, ..loader("nftables.service", starts, saved) };
+        let stock = || Saved::Nothing("/etc/nftables.conf drops nothing on its way in".into());
+        for (starts, saved, wanted) in [
+            (true, stock(), Verdict::Unknown),
+            (false, stock(), Verdict::Pass),
+            (true, Saved::Filter("/etc/nftables.conf".into()), Verdict::Pass),
+        ] {
+            let judgement = judge(&facts(true, vec![nft(starts, saved), ufw()]), &Policy::default()).unwrap();
+            assert_eq!(judgement.verdict(), wanted, "{judgement:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::facts::Facts;
 use crate::facts::automatic_updates::apt_conf::Setting;
 use crate::facts::automatic_updates::{Apt, AutomaticUpdates};
 use crate::facts::packages::{Manager, Packages};
-use crate::facts::units::{Init, UnitState, Units};
+use crate::facts::units::{Init, Unit, UnitState, Units};
 use crate::gap::{Gap, GapKind};
 use crate::host::System;
 use crate::policy::Policy;
@@ -177,6 +177,11 @@ fn timers(units: &Units, judgement: &mut Judgement) {
             judgement.fail(Finding::new(name, "does not exist", Evidence::of("/lib/systemd/system")));
             continue;
         };
+        if let Some((service, masked)) = masked_service(units, name) {
+            let message = format!("is masked, so {name} starts nothing");
+            judgement.fail(Finding::new(service, message, Evidence::of(&masked.path)));
+            continue;
+        }
         let message = match unit.state {
             UnitState::Enabled => {
                 judgement.observe(format!("{name} is enabled"), [Evidence::of(&unit.path)]);
@@ -190,9 +195,19 @@ fn timers(units: &Units, judgement: &mut Judgement) {
     }
 }
 
+/// The service of the same name, which a timer starts, where a mask keeps it from starting.
+fn masked_service<'a>(units: &'a Units, timer: &str) -> Option<(String, &'a Unit)> {
+    let service = format!("{}.service", timer.strip_suffix(".timer")?);
+    let unit = units.units.get(&service).filter(|unit| unit.state.is_masked())?;
+    Some((service, unit))
+}
+
 /// One of several mechanisms is enough, and each is started by its own timer.
 fn rpm(units: &Units, updates: &AutomaticUpdates, judgement: &mut Judgement) -> Result<(), Gap> {
-    let enabled = |name: &str| units.units.get(name).filter(|unit| unit.state == UnitState::Enabled);
+    let enabled = |name: &str| {
+        let unit = units.units.get(name).filter(|unit| unit.state == UnitState::Enabled);
+        unit.filter(|_| masked_service(units, name).is_none())
+    };
     // These install whatever the configuration says.
     for name in ["dnf-automatic-install.timer", "transactional-update.timer", "yast-online-update.timer"] {
         if let Some(unit) = enabled(name) {
@@ -245,7 +260,6 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::facts::automatic_updates::Dnf;
-    use crate::facts::units::Unit;
     use crate::gap::Reading;
 
     fn kept() -> Facts {
@@ -288,6 +302,14 @@ mod tests {
             );
         }
         assert_eq!(with(|_, units| drop(units.units.remove("apt-daily.timer"))), Verdict::Fail);
+        for (state, wanted) in [(UnitState::Masked, Verdict::Fail), (UnitState::Static, Verdict::Pass)] {
+            let service = "apt-daily-upgrade.service".to_owned();
+            assert_eq!(
+                with(|_, units| drop(units.units.insert(service, Unit { state, ..Unit::default() }))),
+                wanted,
+                "the timer starts a service that is {state:?}"
+            );
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::processes::Processes;
 use crate::facts::ruleset::reach::{Filter, Reach};
 use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
@@ -47,13 +48,33 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     let sockets = facts.sockets.known()?;
     let filter = Filter::new(&facts.ruleset, sockets);
+    let holders = facts.processes.value().map(Processes::holders).unwrap_or_default();
     let mut judgement = Judgement::new();
     let mut by_port_alone = 0_usize;
+    let mut hidden: Vec<String> = Vec::new();
+    // The kernel's own sockets have no process, so a socket without one is in doubt only where processes are hidden.
+    let sees_all = facts.processes.value().is_some_and(|processes| {
+        processes.gaps.is_empty() && processes.list.iter().all(|process| process.open.value().is_some())
+    });
     for socket in sockets.list.iter().filter(|socket| socket.protocol == Protocol::Tcp) {
-        let process = facts.processes.value().and_then(|processes| processes.holder(socket.inode));
-        let program = process.map(|process| process.program());
+        let program = holders.get(&socket.inode).map(|process| process.program());
         by_port_alone += usize::from(program.is_none() && !socket.is_loopback());
-        let Some(what) = remote_desktop(socket, program) else { continue };
+        let Some(what) = remote_desktop(socket, program) else {
+            let closed = || socket.is_loopback() || matches!(filter.reach(socket), Reach::Nobody(_));
+            match program {
+                Some(program) => {
+                    if let Some(protocol) = display_port(socket.port).filter(|_| !closed()) {
+                        judgement.unknown(format!(
+                            "{socket} is a port of {protocol}, and whether {program} passes a desktop on there is not known"
+                        ));
+                    }
+                }
+                // Below 1024 only root opens ports, and no remote desktop has its place there.
+                None if !sees_all && socket.port >= 1024 && !closed() => hidden.push(socket.to_string()),
+                None => {}
+            }
+            continue;
+        };
         if socket.is_loopback() {
             judgement.observe(format!("{socket} {what}, on the loopback alone"), [socket.evidence()]);
             continue;
@@ -78,6 +99,15 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
             }
         }
     }
+    if let Some(first) = hidden.first() {
+        let more = match hidden.len().saturating_sub(1) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        judgement.unknown(format!(
+            "whether {first}{more} is a remote desktop is not known: seeing which program holds it takes root"
+        ));
+    }
     if judgement == Judgement::new() {
         judgement.observe("no remote desktop listens", ["/proc/net/tcp", "/proc/net/tcp6"].map(Evidence::of));
     }
@@ -95,12 +125,14 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
 /// What remote desktop a socket belongs to: certainly by its program, probably by its port.
 fn remote_desktop(socket: &Socket, program: Option<&str>) -> Option<String> {
     let by_port = match socket.port {
-        5900..=5999 => Some("VNC or SPICE"),
-        3389 => Some("RDP"),
         6000..=6063 => Some("X11"),
-        _ => None,
+        port => display_port(port),
     };
     match program {
+        // An X server is no script; web applications like this range.
+        Some(program) if INTERPRETERS.iter().any(|name| program.starts_with(name)) => {
+            display_port(socket.port).map(|protocol| format!("looks like {protocol} through {program}"))
+        }
         Some(program) if PROGRAMS.iter().any(|name| is(program, name)) => Some(format!("is {program}")),
         Some(program) if CARRIERS.iter().any(|name| program.starts_with(name)) => {
             by_port.map(|protocol| format!("looks like {protocol} through {program}"))
@@ -110,13 +142,22 @@ fn remote_desktop(socket: &Socket, program: Option<&str>) -> Option<String> {
     }
 }
 
+/// What listens on a port by custom; displays count from 5900, and the ports from 5984 on belong to CouchDB and WinRM.
+fn display_port(port: u16) -> Option<&'static str> {
+    match port {
+        5900..=5963 => Some("VNC or SPICE"),
+        3389 => Some("RDP"),
+        _ => None,
+    }
+}
+
 /// `comm` holds 15 bytes, so a longer name may be cut there.
 fn is(program: &str, name: &str) -> bool {
     program == name || (program.len() == 15 && name.starts_with(program))
 }
 
 /// Servers of VNC, RDP, X11, NoMachine and their like.
-const PROGRAMS: [&str; 32] = [
+const PROGRAMS: [&str; 34] = [
     "AnyDesk",
     "X",
     "Xkasmvnc",
@@ -135,6 +176,7 @@ const PROGRAMS: [&str; 32] = [
     "nxd",
     "nxserver.bin",
     "rustdesk",
+    "sunshine",
     "teamviewerd",
     "tigervncserver",
     "vino-server",
@@ -147,19 +189,19 @@ const PROGRAMS: [&str; 32] = [
     "x0tigervncserver",
     "x0vncserver",
     "x11vnc",
+    "xpra",
     "xrdp",
     "xrdp-sesman",
 ];
 
-/// Programs that hold a socket for something else: containers, virtual machines, forwarders, interpreters.
-const CARRIERS: [&str; 14] = [
+/// Programs that run scripts, some of which are remote desktops.
+const INTERPRETERS: [&str; 4] = ["java", "node", "perl", "python"];
+
+/// Programs that hold a socket for something else: containers, virtual machines, forwarders.
+const CARRIERS: [&str; 10] = [
     "conmon",
     "docker-proxy",
     "haproxy",
-    "java",
-    "node",
-    "perl",
-    "python",
     "qemu",
     "rootlessport",
     "slirp4netns",
@@ -202,7 +244,12 @@ mod tests {
     fn the_program_decides_and_the_port_where_it_is_unknown() {
         for (port, address, holder, wanted) in [
             (5901, "0.0.0.0", None, Verdict::Fail),
-            (5901, "0.0.0.0", Some("nginx"), Verdict::Pass),
+            (5901, "0.0.0.0", Some("nginx"), Verdict::Unknown),
+            (5901, "127.0.0.1", Some("nginx"), Verdict::Pass),
+            (3389, "0.0.0.0", Some("weston"), Verdict::Unknown),
+            (5901, "0.0.0.0", Some("python3.13"), Verdict::Fail),
+            (6000, "0.0.0.0", Some("python3.13"), Verdict::Pass),
+            (5984, "0.0.0.0", Some("docker-proxy"), Verdict::Pass),
             (5901, "0.0.0.0", Some("qemu-system-x86"), Verdict::Fail),
             (5901, "127.0.0.1", Some("Xvnc"), Verdict::Pass),
             (40000, "192.0.2.1", Some("Xvnc"), Verdict::Fail),
@@ -213,6 +260,19 @@ mod tests {
         ] {
             assert_eq!(verdict(&facts(port, address, holder)), wanted, "{port} on {address} by {holder:?}");
         }
+    }
+
+    #[test]
+    fn a_program_that_may_not_be_seen_may_be_anything() {
+        let hidden = |port| {
+            let mut facts = facts(port, "0.0.0.0", Some("x11vnc"));
+            let Reading::Known(processes) = &mut facts.processes else { panic!() };
+            processes.list[0].open = Reading::Gap(Gap::denied("/proc/9/fd"));
+            facts
+        };
+        assert_eq!(verdict(&hidden(7000)), Verdict::Unknown);
+        assert_eq!(verdict(&hidden(22)), Verdict::Pass);
+        assert_eq!(verdict(&facts(2049, "0.0.0.0", None)), Verdict::Pass, "a socket of the kernel");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
     id: "secrets-cloud-keys",
-    title: "Every cloud API key on the disk is private and recently renewed",
+    title: "Every cloud API key in the place where its tool keeps it is private and recently renewed",
     severity: Severity::High,
     systems: &[System::Linux],
     unmeasured_on: &[System::MacOs],

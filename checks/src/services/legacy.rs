@@ -1,7 +1,10 @@
 //! No service of an obsolete or chatty protocol waits for callers.
 
+use std::collections::HashMap;
+
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::processes::{Process, Processes};
 use crate::facts::sockets::Socket;
 use crate::gap::Gap;
 use crate::host::System;
@@ -49,8 +52,9 @@ wanted_by = ["/etc/systemd/system/sockets.target.wants/telnet.socket"]
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     let mut judgement = Judgement::new();
+    let holders = facts.processes.value().map(Processes::holders).unwrap_or_default();
     for service in SERVICES {
-        let evidence = signs(service, facts);
+        let evidence = signs(service, facts, &holders);
         let mut evidence = evidence.into_iter();
         if let Some(first) = evidence.next() {
             let name = service.software.name;
@@ -79,13 +83,13 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
 }
 
 /// Everything that shows the service: sockets, processes, units that start it, entries of a superserver.
-fn signs(service: &Legacy, facts: &Facts) -> Vec<Evidence> {
+fn signs(service: &Legacy, facts: &Facts, holders: &HashMap<u64, &Process>) -> Vec<Evidence> {
     let mut evidence = Vec::new();
     if let Ok(sockets) = facts.sockets.known() {
         let of_it = |socket: &&Socket| {
             service.ports.contains(&(socket.protocol, socket.port))
                 && !(service.only_remote && socket.is_loopback())
-                && may_be(service, socket, facts)
+                && may_be(service, socket, holders)
         };
         evidence.extend(
             sockets.list.iter().filter(of_it).take(16).map(|socket| Evidence::of(socket.to_string())),
@@ -114,8 +118,8 @@ fn signs(service: &Legacy, facts: &Facts) -> Vec<Evidence> {
 
 /// Whether a socket on its port is the service's: its own process or one that waits on its behalf holds it. A socket
 /// whose holder cannot be seen is taken for what its port says.
-fn may_be(service: &Legacy, socket: &Socket, facts: &Facts) -> bool {
-    let Some(holder) = facts.processes.value().and_then(|processes| processes.holder(socket.inode)) else {
+fn may_be(service: &Legacy, socket: &Socket, holders: &HashMap<u64, &Process>) -> bool {
+    let Some(holder) = holders.get(&socket.inode) else {
         return true;
     };
     service.software.matches(holder) != Match::No

@@ -65,7 +65,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if !found.accounts.is_empty() {
         let accounts = found.accounts.len();
         judgement.observe(
-            format!("{strong} authorized keys of {accounts} accounts with a shell were read"),
+            format!(
+                "{strong} authorized {} in the files of {accounts} accounts",
+                if strong == 1 { "key" } else { "keys" }
+            ),
             evidence,
         );
     }

@@ -180,6 +180,11 @@ fn who(facts: &Facts, route: &Route, judgement: &mut Judgement) -> Result<(), Ga
     for line in &accounts.malformed {
         judgement.unknown(format!("sshd offers {route}, and an account line makes no sense: {line}"));
     }
+    if let Some(place) = sshd.passwords_elsewhere() {
+        judgement.unknown(format!(
+            "sshd offers {route}, and takes passwords that are not in the host's own files ({place})"
+        ));
+    }
     if !accounts.other_sources.is_empty() {
         judgement.unknown(format!(
             "sshd offers {route}, and accounts from {} are not in the host's own files",

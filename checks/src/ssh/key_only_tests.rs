@@ -7,7 +7,7 @@ use crate::facts::accounts::{Accounts, Password, User};
 use crate::facts::packages::Packages;
 use crate::facts::processes::{Process, Processes};
 use crate::facts::sshd;
-use crate::facts::units::Units;
+use crate::facts::units::{Unit, UnitState, Units};
 use crate::host::Tree;
 
 const PAM: &str =
@@ -147,6 +147,38 @@ fn doubt_about_the_files_is_no_pass() {
     let reloaded =
         changed.file("/run/sshd.pid", "1").with("/run/sshd.pid", |node| node.modified = Timestamp(3_000));
     assert_eq!(judged(&facts(&reloaded, vec![])).verdict(), Verdict::Pass);
+    let removed = tree("Include d/*\nPasswordAuthentication no\n").dir("/etc/ssh/d");
+    assert_eq!(judged(&facts(&removed, vec![])).verdict(), Verdict::Pass);
+    let removed = removed.with("/etc/ssh/d", |node| node.modified = Timestamp(3_000));
+    assert_eq!(judged(&facts(&removed, vec![])).verdict(), Verdict::Unknown, "a drop-in was taken away");
+}
+
+#[test]
+fn hidden_processes_hide_how_sshd_was_started() {
+    let mut host = facts(&tree("PasswordAuthentication no\n"), vec![]);
+    let unit = Unit { state: UnitState::Enabled, ..Unit::default() };
+    host.units = Ok(Units { units: [("ssh.service".to_owned(), unit)].into(), ..Units::default() }).into();
+    host.processes = Err(Gap::denied("the processes of other users")).into();
+    assert_eq!(judged(&host).verdict(), Verdict::Unknown);
+    host.processes = Err(Gap::offline("the list of processes")).into();
+    assert_eq!(judged(&host).verdict(), Verdict::Pass, "nothing runs in an image");
+}
+
+#[test]
+fn a_lock_in_shadow_says_nothing_of_passwords_elsewhere() {
+    let locked =
+        |tree: &Tree| judged(&facts(tree, vec![user("anna", 1000, PasswordState::Locked)])).verdict();
+    assert_eq!(locked(&tree("UsePAM yes\n")), Verdict::Pass);
+    let kerberos = format!("auth sufficient pam_krb5.so minimum_uid=1000\n{PAM}");
+    assert_eq!(locked(&tree("UsePAM yes\n").file("/etc/pam.d/sshd", kerberos)), Verdict::Unknown);
+    assert_eq!(locked(&tree("KerberosAuthentication yes\n")), Verdict::Unknown);
+}
+
+#[test]
+fn the_method_none_is_no_closed_door() {
+    let config = "PermitEmptyPasswords yes\nAuthenticationMethods none\n";
+    let empty = facts(&tree(config), vec![user("anna", 1000, PasswordState::Empty)]);
+    assert_eq!(judged(&empty).verdict(), Verdict::Unknown);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-private-keys",
-    title: "No private SSH key lies in a home folder without a passphrase",
+    title: "No private key lies in the .ssh folder of an account without a passphrase",
     severity: Severity::Low,
     systems: &[System::Linux],
     unmeasured_on: &[System::MacOs],
@@ -60,8 +60,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         }
     }
     if !found.accounts.is_empty() {
-        let looked =
-            format!("the .ssh folders of {} accounts with a shell were looked through", found.accounts.len());
+        let looked = format!("the .ssh folders of {} accounts were looked through", found.accounts.len());
         judgement.observe(looked, [Evidence::of("/etc/passwd")]);
     }
     Ok(judgement)

@@ -11,6 +11,8 @@ pub(super) struct NftFile {
     pub(super) ipv6: bool,
     /// It reads other files.
     pub(super) includes: bool,
+    /// It empties the whole ruleset, whoever has loaded it.
+    pub(super) flushes: bool,
 }
 
 /// Reads blocks of tables and chains, and single commands.
@@ -28,7 +30,12 @@ pub(super) fn read(text: &str) -> NftFile {
     reader.depth = 0;
     reader.end_statement();
     let drops = |families: [&str; 2]| families.into_iter().any(|family| reader.chains.drop_inbound(family));
-    NftFile { ipv4: drops(["ip", "inet"]), ipv6: drops(["ip6", "inet"]), includes: reader.includes }
+    NftFile {
+        ipv4: drops(["ip", "inet"]),
+        ipv6: drops(["ip6", "inet"]),
+        includes: reader.includes,
+        flushes: reader.flushes,
+    }
 }
 
 /// Where in the file the reader is.
@@ -36,6 +43,7 @@ pub(super) fn read(text: &str) -> NftFile {
 struct Reader<'a> {
     chains: Chains<'a>,
     includes: bool,
+    flushes: bool,
     /// How many braces are open.
     depth: usize,
     /// The family of the table whose block is open.
@@ -107,6 +115,7 @@ impl<'a> Reader<'a> {
         }
         match command(&self.statement) {
             ["include", ..] => self.includes = true,
+            ["flush", "ruleset", ..] => self.flushes = true,
             // A rule on a line of its own: `add rule inet filter input tcp dport 23 drop`.
             ["rule", named, rest @ ..] => {
                 let name = if family_of(named) == *named { rest.get(1) } else { rest.first() };
@@ -183,6 +192,7 @@ mod tests {
     fn blocks_of_nft() {
         let stock = "#!/usr/sbin/nft -f\n\nflush ruleset\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter;\n\t}\n\tchain forward {\n\t\ttype filter hook forward priority filter;\n\t}\n}\n";
         assert_eq!(families(stock), [false, false]);
+        assert!(read(stock).flushes && !read(&stock.replace("flush", "# flush")).flushes);
         assert_eq!(
             families(&stock.replace("input priority filter;", "input priority filter; policy drop;")),
             [true; 2]

@@ -10,12 +10,21 @@ const FILES: usize = 500;
 /// A larger file is no private key.
 const SIZE: usize = 64 << 10;
 
+/// Where ssh(1) looks for a key by itself.
+const USUAL: [&str; 7] =
+    ["id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_rsa", "identity"];
+
 /// Looks through the `.ssh` folder of an account.
 pub(super) fn search(host: &dyn Host, user: &User, found: &mut SshKeys) {
     let dir = format!("{}/.ssh", user.home.trim_end_matches('/'));
     let names = match host.list(&dir) {
         Ok(names) => names,
         Err(gap) if gap.is_absent() => return,
+        // One odd name, or too many, must not hide the keys that bear the usual names.
+        Err(gap) if matches!(gap.why, GapKind::Malformed | GapKind::TooLarge) => {
+            found.gaps.push(gap);
+            USUAL.map(str::to_owned).to_vec()
+        }
         Err(gap) => return found.gaps.push(gap),
     };
     let skipped = |name: &str| {

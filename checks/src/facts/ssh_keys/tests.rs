@@ -37,11 +37,19 @@ const PATH: &str = "/home/anna/.ssh/authorized_keys";
 #[test]
 fn keys_with_their_lines() {
     let found = gather(&tree(PATH, &format!("# mine\n\nno-pty ssh-ed25519 {ED25519} anna\nrubbish\n")));
-    assert_eq!(found.accounts, ["anna"]);
+    assert_eq!(found.accounts, ["daemon", "anna"]);
     let file = &found.files[0];
     assert_eq!((file.account.as_str(), file.mode, file.malformed.as_slice()), ("anna", 0o600, &[4][..]));
     assert_eq!((file.keys[0].line, file.keys[0].options.as_slice()), (3, &["no-pty".to_owned()][..]));
     assert!(file.exposed.is_empty() && found.gaps.is_empty(), "{found:?}");
+}
+
+#[test]
+fn an_account_without_a_shell_has_keys_that_open_it_too() {
+    let path = "/d/.ssh/authorized_keys";
+    let keys = tree(path, &format!("ssh-ed25519 {ED25519}\n")).with(path, |node| node.owner = (1, 1));
+    let found = gather(&keys);
+    assert_eq!((found.files[0].account.as_str(), found.files[0].keys.len()), ("daemon", 1));
 }
 
 #[test]

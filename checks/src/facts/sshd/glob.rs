@@ -6,12 +6,22 @@ use crate::host::{FileKind, Host};
 /// More matches than this are a gap.
 const MATCHES: usize = 1_000;
 
+/// What an absolute pattern leads to.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The paths that it matches.
+    pub(super) paths: Vec<String>,
+    /// The folders that were listed for them: a file that comes or goes there changes the answer.
+    pub(super) folders: Vec<String>,
+}
+
 /// The paths that an absolute pattern matches. A folder that cannot be listed is a gap, never an empty answer.
-pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Vec<String>, Gap> {
+pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
     if pattern.len() > 1_024 {
         return Err(Gap::unsupported("a pattern of Include with more than 1,024 bytes"));
     }
     let mut found = vec![String::new()];
+    let mut folders = Vec::new();
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         let mut next = Vec::new();
         for base in found {
@@ -26,6 +36,7 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Vec<String>, Gap>
                 Err(_) if host.stat(dir).is_ok_and(|stat| stat.kind != FileKind::Dir) => continue,
                 Err(gap) => return Err(gap),
             };
+            folders.push(dir.to_owned());
             let hidden = part.starts_with('.') || part.starts_with("\\.");
             next.extend(
                 names
@@ -48,7 +59,7 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Vec<String>, Gap>
         }
     }
     existing.sort();
-    Ok(existing)
+    Ok(Found { paths: existing, folders })
 }
 
 /// Whether a name matches a pattern of `*`, `?`, `[a-z]`, `[!a]` and escapes. At most pattern × name steps.
@@ -153,10 +164,12 @@ mod tests {
     fn sorted_by_bytes_and_hidden_files_only_by_name() {
         let tree =
             Tree::new(Timestamp(0)).file("/d/b", "").file("/d/B", "").file("/d/.a", "").file("/e/b", "");
-        assert_eq!(expand(&tree, "/d/*").unwrap(), ["/d/B", "/d/b"]);
-        assert_eq!(expand(&tree, "/*/b").unwrap(), ["/d/b", "/e/b"]);
-        assert_eq!(expand(&tree, "/d/.*").unwrap(), ["/d/.a"]);
-        assert!(expand(&tree, "/none/*").unwrap().is_empty());
+        let paths = |pattern: &str| expand(&tree, pattern).unwrap().paths;
+        assert_eq!(paths("/d/*"), ["/d/B", "/d/b"]);
+        assert_eq!(paths("/*/b"), ["/d/b", "/e/b"]);
+        assert_eq!(paths("/d/.*"), ["/d/.a"]);
+        assert!(paths("/none/*").is_empty());
+        assert_eq!(expand(&tree, "/d/*.conf").unwrap().folders, ["/d"]);
         assert!(expand(&tree.dir("/x").refuse("/x", Gap::denied("/x")), "/x/*").is_err());
     }
 }

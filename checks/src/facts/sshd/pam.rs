@@ -43,6 +43,9 @@ const PASSWORD: &[&str] = &[
     "pam_userdb",
     "pam_systemd_home",
 ];
+/// Those among them whose passwords may open an account of the host's own files that has none there. What `pam_sss` and
+/// `pam_systemd_home` compare belongs to accounts of their own.
+const ELSEWHERE: &[&str] = &["pam_ldap", "pam_winbind", "pam_krb5", "pam_pwdfile", "pam_userdb"];
 /// Modules that let nobody in by themselves and ask for nothing more.
 const INERT: &[&str] = &[
     "pam_access",
@@ -92,6 +95,21 @@ impl Sshd {
             Some(module) => Typed::Accepted(module.at.clone().says(module.module.clone())),
             None => Typed::Unclear("PAM names no module for sshd that compares passwords".to_owned()),
         }
+    }
+}
+
+impl Sshd {
+    /// What compares typed passwords with others than those in shadow(5), so that a lock there decides nothing.
+    #[must_use]
+    pub fn passwords_elsewhere(&self) -> Option<Evidence> {
+        let kerberos = || {
+            let setting = self.config.value()?.settings.get("kerberosauthentication")?;
+            let on = setting.values.first().is_some_and(|value| value == "yes");
+            on.then(|| setting.shown("kerberosauthentication"))
+        };
+        let modules = self.pam.value().map_or(&[][..], Vec::as_slice);
+        let module = modules.iter().find(|module| ELSEWHERE.contains(&module.module.as_str()));
+        module.map(|module| module.at.clone().says(module.module.clone())).or_else(kerberos)
     }
 }
 

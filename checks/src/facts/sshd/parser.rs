@@ -29,7 +29,7 @@ pub(super) struct Parsed {
     pub(super) guards: Vec<Guard>,
     /// Files read, each once, in that order.
     pub(super) files: Vec<String>,
-    /// The latest change of any of them.
+    /// The latest change of any of them, or of a folder that an Include lists.
     pub(super) changed: Timestamp,
     /// Lines for which sshd would refuse to start, with the reason.
     pub(super) refused: Vec<Evidence>,
@@ -233,7 +233,12 @@ impl Walk<'_> {
                     continue;
                 }
             };
-            for file in found {
+            // A file that was taken away has no date any more, but its folder has.
+            for folder in found.folders {
+                let modified = self.host.stat(&folder).map(|stat| stat.modified).unwrap_or_default();
+                self.parsed.changed = self.parsed.changed.max(modified);
+            }
+            for file in found.paths {
                 if self.ended {
                     return Ok(());
                 }

@@ -34,6 +34,7 @@ pub const ROUTE_KEYWORDS: &[&str] = &[
     "denyusers",
     "allowgroups",
     "denygroups",
+    "kerberosauthentication",
 ];
 
 impl std::fmt::Display for Method {
@@ -89,6 +90,15 @@ impl Sshd {
                 routes.push(Route { methods: vec![methods], evidence: evidence(&[methods])? });
             }
             return Ok(routes);
+        }
+        if lists.values.iter().any(|list| list == "none")
+            && password
+            && config.is("permitemptypasswords", "yes")?
+        {
+            return Err(Gap::unsupported(format!(
+                "{} lets accounts with an empty password in without asking, which hostduty does not follow",
+                lists.shown("authenticationmethods")
+            )));
         }
         for list in &lists.values {
             // A list with any other method takes more than typing; one with a disabled method lets nobody in.

@@ -2,6 +2,7 @@
 
 use crate::check::Evidence;
 use crate::facts::Facts;
+use crate::facts::processes::Processes;
 use crate::facts::sockets::Protocol;
 use crate::facts::units::{Init, UnitState};
 use crate::gap::GapKind;
@@ -44,7 +45,8 @@ impl Facts {
         if let Some(processes) = self.processes.value() {
             for process in &processes.list {
                 let place = || Evidence::of(format!("/proc/{}", process.pid)).says(process.program());
-                if process.program() == "sshd" && serving.is_empty() {
+                // Anybody may call a program sshd; the one that reads /etc/ssh and lets others in is root's.
+                if process.program() == "sshd" && process.uid == 0 && serving.is_empty() {
                     serving.push(place());
                 } else if OTHERS.contains(&process.program()) {
                     others.push(format!(
@@ -94,12 +96,12 @@ impl Facts {
     ) {
         let Some(sockets) = self.sockets.value() else { return };
         let ports = self.ssh_ports();
+        let holders = self.processes.value().map(Processes::holders).unwrap_or_default();
         for socket in sockets.list.iter().filter(|socket| socket.protocol == Protocol::Tcp) {
             if !ports.contains(&socket.port) {
                 continue;
             }
-            let holder = self.processes.value().and_then(|processes| processes.holder(socket.inode));
-            match holder.map(|process| process.program()) {
+            match holders.get(&socket.inode).map(|process| process.program()) {
                 Some("sshd") => {}
                 Some("systemd" | "init") => {
                     serving.push(Evidence::of(socket.to_string()).says("held by systemd for sshd"));
