@@ -6,8 +6,8 @@ use hostduty_fuzz::{gather, host, with_files};
 use libfuzzer_sys::fuzz_target;
 
 const FILES: &[&str] = &[
-    "/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease",
-    "/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages",
+    "/var/lib/apt/lists/deb.example.org_debian_dists_bookworm_InRelease",
+    "/var/lib/apt/lists/deb.example.org_debian_dists_bookworm_main_binary-amd64_Packages",
 ];
 
 /// A Debian with one package, and where its updates come from.
@@ -23,7 +23,7 @@ version = "12"
 
 fuzz_target!(|data: &[u8]| {
     let tree = with_files(
-        host().file("/etc/apt/sources.list", "deb http://deb.debian.org/debian bookworm main\n"),
+        host().file("/etc/apt/sources.list", "deb http://deb.example.org/debian bookworm main\n"),
         data,
         FILES,
     );

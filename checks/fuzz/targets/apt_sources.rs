@@ -9,7 +9,7 @@ const FILES: &[&str] = &[
     "/etc/apt/sources.list",
     "/etc/apt/sources.list.d/debian.sources",
     "/etc/apt/preferences",
-    "/var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease",
+    "/var/lib/apt/lists/deb.example.org_debian_dists_bookworm_InRelease",
 ];
 
 /// A Debian with one package, and where its updates come from.

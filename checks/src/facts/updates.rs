@@ -49,7 +49,7 @@ pub struct Updates {
 pub struct Suite {
     /// Where it is configured.
     pub place: Evidence,
-    /// Host and path of the archive, without scheme and credentials: `deb.debian.org/debian`.
+    /// Host and path of the archive, without scheme and credentials: `deb.example.org/debian`.
     pub archive: String,
     /// As configured: `bookworm-security`.
     pub suite: String,

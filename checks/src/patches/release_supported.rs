@@ -26,12 +26,7 @@ pub(crate) static CHECK: Check = Check {
         host, or from a dated table in hostduty, whichever is newer.",
     remedy: "cat /etc/os-release   # then plan the upgrade to a supported release\n\
         pro attach <token>    # Ubuntu LTS after its standard support: Expanded Security Maintenance",
-    references: &[
-        "os-release(5)",
-        "https://wiki.debian.org/LTS",
-        "https://ubuntu.com/about/release-cycle",
-        "distro-info-data",
-    ],
+    references: &["os-release(5)", "Debian Wiki, LTS", "Ubuntu release cycle", "distro-info-data"],
     examples: Examples {
         kept: r#"
             taken_at = "2026-11-22T12:00:00Z"

@@ -34,17 +34,17 @@ pub(crate) static CHECK: Check = Check {
             compared = 412
             [[updates.known.suites]]
             place = { source = "/etc/apt/sources.list", line = 3 }
-            archive = "deb.debian.org/debian-security"
+            archive = "deb.example.org/debian-security"
             suite = "bookworm-security"
             components = ["main"]
             [updates.known.suites.index.known]
-            path = "/var/lib/apt/lists/deb.debian.org_debian-security_dists_bookworm-security_InRelease"
+            path = "/var/lib/apt/lists/deb.example.org_debian-security_dists_bookworm-security_InRelease"
             label = "Debian-Security"
             codename = "bookworm-security"
             dated = "2026-11-22T06:00:00Z"
             valid_until = "2026-11-29T06:00:00Z"
             modified = "2026-11-22T06:00:00Z"
-            lists = ["/var/lib/apt/lists/deb.debian.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"]
+            lists = ["/var/lib/apt/lists/deb.example.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"]
         "#,
         broken: r#"
             taken_at = "2026-11-22T12:00:00Z"

@@ -204,7 +204,10 @@ mod tests {
                 .prefix()
                 .replace("/var/lib/apt/lists/", "")
         };
-        assert_eq!(name("http://deb.debian.org/debian", "bookworm"), "deb.debian.org_debian_dists_bookworm_");
+        assert_eq!(
+            name("http://deb.example.org/debian", "bookworm"),
+            "deb.example.org_debian_dists_bookworm_"
+        );
         assert_eq!(name("https://me:secret@h:80/a_b/", "x/updates"), "h:80_a%5fb_dists_x_updates_");
         assert_eq!(name("http://h/flat", "./"), "h_flat_._");
         assert_eq!(name("file:/srv/repo", "s"), "_srv_repo_dists_s_");

@@ -6,9 +6,9 @@ use crate::host::Tree;
 
 const NOW: Timestamp = Timestamp(1_795_348_800); // 2026-11-22T12:00:00Z
 
-const SOURCES: &str = "deb http://deb.debian.org/debian bookworm main contrib\n\
-                       deb http://user:secret@deb.debian.org/debian-security bookworm-security main\n\
-                       deb http://deb.debian.org/debian bookworm-backports main\n";
+const SOURCES: &str = "deb http://deb.example.org/debian bookworm main contrib\n\
+                       deb http://user:secret@deb.example.org/debian-security bookworm-security main\n\
+                       deb http://deb.example.org/debian bookworm-backports main\n";
 
 fn release(label: &str, suite: &str, codename: &str, more: &str, packages: &str) -> String {
     format!(
@@ -26,7 +26,7 @@ fn stanzas(packages: &[(&str, &str)]) -> String {
 }
 
 fn with_index(host: Tree, archive: &str, codename: &str, release: &str, packages: &str) -> Tree {
-    let prefix = format!("{LISTS}/deb.debian.org_{archive}_dists_{codename}_");
+    let prefix = format!("{LISTS}/deb.example.org_{archive}_dists_{codename}_");
     host.file(&format!("{prefix}InRelease"), release)
         .with(&format!("{prefix}InRelease"), |node| node.modified = Timestamp(NOW.0 - 3 * DAY))
         .file(&format!("{prefix}main_binary-amd64_Packages"), packages)
@@ -89,7 +89,7 @@ fn the_highest_version_that_apt_would_choose() {
     assert!(
         updates.suites.iter().all(|suite| suite.index.value().is_some_and(|index| index.unread.is_empty()))
     );
-    assert_eq!(updates.suites[1].archive, "deb.debian.org/debian-security");
+    assert_eq!(updates.suites[1].archive, "deb.example.org/debian-security");
     assert!(!format!("{updates:?}").contains("secret"), "credentials of a source are no fact");
 }
 
@@ -122,11 +122,11 @@ fn what_is_not_on_disk_or_not_readable_is_a_gap() {
     let gap = updates.suites[1].index.known().unwrap_err();
     assert_eq!(
         gap.to_string(),
-        "the index of deb.debian.org/debian-security bookworm-security in /var/lib/apt/lists does not exist"
+        "the index of deb.example.org/debian-security bookworm-security in /var/lib/apt/lists does not exist"
     );
     assert!(updates.suites[1].is_security());
 
-    let list = format!("{LISTS}/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages");
+    let list = format!("{LISTS}/deb.example.org_debian_dists_bookworm_main_binary-amd64_Packages");
     let gaps = |host: &Tree| read(host, &facts(&[])).unwrap().suites[0].index.known().unwrap().unread.clone();
     let truncated = debian(&stanzas(&[("a", "1"), ("b", "2")]), "", "").file(&list, "Package: a\n");
     assert!(gaps(&truncated)[0].what.contains("has not the length"));
@@ -134,9 +134,9 @@ fn what_is_not_on_disk_or_not_readable_is_a_gap() {
     assert_eq!(gaps(&denied)[0].why, GapKind::Denied);
 
     let packed = Tree::new(NOW)
-        .file("/etc/apt/sources.list", "deb http://deb.debian.org/debian bookworm main\n")
+        .file("/etc/apt/sources.list", "deb http://deb.example.org/debian bookworm main\n")
         .file(
-            &format!("{LISTS}/deb.debian.org_debian_dists_bookworm_InRelease"),
+            &format!("{LISTS}/deb.example.org_debian_dists_bookworm_InRelease"),
             release("", "", "bookworm", "", "x"),
         );
     assert_eq!(gaps(&packed)[0].why, GapKind::Absent);

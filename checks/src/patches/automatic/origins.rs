@@ -149,7 +149,7 @@ mod tests {
             answer("debian", "bookworm", &["origin=Debian,codename=trixie-security"], &[]),
             Covers::No
         );
-        assert_eq!(answer("debian", "bookworm", &["site=deb.debian.org"], &[]), Covers::Unclear);
+        assert_eq!(answer("debian", "bookworm", &["site=deb.example.org"], &[]), Covers::Unclear);
         assert_eq!(answer("debian", "bookworm", &["site=x,origin=Other"], &[]), Covers::No);
         assert_eq!(answer("kali", "x", &["o=*"], &[]), Covers::Unclear);
         assert_eq!(answer("debian", "bookworm", &[], &[]), Covers::No);
