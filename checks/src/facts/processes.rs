@@ -12,7 +12,7 @@ use crate::host::{self, Host};
 
 /// File descriptors of one process that are looked at.
 const DESCRIPTORS: usize = 65_536;
-/// Ticks of a second in /proc/<pid>/stat: USER_HZ is 100 on every architecture that hostduty is built for, whatever
+/// Ticks of a second in `/proc/PID/stat`: USER_HZ is 100 on every architecture that hostduty is built for, whatever
 /// the kernel's own HZ.
 const TICKS: i64 = 100;
 

@@ -88,10 +88,10 @@ pub enum UnitState {
     Enabled,
     /// The same below /run, until the next boot.
     EnabledRuntime,
-    /// It has an [Install] section that nothing uses.
+    /// It has an `[Install]` section that nothing uses.
     #[default]
     Disabled,
-    /// It has no [Install] section; something else starts it, or nothing.
+    /// It has no `[Install]` section; something else starts it, or nothing.
     Static,
     /// Its name leads to /dev/null or to an empty file in /etc: nothing can start it.
     Masked,

@@ -1,10 +1,10 @@
-//! The files of /proc/<pid>, as proc(5) and cgroups(7) give their form. Another process chooses some of the bytes, so
+//! The files of `/proc/PID`, as proc(5) and cgroups(7) give their form. Another process chooses some of the bytes, so
 //! these parsers take anything; procfs-core's own panic on a `stat` without its parentheses.
 
 /// PF_KTHREAD in linux/sched.h: the thread belongs to the kernel.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
-/// What /proc/<pid>/stat says.
+/// What `/proc/PID/stat` says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) name: String,
@@ -16,7 +16,7 @@ pub(super) struct Stat {
     pub(super) started: i64,
 }
 
-/// What /proc/<pid>/status says.
+/// What `/proc/PID/status` says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Status {
     /// The effective one.
@@ -25,7 +25,7 @@ pub(super) struct Status {
     pub(super) contained: bool,
 }
 
-/// Reads /proc/<pid>/stat. The name may hold spaces and parentheses; the last one closes it.
+/// Reads `/proc/PID/stat`. The name may hold spaces and parentheses; the last one closes it.
 pub(super) fn stat(bytes: &[u8]) -> Option<Stat> {
     let text = String::from_utf8_lossy(bytes);
     let (start, rest) = text.rsplit_once(')')?;
@@ -45,7 +45,7 @@ pub(super) fn stat(bytes: &[u8]) -> Option<Stat> {
     })
 }
 
-/// Reads /proc/<pid>/status.
+/// Reads `/proc/PID/status`.
 pub(super) fn status(bytes: &[u8]) -> Option<Status> {
     let text = String::from_utf8_lossy(bytes);
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -61,7 +61,7 @@ pub(super) fn boot_time(bytes: &[u8]) -> Option<i64> {
     text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
 }
 
-/// The systemd unit in /proc/<pid>/cgroup: the first part of the path that is no slice. A path that begins with
+/// The systemd unit in `/proc/PID/cgroup`: the first part of the path that is no slice. A path that begins with
 /// something else belongs to a container manager, and what comes deeper is not the host's unit.
 pub(super) fn unit(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);

@@ -1,4 +1,4 @@
-//! udev rules that start units when a device appears: how Debian starts the QEMU guest agent without an [Install].
+//! udev rules that start units when a device appears: how Debian starts the QEMU guest agent without an `[Install]`.
 
 use std::collections::BTreeMap;
 

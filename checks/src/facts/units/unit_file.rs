@@ -3,7 +3,7 @@
 /// Programs of one unit that are kept; no unit has so many.
 const PROGRAMS: usize = 64;
 
-/// What a unit file says, after systemd.syntax(7), systemd.service(5) and the [Install] section of systemd.unit(5).
+/// What a unit file says, after systemd.syntax(7), systemd.service(5) and the `[Install]` section of systemd.unit(5).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct UnitFile {
     /// Program paths of `ExecStart=`.
