@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use crate::support::hostduty;
+use crate::support::{hostduty, left_out};
 
 /// No attack makes a run last as long as this, on a slow machine and without optimisation.
 const LONG: Duration = Duration::from_secs(60);
@@ -106,7 +106,7 @@ fn an_odd_name_beside_a_key_does_not_hide_it() {
     mode(&home.join(".s3cfg"), 0o644);
     let odd = std::ffi::OsStr::from_bytes(b"\xff");
     if fs::write(home.join(odd), "").and_then(|()| fs::write(home.join(".ssh").join(odd), "")).is_err() {
-        eprintln!("left out: this file system takes UTF-8 names only");
+        left_out("this file system takes UTF-8 names only");
         return;
     }
     let at = root.path().to_str().unwrap();
@@ -164,7 +164,7 @@ fn what_cannot_be_read_without_proc_is_not_taken_for_absent() {
         .output();
     let output = match output {
         Ok(output) if output.status.code() != Some(32) && output.stderr.is_empty() => output,
-        _ => return eprintln!("left out: this account may not make a mount namespace"),
+        _ => return left_out("this account may not make a mount namespace"),
     };
     let text = flat(&String::from_utf8(output.stdout).unwrap());
     assert_eq!(output.status.code(), Some(3), "{text}");

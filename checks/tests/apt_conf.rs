@@ -8,9 +8,12 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
+mod say;
+
 use std::process::Command;
 
 use checks::facts::automatic_updates::apt_conf::AptConf;
+use say::left_out;
 
 /// Each is one configuration; `===` separates its files.
 const CONFIGURATIONS: &[&str] = &[
@@ -43,13 +46,12 @@ const CONFIGURATIONS: &[&str] = &[
     clippy::disallowed_methods,
     reason = "the oracle is the apt-config of the machine that runs the tests"
 )]
-#[expect(clippy::print_stderr, reason = "a test says what it leaves out")]
 fn as_apt_config_dumps() {
     if !std::path::Path::new("/usr/bin/apt-config").exists() {
-        eprintln!(
-            "left out: there is no apt-config here to compare {} configurations with",
+        left_out(format!(
+            "there is no apt-config here to compare {} configurations with",
             CONFIGURATIONS.len()
-        );
+        ));
         return;
     }
     for configuration in CONFIGURATIONS {

@@ -8,6 +8,8 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
+mod say;
+
 mod host;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +20,7 @@ use std::process::Command;
 use checks::date::Timestamp;
 use checks::facts::{self, Facts};
 use host::Root;
+use say::left_out;
 
 /// Copies what apt reads on this machine into a folder, with the package lists unpacked by apt itself.
 fn copy(root: &Path) -> usize {
@@ -96,13 +99,13 @@ fn apt_list(root: &Path) -> String {
 #[test]
 fn as_apt_lists_what_is_upgradable() {
     if !Path::new("/usr/lib/apt/apt-helper").exists() {
-        eprintln!("left out: there is no apt here to compare pending updates with");
+        left_out("there is no apt here to compare pending updates with");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     if copy(root) == 0 {
-        eprintln!("left out: /var/lib/apt/lists is empty, so apt knows of no updates (apt-get update first)");
+        left_out("/var/lib/apt/lists is empty, so apt knows of no updates (apt-get update first)");
         return;
     }
     fs::write(root.join("var/lib/dpkg/status"), aged_status()).unwrap();
@@ -115,7 +118,7 @@ fn as_apt_lists_what_is_upgradable() {
     for suite in &updates.suites {
         match suite.index.known() {
             Ok(index) => assert!(index.unread.is_empty(), "{:?}", index.unread),
-            Err(gap) => eprintln!("left out: {gap}"),
+            Err(gap) => left_out(format!("{gap}")),
         }
     }
 
@@ -133,7 +136,7 @@ fn as_apt_lists_what_is_upgradable() {
     }
     let pinned = |name: &str| updates.pins.iter().any(|pin| pin.may_touch(name));
     for name in theirs.keys().filter(|name| pinned(name)) {
-        eprintln!("left out: {name}, which a pin may touch");
+        left_out(format!("{name}, which a pin may touch"));
     }
     theirs.retain(|name, _| !pinned(name));
     let ours: BTreeMap<String, (String, String)> = updates

@@ -11,6 +11,8 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
+mod say;
+
 mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,7 @@ use checks::facts::block::{Backing, Block, Kind};
 use checks::facts::{ROOMS, begin};
 use checks::gap::Gap;
 use live::Live;
+use say::left_out;
 use serde_json::Value;
 
 /// Devices that one test makes would surprise the other between its two looks.
@@ -34,7 +37,7 @@ fn this_machine_is_as_lsblk_and_findmnt_tell_it() {
     let _turn = TURN.lock();
     let block = match gather(1) {
         Ok(block) => block,
-        Err(gap) => return left_out("this machine", &gap.to_string()),
+        Err(gap) => return left_out(format!("this machine: {gap}")),
     };
     compare_with_lsblk(&block);
     compare_with_findmnt(&block, 1);
@@ -98,7 +101,7 @@ fn compare_with_lsblk(block: &Block) {
     let columns = "NAME,KNAME,MAJ:MIN,TYPE,SIZE,RO,RM";
     let Some(json) = json(&["lsblk", "--json", "--bytes", "--all", "--output", columns], "blockdevices")
     else {
-        return left_out("devices", "lsblk is missing");
+        return left_out("devices: lsblk is missing");
     };
     let (mut rows, mut below) = (BTreeMap::new(), BTreeMap::<String, BTreeSet<String>>::new());
     let mut todo: Vec<(Value, Option<String>)> = json.into_iter().map(|row| (row, None)).collect();
@@ -142,7 +145,7 @@ fn compare_with_findmnt(block: &Block, pid: u32) {
     let columns = "TARGET,SOURCE,FSTYPE,MAJ:MIN,FSROOT";
     let pid = pid.to_string();
     let command = ["findmnt", "--json", "--list", "--nofsroot", "--task", &pid, "--output", columns];
-    let Some(json) = json(&command, "filesystems") else { return left_out("mounts", "findmnt is missing") };
+    let Some(json) = json(&command, "filesystems") else { return left_out("mounts: findmnt is missing") };
     let text = |row: &Value, column: &str| row[column].as_str().unwrap_or_default().trim().to_owned();
     let rows: Vec<[String; 4]> = json
         .iter()
@@ -166,10 +169,6 @@ fn json(command: &[&str], list: &str) -> Option<Vec<Value>> {
     value[list].as_array().cloned()
 }
 
-fn left_out(what: &str, why: &str) {
-    eprintln!("left out: {what}: {why}");
-}
-
 /// A mount namespace with loop devices, which vanish with it.
 struct Lab {
     dir: tempfile::TempDir,
@@ -190,7 +189,7 @@ impl Lab {
         let read = std::io::Read::read_exact(holder.stdout.as_mut()?, &mut ready);
         let lab = Self { dir, holder, loops: Vec::new(), swap: None, undo: Vec::new() };
         if read.is_err() || !lab.try_run(&["losetup", "--find"]) || !lab.try_run(&["mkfs.ext4", "-V"]) {
-            left_out("stacks", "they take root, loop devices and mkfs.ext4");
+            left_out("stacks of block devices, which take root, loop devices and mkfs.ext4");
             return None;
         }
         Some(lab)
@@ -205,7 +204,7 @@ impl Lab {
         let namespace = format!("--mount=/proc/{}/ns/mnt", self.holder.id());
         let output = Command::new("nsenter").arg(namespace).args(words).output().ok()?;
         if !output.status.success() {
-            left_out(&words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+            left_out(format!("{}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim()));
         }
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
@@ -281,7 +280,7 @@ impl Lab {
     /// ext4 on a logical volume on LUKS on a mirror that has lost one half.
     fn md_luks_lvm(&mut self) -> bool {
         if !has_device_mapper() {
-            left_out("md, LUKS and LVM", "this kernel has no device-mapper");
+            left_out("md, LUKS and LVM: this kernel has no device-mapper");
             return false;
         }
         let (one, two) = (self.loop_device("md-one"), self.loop_device("md-two"));

@@ -14,6 +14,7 @@
 #[allow(dead_code, reason = "the dump of sets has no reader yet")]
 mod netfilter;
 mod rulesets;
+mod say;
 #[path = "../../agent/src/sys.rs"]
 #[allow(dead_code, reason = "the oracle asks the kernel for rulesets only")]
 mod sys;
@@ -28,12 +29,13 @@ use checks::facts::ruleset::{IpFamily, Outcome, Policy, Ruleset, legacy};
 use checks::gap::GapKind;
 use checks::host::{NftObject, Query, Tree};
 use rulesets::{CASES, Case, shown};
+use say::left_out;
 use serde_json::Value;
 
 #[test]
 fn the_kernel_nft_and_iptables_agree() {
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("left out: needs root for a network namespace");
+        left_out("needs root for a network namespace");
         // Without nf_tables there is nothing to refuse; anything but a refusal would be a ruleset nobody was shown.
         match netfilter::nftables(NftObject::Rules) {
             Ok(rules) => assert!(rules.is_empty()),
@@ -58,7 +60,7 @@ fn the_kernel_nft_and_iptables_agree() {
         .filter(|tool| !Command::new("which").arg(tool).output().is_ok_and(|found| found.status.success()))
         .collect();
     if !missing.is_empty() {
-        eprintln!("left out: {} not installed", missing.join(", "));
+        left_out(format!("{} not installed", missing.join(", ")));
         return;
     }
     let mut wrong = String::new();

@@ -8,18 +8,21 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
+mod say;
+
 mod host;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command as Program;
 
 use checks::date::Timestamp;
 use checks::facts::units::{UnitState, Units};
 use checks::facts::{Facts, ROOMS};
 use host::Root;
+use say::left_out;
 
 fn units(root: &Path) -> Units {
     let mut facts = Facts::default();
@@ -38,7 +41,7 @@ fn systemctl(root: &Path, unit: &str) -> String {
 fn is_missing() -> bool {
     let missing = Program::new("systemctl").arg("--version").output().is_err();
     if missing {
-        eprintln!("skipped: there is no systemctl to compare with");
+        left_out("there is no systemctl to compare with");
     }
     missing
 }
@@ -57,13 +60,13 @@ fn link(root: &Path, path: &str, target: &str) {
     }
 }
 
-fn folder(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_dir_all(&root);
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
     fs::create_dir_all(root.join("usr/lib/systemd/system")).unwrap();
     symlink("usr/lib", root.join("lib")).unwrap();
-    write(&root, "/usr/lib/systemd/systemd", "");
-    root
+    write(root, "/usr/lib/systemd/systemd", "");
+    folder
 }
 
 const WANTED: &str = "[Service]\nExecStart=/usr/bin/x\n[Install]\nWantedBy=multi-user.target\n";
@@ -74,7 +77,8 @@ fn every_state_is_as_systemctl_says() {
     if is_missing() {
         return;
     }
-    let root = folder("units-by-hand");
+    let folder = folder();
+    let root = folder.path().to_owned();
     let unit = |name: &str, text: &str| write(&root, &format!("/usr/lib/systemd/system/{name}"), text);
     let etc = |name: &str, target: &str| link(&root, &format!("/etc/systemd/system/{name}"), target);
     let run = |name: &str, target: &str| link(&root, &format!("/run/systemd/system/{name}"), target);
@@ -212,7 +216,8 @@ fn random_roots_are_as_systemctl_says() {
     ];
     let (mut compared, mut refused) = (0, 0);
     for round in 0..80 {
-        let root = folder("units-random");
+        let folder = folder();
+        let root = folder.path().to_owned();
         for name in NAMES {
             for dir in DIRS {
                 match random(8) {
@@ -261,11 +266,12 @@ fn random_roots_are_as_systemctl_says() {
 #[test]
 fn this_machine_is_as_systemctl_says() {
     if is_missing() || !Path::new("/usr/lib/systemd/systemd").exists() {
-        eprintln!("skipped: this machine has no systemd");
+        left_out("this machine has no systemd");
         return;
     }
     // A copy of the folders only, so that nothing that runs decides which init system there is.
-    let root = folder("units-here");
+    let folder = folder();
+    let root = folder.path().to_owned();
     for dir in ["etc/systemd", "usr/lib/systemd/system", "usr/local/lib/systemd"] {
         copy(&Path::new("/").join(dir), &root.join(dir));
     }

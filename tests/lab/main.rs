@@ -10,11 +10,16 @@
 mod machines;
 mod strace;
 
+#[path = "../../checks/tests/say/mod.rs"]
+mod say;
+
+use say::left_out;
+
 /// Whether the laboratory may be used; says so when it may not.
 fn allowed(what: &str) -> bool {
     let allowed = std::env::var_os("HOSTDUTY_LAB").is_some();
     if !allowed {
-        eprintln!("left out: {what} (tests/run runs it as root)");
+        left_out(format!("{what} (tests/run runs it as root)"));
     }
     allowed
 }

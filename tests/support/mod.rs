@@ -1,11 +1,14 @@
 //! What the tests share: the binary with a scrubbed environment, and hosts made of the folders below tests/roots.
 
 mod roots;
+#[path = "../../checks/tests/say/mod.rs"]
+mod say;
 
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 pub(crate) use roots::{Golden, goldens};
+pub(crate) use say::left_out;
 
 /// The top of the repository.
 pub(crate) fn top() -> PathBuf {
