@@ -59,7 +59,7 @@ fn path(id: &str) -> String {
         .filter(|&at| id.as_bytes()[at] == b'-')
         .map(|at| format!("{}/{}.rs", &id[..at], &id[at + 1..]).replace('-', "_"))
         .find(|path| top().join("checks/src").join(path).is_file())
-        .unwrap()
+        .unwrap_or_else(|| panic!("the id {id} is not the path of its file: checks/src/<subject>/<name>.rs"))
 }
 
 #[test]

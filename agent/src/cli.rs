@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use checks::check::Severity;
 use checks::date::Timestamp;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use checks::{providers, registry};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "Exit codes:
   0  every check that applies is kept (waived failures count as kept)
@@ -68,7 +70,7 @@ pub(crate) struct Subject {
     #[arg(long, value_name = "FILE")]
     pub(crate) facts: Option<PathBuf>,
     /// Judge a root folder's ages as of this instant instead of now (RFC 3339 or a day)
-    #[arg(long, value_name = "INSTANT", requires = "root")]
+    #[arg(long, value_name = "INSTANT", requires = "root", conflicts_with = "facts")]
     pub(crate) at: Option<Timestamp>,
 }
 
@@ -79,7 +81,7 @@ pub(crate) struct Against {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Whose machine it is, such as scaleway-elastic-metal; beats the configuration
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = Names(offers), hide_possible_values = true)]
     pub(crate) offer: Option<String>,
 }
 
@@ -100,7 +102,7 @@ pub(crate) struct Codes {
     #[arg(long)]
     pub(crate) allow_unknown: bool,
     /// Only failures of at least this severity make the exit code 1
-    #[arg(long, value_name = "SEVERITY", default_value = "advice", value_parser = severity)]
+    #[arg(long, value_name = "SEVERITY", default_value = "advice", value_parser = Names(severities).try_map(severity))]
     pub(crate) fail_on: Severity,
     /// Duties without a valid attestation count as unknown in the exit code
     #[arg(long)]
@@ -114,7 +116,7 @@ pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) against: Against,
     /// Judge only this check; may be repeated
-    #[arg(long = "check", value_name = "ID")]
+    #[arg(long = "check", value_name = "ID", value_parser = Names(check_ids), hide_possible_values = true, conflicts_with = "require_attestations")]
     pub(crate) checks: Vec<String>,
     /// human for people, json for programs (schema: packaging/schema/report-v1.schema.json)
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -153,7 +155,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// The check, such as ssh-key-only
-    #[arg(value_name = "CHECK")]
+    #[arg(value_name = "CHECK", value_parser = Names(check_ids), hide_possible_values = true)]
     pub(crate) check: String,
 }
 
@@ -225,9 +227,43 @@ pub(crate) enum Color {
     Never,
 }
 
-fn severity(text: &str) -> Result<Severity, String> {
-    let all = [Severity::Advice, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
-    all.into_iter()
+const SEVERITIES: [Severity; 5] =
+    [Severity::Advice, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
+
+fn severity(text: String) -> Result<Severity, String> {
+    SEVERITIES
+        .into_iter()
         .find(|severity| severity.name() == text)
         .ok_or_else(|| "one of: advice, low, medium, high, critical".to_owned())
+}
+
+/// Names that shells complete. Any text is taken, so that the verbs can say what was meant.
+#[derive(Clone, Copy)]
+struct Names(fn() -> Vec<&'static str>);
+
+impl TypedValueParser for Names {
+    type Value = String;
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+fn check_ids() -> Vec<&'static str> {
+    registry::CHECKS.iter().map(|check| check.id).collect()
+}
+
+fn offers() -> Vec<&'static str> {
+    providers::ids().collect()
+}
+
+fn severities() -> Vec<&'static str> {
+    SEVERITIES.into_iter().map(Severity::name).collect()
 }

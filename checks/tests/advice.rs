@@ -30,7 +30,7 @@ fn expect(id: &str, facts: &str, wanted: Verdict, words: &str) {
 #[test]
 fn an_agent_must_be_at_work() {
     let id = "malware-protection";
-    expect(id, NOTHING, Fail, "attest");
+    expect(id, NOTHING, Fail, "has no agent for protection against malware");
     expect(id, "processes = { known = { list = [] } }", Unknown, "the facts do not say");
     let unit = |state: &str| {
         format!(

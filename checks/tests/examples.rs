@@ -32,7 +32,12 @@ fn facts(check: &Check, which: &str, text: &str) -> Facts {
 fn the_kept_example_passes() {
     for check in CHECKS {
         let (verdict, reason) = verdict(check, &facts(check, "kept", check.examples.kept));
-        assert_eq!(verdict, Verdict::Pass, "{}: {reason}", check.id);
+        assert_eq!(
+            verdict,
+            Verdict::Pass,
+            "{}: its example `kept` must pass, and a pass takes judgement.observe(…): {reason}",
+            check.id
+        );
     }
 }
 

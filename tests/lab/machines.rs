@@ -122,6 +122,8 @@ fn verdicts_follow_what_is_done_to_the_machine() {
     assert_eq!(verdict(&open, "firewall-persistent"), "pass");
     assert_eq!(verdict(&open, "accounts-uid-zero"), "fail");
 
+    // Files and processes are dated to the second.
+    machine.sh("sleep 2");
     machine.sh("printf 'PasswordAuthentication no\nKbdInteractiveAuthentication no\n' > /etc/ssh/sshd_config.d/10-keys.conf");
     machine.sh("userdel toor; sed -i '/^toor:/d' /etc/passwd");
     // The file says one thing and the daemon that runs another: that is not kept.

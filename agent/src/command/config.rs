@@ -56,7 +56,11 @@ fn describe(settings: &Settings, today: checks::date::Day) -> String {
         let _ = writeln!(out, "{}{ended}", clean(&line));
     }
     for held in &policy.attestations {
-        let ended = if held.until < today { " (ended)" } else { "" };
+        let ended = match () {
+            () if held.until < today => " (ended)",
+            () if held.on > today => " (has not begun)",
+            () => "",
+        };
         let line = format!("Attestation {} by {} from {} until {}", held.id, held.by, held.on, held.until);
         let _ = writeln!(out, "{}{ended}", clean(&line));
     }

@@ -31,7 +31,8 @@ pub(crate) fn run(arguments: &cli::Doctor) -> Result<ExitCode, Error> {
     }
     let needs = needs(&facts);
     let mut out = String::new();
-    missing(&mut out, &notes, &needs);
+    let root = facts.machine.value().is_some_and(|machine| machine.seen_by_uid.value() == Some(&0));
+    missing(&mut out, &notes, &needs, root);
     unknown(&mut out, &facts);
     if arguments.verbose {
         asked(&mut out, &notes);
@@ -70,9 +71,19 @@ fn detected() -> Detected {
     Detected { offer: String::new(), how: String::new() }
 }
 
-fn missing(out: &mut String, notes: &Notes, needs: &BTreeMap<&'static str, BTreeSet<&'static str>>) {
+fn missing(
+    out: &mut String,
+    notes: &Notes,
+    needs: &BTreeMap<&'static str, BTreeSet<&'static str>>,
+    root: bool,
+) {
+    let denied = if root {
+        "Not permitted although this is root: a sandbox, or a capability such as CAP_SYS_PTRACE is missing"
+    } else {
+        "Not permitted: root would see"
+    };
     let kinds = [
-        (GapKind::Denied, "Not permitted: root would see"),
+        (GapKind::Denied, denied),
         (GapKind::Unsupported, "Not understood or not read"),
         (GapKind::TooLarge, "Too large to read"),
         (GapKind::Malformed, "Makes no sense"),

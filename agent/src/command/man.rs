@@ -36,7 +36,7 @@ fn page() -> std::io::Result<String> {
             let _ = writeln!(
                 text,
                 ".TP\n.B {}\n{}",
-                escape(argument.to_string().trim_start_matches('[').trim_end_matches(']')),
+                escape(&written(argument)),
                 escape(&argument.get_help().map(ToString::to_string).unwrap_or_default())
             );
         }
@@ -44,16 +44,28 @@ fn page() -> std::io::Result<String> {
             let _ = writeln!(text, ".PP\n.nf\n{}\n.fi", escape(&after.to_string()));
         }
     }
+    text += ".SH EXIT STATUS\n.TP\n.B 0\nEvery check that applies is kept.\n.TP\n.B 1\nAt least one check fails.\n\
+             .TP\n.B 2\nhostduty could not do its work.\n.TP\n.B 3\nNothing fails, but something is unknown.\n";
     text += ".SH CHECKS\n";
     for check in CHECKS {
         let title = escape(check.title);
         let _ = writeln!(text, ".TP\n.B {}\n{title} ({})", escape(check.id), check.severity.name());
     }
     text += ".SH FILES\n.TP\n.I /etc/hostduty/hostduty.toml\nThe configuration; see \
-             .B hostduty config example\n.TP\n.I /etc/hostduty/hostduty.toml.d/*.toml\nDrop-ins, later names win. \
+             \\fBhostduty config example\\fR.\n.TP\n.I /etc/hostduty/hostduty.toml.d/*.toml\nDrop-ins, later names win. \
              The same below /run/hostduty and /usr/lib/hostduty, weaker.\n";
     text += ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNo colour, whatever the terminal can do.\n";
     Ok(text)
+}
+
+/// An argument as it is typed: `-v, --verbose`, `--root <DIR>`, `CHECK`.
+fn written(argument: &clap::Arg) -> String {
+    let long = argument.to_string();
+    let long = long.trim_start_matches('[').trim_end_matches(']');
+    match argument.get_short() {
+        Some(short) => format!("-{short}, {long}"),
+        None => long.to_owned(),
+    }
 }
 
 fn about(command: &clap::Command) -> String {

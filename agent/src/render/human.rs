@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use checks::check::{Evidence, Severity, Verdict};
+use checks::date::Day;
 use checks::report::{DutyOutcome, Outcome, Report, Status};
 
 use super::json_v1::platform_name;
@@ -76,7 +77,10 @@ pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String
         outcomes.first().map(|worst| (rank(worst.verdict), std::cmp::Reverse(worst.severity)))
     });
     for (heading, outcomes) in &groups {
-        group(&mut out, heading, outcomes, paint, verbose);
+        group(&mut out, heading, outcomes, report, paint, verbose);
+    }
+    if groups.iter().any(|(_, outcomes)| !stands_out(outcomes, verbose)) {
+        out.push('\n');
     }
     for unused in &report.unused {
         wrapped(&mut out, "Unused: ", 8, unused);
@@ -103,7 +107,7 @@ pub(crate) fn duties(report: &Report<'_>, paint: Paint) -> String {
             let _ = writeln!(out, "{}", paint.bold(lines.trim_end()));
             heading = Some(name);
         }
-        duty(&mut out, outcome, document, paint);
+        duty(&mut out, outcome, document, report.facts.taken_at.day(), paint);
     }
     out.push('\n');
     out += &matrix_sum(report, paint);
@@ -158,31 +162,46 @@ fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-fn group(out: &mut String, heading: &str, outcomes: &[&Outcome], paint: Paint, verbose: bool) {
+/// Whether a group has something to read; those that are merely kept stand close together at the end.
+fn stands_out(outcomes: &[&Outcome], verbose: bool) -> bool {
+    verbose || outcomes.iter().any(|outcome| rank(outcome.verdict) < rank(Verdict::Pass))
+}
+
+fn group(
+    out: &mut String,
+    heading: &str,
+    outcomes: &[&Outcome],
+    report: &Report<'_>,
+    paint: Paint,
+    verbose: bool,
+) {
+    // What does not apply is counted at the end and shown with --verbose.
+    if !verbose && outcomes.iter().all(|outcome| outcome.verdict == Verdict::NotApplicable) {
+        return;
+    }
     let _ = writeln!(out, "{}", paint.bold(heading));
     for outcome in outcomes {
         if verbose || !matches!(outcome.verdict, Verdict::Pass | Verdict::NotApplicable) {
-            one(out, outcome, paint, verbose);
+            one(out, outcome, report, paint, verbose);
         }
     }
     if !verbose {
-        for (verdict, word) in [(Verdict::Pass, "kept"), (Verdict::NotApplicable, "not applicable")] {
-            let ids: Vec<&str> = outcomes
-                .iter()
-                .filter(|outcome| outcome.verdict == verdict)
-                .map(|outcome| outcome.check.id)
-                .collect();
-            if !ids.is_empty() {
-                let label = format!("  {:<8}", if verdict == Verdict::Pass { word } else { "n/a" });
-                out.push_str(&paint.verdict(verdict, &label));
-                wrapped_after(out, 10, 10, &ids.join(", "));
-            }
+        let kept: Vec<&str> = outcomes
+            .iter()
+            .filter(|outcome| outcome.verdict == Verdict::Pass)
+            .map(|outcome| outcome.check.id)
+            .collect();
+        if !kept.is_empty() {
+            out.push_str(&paint.verdict(Verdict::Pass, "  kept    "));
+            wrapped_after(out, 10, 10, &kept.join(", "));
         }
     }
-    out.push('\n');
+    if stands_out(outcomes, verbose) {
+        out.push('\n');
+    }
 }
 
-fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
+fn one(out: &mut String, outcome: &Outcome, report: &Report<'_>, paint: Paint, verbose: bool) {
     let label = match outcome.verdict {
         Verdict::Pass => "kept",
         Verdict::Fail => "FAIL",
@@ -194,6 +213,9 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
     let _ = writeln!(out, "{}  {}", paint.bold(outcome.check.id), paint.dim(outcome.severity.name()));
     if !verbose && outcome.verdict == Verdict::Fail && outcome.severity == Severity::Advice {
         wrapped(out, "          ", 10, &outcome.reason);
+        if let Some(line) = other_answer(outcome, report) {
+            wrapped(out, "          → ", 12, &line);
+        }
         return;
     }
     let most = if verbose { usize::MAX } else { MOST };
@@ -235,6 +257,18 @@ fn one(out: &mut String, outcome: &Outcome, paint: Paint, verbose: bool) {
     }
 }
 
+/// How a person answers a duty that a check of severity `advice` only half sees.
+fn other_answer(outcome: &Outcome, report: &Report<'_>) -> Option<String> {
+    let asks = |duty: &&checks::providers::Duty| duty.checks.iter().any(|id| id == outcome.check.id);
+    let id = report.policy.offer.duty.iter().filter(asks).find_map(|duty| duty.attestation.as_ref())?;
+    let today = report.facts.taken_at.day();
+    let mut held = report.policy.attestations.iter().filter(|held| held.on <= today && today <= held.until);
+    Some(match held.find(|held| held.id == *id) {
+        Some(held) => format!("{} attests `{id}` until {}, which answers the duty", held.by, held.until),
+        None => format!("attest `{id}` in the configuration if another means does it"),
+    })
+}
+
 fn evidence(out: &mut String, list: &[Evidence], most: usize) {
     for seen in list.iter().take(most) {
         wrapped(out, "            at ", 15, &seen.to_string());
@@ -271,10 +305,13 @@ fn sum(report: &Report<'_>, paint: Paint) -> String {
             write!(line, "\n{asked} of the offer's {} duties wait for an attestation", report.duties.len());
         line += ": hostduty duties";
     }
+    if count(Verdict::Fail) + count(Verdict::Unknown) > 0 {
+        line += "\nhostduty explain CHECK says why and how to mend it; --verbose shows every place";
+    }
     line + "\n"
 }
 
-fn duty(out: &mut String, outcome: &DutyOutcome, document: Option<&str>, paint: Paint) {
+fn duty(out: &mut String, outcome: &DutyOutcome, document: Option<&str>, today: Day, paint: Paint) {
     let verdict = match outcome.status {
         Status::Kept | Status::Attested => Verdict::Pass,
         Status::Broken | Status::Expired => Verdict::Fail,
@@ -288,6 +325,9 @@ fn duty(out: &mut String, outcome: &DutyOutcome, document: Option<&str>, paint: 
     let mut answers = outcome.duty.checks.join(", ");
     if let Some(id) = &outcome.duty.attestation {
         let held = match &outcome.attestation {
+            Some(held) if held.on > today => {
+                format!("attestation `{id}` by {} begins on {}", held.by, held.on)
+            }
             Some(held) => format!("attested by {} on {} until {}", held.by, held.on, held.until),
             None => format!("attestation `{id}`"),
         };

@@ -56,7 +56,6 @@ pub(crate) fn judge(facts: &Facts, agents: &'static [Software], purpose: &str) -
         for (text, _) in &idle {
             message += &format!("; {text}");
         }
-        message += "; if another means does it, attest that instead";
         let looked = Evidence::of("/proc").says(format!(
             "none of {} known agents among {} processes and {} units",
             agents.len(),

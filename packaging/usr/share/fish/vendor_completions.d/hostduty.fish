@@ -40,15 +40,54 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l root -d 'Re
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l facts -d 'Judge a snapshot made by `hostduty facts`, as of its instant (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l at -d 'Judge a root folder\'s ages as of this instant instead of now (RFC 3339 or a day)' -r
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
-complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r
-complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l check -d 'Judge only this check; may be repeated' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r -f -a "scaleway-elastic-metal\t''
+scaleway-dedibox\t''
+scaleway-apple-silicon\t''
+cloud-temple-vm-instances\t''
+ovhcloud-public-cloud\t''
+generic\t''"
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l check -d 'Judge only this check; may be repeated' -r -f -a "accounts-sudo-nopasswd\t''
+accounts-uid-zero\t''
+backup-agent\t''
+encryption-data\t''
+encryption-swap\t''
+firewall-enforced\t''
+firewall-exposure\t''
+firewall-persistent\t''
+guest-tools-drivers\t''
+guest-tools-enabled\t''
+guest-tools-running\t''
+logs-persistent\t''
+malware-protection\t''
+mdm-enrolled\t''
+mdm-profiles\t''
+monitoring-agent\t''
+passwords-changed\t''
+passwords-empty\t''
+passwords-hash\t''
+patches-automatic\t''
+patches-kernel-running\t''
+patches-release-supported\t''
+patches-security\t''
+remote-desktop-tunnelled\t''
+secrets-cloud-keys\t''
+services-legacy\t''
+ssh-authorized-keys\t''
+ssh-key-only\t''
+ssh-private-keys\t''
+ssh-root-login\t''
+storage-redundancy\t''"
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l format -d 'human for people, json for programs (schema: packaging/schema/report-v1.schema.json)' -r -f -a "human\t'For people'
 json\t'For programs'"
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l fail-on -d 'Only failures of at least this severity make the exit code 1' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l fail-on -d 'Only failures of at least this severity make the exit code 1' -r -f -a "advice\t''
+low\t''
+medium\t''
+high\t''
+critical\t''"
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s v -l verbose -d 'Show every finding and every piece of evidence, also of what is kept'
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l allow-unknown -d 'Exit 0 instead of 3 when nothing fails but something is unknown'
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l require-attestations -d 'Duties without a valid attestation count as unknown in the exit code'
@@ -57,14 +96,23 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l root -d 'Re
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l facts -d 'Judge a snapshot made by `hostduty facts`, as of its instant (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l at -d 'Judge a root folder\'s ages as of this instant instead of now (RFC 3339 or a day)' -r
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
-complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r -f -a "scaleway-elastic-metal\t''
+scaleway-dedibox\t''
+scaleway-apple-silicon\t''
+cloud-temple-vm-instances\t''
+ovhcloud-public-cloud\t''
+generic\t''"
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l format -d 'human for people, json for programs: the `duties` of the report' -r -f -a "human\t'For people'
 json\t'For programs'"
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
-complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l fail-on -d 'Only failures of at least this severity make the exit code 1' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l fail-on -d 'Only failures of at least this severity make the exit code 1' -r -f -a "advice\t''
+low\t''
+medium\t''
+high\t''
+critical\t''"
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l allow-unknown -d 'Exit 0 instead of 3 when nothing fails but something is unknown'
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l require-attestations -d 'Duties without a valid attestation count as unknown in the exit code'
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -s h -l help -d 'Print help (see more with \'--help\')'
