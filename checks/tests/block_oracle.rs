@@ -81,8 +81,8 @@ fn stacks_are_as_lsblk_and_findmnt_tell_them() {
     if let Some(swap) = &lab.swap {
         let seen = block.swaps.known().unwrap().iter().find(|seen| seen.path == *swap).unwrap();
         assert_eq!(seen.beneath, Backing::Devices(vec![kernel(swap)]));
-        let expected =
-            if has_device_mapper() { Standing::Encrypted } else { Standing::Clear { partly: false } };
+        let mapped = swap.starts_with("/dev/dm-");
+        let expected = if mapped { Standing::Encrypted } else { Standing::Clear { partly: false } };
         assert_eq!(Walker::new(&block).standing(&seen.beneath), expected);
     }
 }
@@ -311,7 +311,8 @@ impl Lab {
 }
 
 fn has_device_mapper() -> bool {
-    Path::new("/dev/mapper/control").exists()
+    // The node below /dev may have been made by a tool on a kernel that has none.
+    std::fs::read_to_string("/proc/misc").is_ok_and(|misc| misc.contains("device-mapper"))
 }
 
 impl Drop for Lab {
