@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use checks::check::{Evidence, Severity, Verdict};
+use checks::check::{Evidence, Finding, Severity, Verdict};
 use checks::date::Day;
 use checks::report::{DutyOutcome, Outcome, Report, Status};
 
@@ -219,11 +219,12 @@ fn one(out: &mut String, outcome: &Outcome, report: &Report<'_>, paint: Paint, v
         return;
     }
     let most = if verbose { usize::MAX } else { MOST };
-    for finding in outcome.findings.iter().take(most) {
-        wrapped(out, "          ", 10, &format!("{} {}", finding.subject, finding.message));
+    let findings = said_once(&outcome.findings, verbose);
+    for (text, finding) in findings.iter().take(most) {
+        wrapped(out, "          ", 10, text);
         evidence(out, &finding.evidence, if verbose { usize::MAX } else { 1 });
     }
-    more(out, outcome.findings.len(), most, "findings");
+    more(out, findings.len(), most, "findings");
     for unknown in outcome.unknowns.iter().take(most) {
         let prefix = if outcome.verdict == Verdict::Unknown { "          " } else { "          unknown: " };
         wrapped(out, prefix, 10, unknown);
@@ -255,6 +256,21 @@ fn one(out: &mut String, outcome: &Outcome, report: &Report<'_>, paint: Paint, v
             wrapped(out, "          → ", 12, step);
         }
     }
+}
+
+/// The sentences of the findings. What holds of IPv4 and right after in the same words of IPv6 is said once.
+fn said_once(findings: &[Finding], verbose: bool) -> Vec<(String, &Finding)> {
+    let mut said: Vec<(String, &Finding)> = Vec::new();
+    for finding in findings {
+        let text = format!("{} {}", finding.subject, finding.message);
+        match said.last_mut() {
+            Some((last, _)) if !verbose && text.contains("IPv6") && *last == text.replace("IPv6", "IPv4") => {
+                last.push_str("; the same holds of IPv6");
+            }
+            _ => said.push((text, finding)),
+        }
+    }
+    said
 }
 
 /// How a person answers a duty that a check of severity `advice` only half sees.
