@@ -10,7 +10,6 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod report;
 
-use checks::host::Host;
 use checks::providers::{self, Detected};
 
 use crate::cli::{Against, Subject};
@@ -83,7 +82,7 @@ fn judgeable(
     let (facts, host) = source::facts(subject)?;
     let mut settings = match (named, host) {
         (Some(settings), _) => settings,
-        (None, Some(host)) => configuration::from_host(host.as_ref() as &dyn Host)?,
+        (None, Some(host)) => configuration::from_host(host.as_ref())?,
         // The snapshot's own configuration is not known here, and this machine's is about this machine.
         (None, None) => configuration::none()?,
     };

@@ -142,3 +142,32 @@ pub fn verdict(facts: &Facts, id: &str) -> Verdict {
 pub fn mentions(data: &[u8], word: &str) -> bool {
     data.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
+
+/// Facts of accounts for the rooms that look into homes: root and a person, each with a password.
+pub const PEOPLE: &str = r#"
+[[accounts.known.users]]
+name = "root"
+home = "/root"
+shell = "/bin/bash"
+line = 1
+password.known = { state = "usable", source = "/etc/shadow", line = 1 }
+[[accounts.known.users]]
+name = "anna"
+uid = 1000
+gid = 1000
+home = "/home/anna"
+shell = "/bin/bash"
+line = 2
+password.known = { state = "usable", source = "/etc/shadow", line = 2 }
+"#;
+
+/// A Debian with one package, and where its updates come from.
+pub const DEBIAN: &str = r#"
+[packages.known]
+manager = "dpkg"
+architecture = "amd64"
+installed = { bash = "5.2.15-2", "libc6:i386" = "2.36-9" }
+[machine.known.release.known]
+id = "debian"
+version = "12"
+"#;

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use hostduty_fuzz::{gather, host, parts, with_files};
+use hostduty_fuzz::{PEOPLE, gather, host, parts, with_files};
 use libfuzzer_sys::fuzz_target;
 
 const FILES: &[&str] = &[
@@ -14,31 +14,13 @@ const FILES: &[&str] = &[
     "/home/anna/.config/rclone/rclone.conf",
 ];
 
-/// Root and a person, each with a password.
-const KNOWN: &str = r#"
-[[accounts.known.users]]
-name = "root"
-home = "/root"
-shell = "/bin/bash"
-line = 1
-password.known = { state = "usable", source = "/etc/shadow", line = 1 }
-[[accounts.known.users]]
-name = "anna"
-uid = 1000
-gid = 1000
-home = "/home/anna"
-shell = "/bin/bash"
-line = 2
-password.known = { state = "usable", source = "/etc/shadow", line = 2 }
-"#;
-
 const KEY: &[u8] = b"\nsecret_key: cAnArY7h1ngs\n";
 
 fuzz_target!(|data: &[u8]| {
     let tree = with_files(host(), data, FILES);
-    gather(&tree, KNOWN, &["cloud_keys"]);
+    gather(&tree, PEOPLE, &["cloud_keys"]);
     let first = parts(data).next().unwrap_or_default();
-    let facts = gather(&host().file(FILES[0], [&first, KEY].concat()), KNOWN, &["cloud_keys"]);
+    let facts = gather(&host().file(FILES[0], [&first, KEY].concat()), PEOPLE, &["cloud_keys"]);
     if first.len() < 1_000_000 {
         let found = facts.cloud_keys.value().expect("the accounts are known");
         assert!(found.files.iter().any(|file| file.path == FILES[0]), "a key was lost: {found:?}");
