@@ -1,6 +1,7 @@
 //! The SSH server's configuration as sshd(8) would read it.
 
 mod access;
+mod build;
 mod daemon;
 mod effective;
 mod glob;
@@ -15,6 +16,7 @@ mod values;
 use std::collections::BTreeMap;
 
 pub use access::Access;
+pub use build::{Build, Vendor};
 pub use pam::{PamModule, Typed};
 pub use routes::{Method, ROUTE_KEYWORDS, Route};
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,8 @@ pub const DEFAULT: &str = "default of sshd";
 pub struct Sshd {
     /// Where the server's program lies; absent when OpenSSH's server is not installed.
     pub program: Reading<String>,
+    /// Which release it is.
+    pub build: Reading<Build>,
     /// What sshd_config(5) and its includes say.
     pub config: Reading<Config>,
     /// Places that start sshd with `-f` or `-o`, so that the files alone do not decide.
@@ -136,8 +140,10 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
         value.map_or_else(|| or.to_owned(), Clone::clone)
     };
     let pid_file = setting("pidfile", "/run/sshd.pid");
+    let program = daemon::program(host);
     Ok(Sshd {
-        program: daemon::program(host).into(),
+        build: program.clone().and_then(|program| build::read(host, &program)).into(),
+        program: program.into(),
         command_line: daemon::command_line(host),
         loaded_at: match pid_file.starts_with('/') {
             true => host.stat(&pid_file).map(|stat| stat.modified).into(),
