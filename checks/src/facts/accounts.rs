@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::date::Day;
 use crate::gap::{Gap, GapKind, Reading};
-use crate::host::{Host, LARGE, System};
+use crate::host::{FileKind, Host, LARGE, System};
 use files::{Complaints, ShadowLine};
 pub use hash::Scheme;
 
@@ -51,6 +51,9 @@ pub struct User {
     /// Login shell; empty means /bin/sh.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub shell: String,
+    /// Whether there is no such program, so that sshd(8) and login(1) let nobody in.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_shell: bool,
     /// Line in /etc/passwd, from 1.
     pub line: u32,
     /// What shadow(5) says; denied without root.
@@ -72,6 +75,12 @@ pub struct Password {
     /// The day of the last change; absent when the field is empty. Day 0 forces a change at the next login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Day>,
+    /// Whether the field begins with `!`, the mark of usermod -L that sshd(8) heeds where it does not ask PAM.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
+    /// The day from which on the account is disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Day>,
     /// `/etc/shadow` or `/etc/passwd`, where the field stands.
     pub source: String,
     /// Line in that file, from 1.
@@ -181,6 +190,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Accounts, Gap> {
         }
     };
     let other_sources = sources::other_sources(host, passwd.includes_nis, &mut complaints);
+    let mut shells = Shells::of(host);
     let users = passwd
         .lines
         .into_iter()
@@ -190,10 +200,40 @@ pub(crate) fn read(host: &dyn Host) -> Result<Accounts, Gap> {
             } else {
                 Reading::Known(hash::password(&line.password, None, PASSWD, line.user.line))
             };
-            User { password, ..line.user }
+            let no_shell = shells.are_missing(&line.user.shell);
+            User { password, no_shell, ..line.user }
         })
         .collect();
     Ok(Accounts { users, groups, malformed: complaints.into_lines(), other_sources })
+}
+
+/// Which shells exist.
+struct Shells<'a> {
+    host: &'a dyn Host,
+    /// Whether the host has programs at all: an image of nothing but /etc tells nothing of shells.
+    whole: bool,
+    known: HashMap<String, bool>,
+}
+
+impl<'a> Shells<'a> {
+    fn of(host: &'a dyn Host) -> Self {
+        Self { host, whole: host.stat("/bin/sh").is_ok(), known: HashMap::new() }
+    }
+
+    /// Whether a shell is no program that can be executed.
+    fn are_missing(&mut self, shell: &str) -> bool {
+        let path = if shell.is_empty() { "/bin/sh" } else { shell };
+        if let Some(missing) = self.known.get(path) {
+            return *missing;
+        }
+        let missing = match self.host.stat(path) {
+            Ok(stat) => stat.kind != FileKind::File || stat.mode & 0o111 == 0,
+            Err(gap) => gap.is_absent(),
+        };
+        let missing = missing && self.whole;
+        self.known.insert(path.to_owned(), missing);
+        missing
+    }
 }
 
 /// getspnam(3) takes the first line with a name.
@@ -293,6 +333,21 @@ mod tests {
         assert_eq!(password(&seen, "ada").state, PasswordState::None);
         assert_eq!(seen.passwords().count(), 1);
         assert_eq!(seen.find("ada").unwrap().uid, 1000);
+    }
+
+    #[test]
+    fn a_shell_must_be_a_program() {
+        let passwd = "a:x:1:1::/:/bin/sh\nb:x:2:2::/:/bin/gone\nc:x:3:3::/:\nd:x:4:4::/:/etc\n";
+        let tree =
+            Tree::new(Timestamp(0)).file(PASSWD, passwd).file(SHADOW, "a:!$6$x$y:1::::::\nb:*:1:::::9:\n");
+        let missing =
+            |tree: &Tree| read(tree).unwrap().users.iter().map(|user| user.no_shell).collect::<Vec<_>>();
+        assert_eq!(missing(&tree), [false; 4], "an image of /etc alone");
+        let seen = tree.file("/bin/sh", "").with("/bin/sh", |node| node.mode = 0o755);
+        assert_eq!(missing(&seen), [false, true, false, true]);
+        let seen = read(&seen).unwrap();
+        assert!(password(&seen, "a").locked && !password(&seen, "b").locked);
+        assert_eq!(password(&seen, "b").expires, Some(Day(9)));
     }
 
     #[test]

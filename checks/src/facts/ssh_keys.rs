@@ -152,8 +152,8 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<SshKeys, Gap> {
 fn patterns(facts: &Facts, gaps: &mut Vec<Gap>) -> Vec<String> {
     let name = "authorizedkeysfile";
     let config = facts.sshd.known().and_then(|sshd| sshd.config.known());
-    let mut patterns: Vec<String> = match config.and_then(|config| config.setting(name)) {
-        Ok(setting) => setting.values.clone(),
+    let mut patterns: Vec<String> = match config {
+        Ok(config) => config.values_anywhere(name).collect(),
         Err(gap) => {
             // Without a configuration there is no other place than the default; whether it is the right one is open.
             if !gap.is_absent() {
@@ -162,11 +162,6 @@ fn patterns(facts: &Facts, gaps: &mut Vec<Gap>) -> Vec<String> {
             vec![".ssh/authorized_keys".to_owned(), ".ssh/authorized_keys2".to_owned()]
         }
     };
-    if let Some(config) = facts.sshd.value().and_then(|sshd| sshd.config.value()) {
-        for (_, setting) in config.matches_on(&[name]) {
-            patterns.extend(setting.values.iter().cloned());
-        }
-    }
     patterns.retain(|pattern| !pattern.eq_ignore_ascii_case("none"));
     patterns.sort();
     patterns.dedup();

@@ -1,30 +1,37 @@
 //! The SSH server's configuration as sshd(8) would read it.
 
-mod access;
 mod build;
+mod connection;
+mod criteria;
 mod daemon;
 mod effective;
 mod glob;
 mod keywords;
 mod lexer;
+mod login;
+mod origins;
 mod pam;
 mod parser;
-mod routes;
+pub(crate) mod patterns;
+mod ranges;
 mod server;
+#[cfg(test)]
+pub(crate) mod testing;
 mod values;
 
-use std::collections::BTreeMap;
-
-pub use access::Access;
 pub use build::{Build, Vendor};
+pub use connection::{Connection, Groups, Truth};
+pub use criteria::{Attribute, Criterion};
+pub use effective::{Active, Effective, Evaluator};
+pub use login::{Account, Answer, Entry, Logins, Method, Way};
+pub use origins::{Listening, Origin, Origins, origins};
 pub use pam::{PamModule, Typed};
-pub use routes::{Method, ROUTE_KEYWORDS, Route};
 use serde::{Deserialize, Serialize};
 pub use server::{Presence, Server};
 
 use crate::date::Timestamp;
 use crate::evidence::Evidence;
-use crate::gap::{Gap, GapKind, Reading};
+use crate::gap::{Gap, Reading};
 use crate::host::Host;
 
 /// The source of a value that no line sets.
@@ -49,20 +56,23 @@ pub struct Sshd {
     pub pam: Reading<Vec<PamModule>>,
 }
 
-/// sshd_config(5) and what it includes.
+/// sshd_config(5) and what it includes, nothing decided yet: see [`Config::evaluator`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The build of sshd that reads it.
+    pub build: Build,
     /// Files read, in the order in which sshd reads them.
     pub files: Vec<String>,
     /// The latest change of any of them, or of a folder that an Include lists: a file that was taken away from there
     /// still counts for the sshd that has read it.
     pub changed: Timestamp,
-    /// What holds unless a Match block says otherwise, by keyword in lower case.
-    pub settings: BTreeMap<String, Setting>,
-    /// Match blocks that set one of the same keywords for some connections. They are not evaluated.
+    /// Lines that set a keyword, in the order in which sshd meets them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub matches: Vec<MatchBlock>,
+    pub lines: Vec<Line>,
+    /// Match lines, in that order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<MatchLine>,
     /// Lines for which sshd would refuse to start; the text says why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Evidence>,
@@ -71,79 +81,99 @@ pub struct Config {
     pub gaps: Vec<Gap>,
 }
 
-/// The value of a keyword and the line that decides it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// One line that sets something.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The keyword in lower case, under its present name.
+    pub keyword: String,
+    /// Its arguments in the form of `sshd -T`.
+    pub values: Vec<String>,
+    /// Where it stands and what it says.
+    pub at: Evidence,
+    /// Index of the innermost Match line that it stands under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<usize>,
+}
+
+/// One Match line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchLine {
+    /// What a connection must meet.
+    pub criteria: Vec<Criterion>,
+    /// Where it stands and what it says, cut after 200 letters.
+    pub at: Evidence,
+    /// Index of the Match line around the Include that led here; both must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<usize>,
+}
+
+/// The value of a keyword for one connection, and the lines that decide it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Setting {
     /// Its arguments; words of a fixed choice in lower case.
     pub values: Vec<String>,
-    /// The first line that counts, or [`DEFAULT`].
-    pub at: Evidence,
-    /// Other lines that set it and do not count.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// The lines that count, one but for keywords that add up, or [`DEFAULT`].
+    pub at: Vec<Evidence>,
+    /// Other lines that set it and do not count for this connection.
     pub lost: Vec<Evidence>,
-}
-
-/// A Match block that is not for everyone.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MatchBlock {
-    /// Its criteria as written, cut after 200 letters; those of the block around an Include follow.
-    pub criteria: String,
-    /// The Match line.
-    pub at: Evidence,
-    /// What it sets, by keyword in lower case.
-    pub settings: BTreeMap<String, Setting>,
-}
-
-impl Config {
-    /// The value of a recorded keyword, in lower case.
-    ///
-    /// # Errors
-    /// [`GapKind::NotGathered`] when the facts do not say.
-    pub fn setting(&self, name: &str) -> Result<&Setting, Gap> {
-        self.settings
-            .get(name)
-            .ok_or_else(|| Gap { why: GapKind::NotGathered, what: format!("the value of {name}") })
-    }
-    /// Whether a keyword of yes or no, or one of a fixed choice, has this value.
-    ///
-    /// # Errors
-    /// As [`Config::setting`].
-    pub fn is(&self, name: &str, value: &str) -> Result<bool, Gap> {
-        Ok(self.setting(name)?.values.first().is_some_and(|first| first == value))
-    }
-    /// The conditional blocks that set one of these keywords.
-    pub fn matches_on<'a>(
-        &'a self,
-        names: &'a [&str],
-    ) -> impl Iterator<Item = (&'a MatchBlock, &'a Setting)> {
-        self.matches.iter().flat_map(move |block| {
-            names.iter().filter_map(move |name| Some((block, block.settings.get(*name)?)))
-        })
-    }
 }
 
 impl Setting {
     /// Whether no line sets it.
     #[must_use]
     pub fn is_default(&self) -> bool {
-        self.at.source == DEFAULT
+        self.at.first().is_none_or(|at| at.source == DEFAULT)
+    }
+    /// Whether its first value is this one.
+    #[must_use]
+    pub fn is(&self, value: &str) -> bool {
+        self.values.first().is_some_and(|first| first == value)
+    }
+    /// Where it is decided and what it says there, also for a default.
+    #[must_use]
+    pub fn shown(&self, name: &str) -> Evidence {
+        match self.at.first() {
+            Some(at) if at.text.is_some() => at.clone(),
+            Some(at) => at.clone().says(format!("{name} {}", self.values.join(" "))),
+            None => Evidence::of(DEFAULT).says(format!("{name} {}", self.values.join(" "))),
+        }
+    }
+}
+
+impl Config {
+    /// What holds before any Match block is looked at.
+    ///
+    /// # Errors
+    /// As [`Effective::setting`].
+    pub fn global(&self, name: &str) -> Result<Setting, Gap> {
+        let evaluator = self.evaluator();
+        let active = evaluator.active(&Connection::default());
+        evaluator.effective(&active).setting(name)
+    }
+    /// Every value that any line gives a keyword, or its default.
+    pub fn values_anywhere<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
+        let lines = self.lines.iter().filter(move |line| line.keyword == name);
+        keywords::default(name, &self.build).into_iter().chain(lines.flat_map(|line| line.values.clone()))
     }
 }
 
 /// Reads sshd_config(5) and what it includes.
 pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
-    let config = config(host);
+    let program = daemon::program(host);
+    let build = program.clone().and_then(|program| build::read(host, &program));
+    let config = build.clone().and_then(|build| {
+        main_file(host, None, parser::Options { build: &build, given: &[], record: parser::Record::Judged })
+    });
     let setting = |name: &str, or: &str| {
-        let value = config.as_ref().ok().and_then(|config| config.settings.get(name)?.values.first());
-        value.map_or_else(|| or.to_owned(), Clone::clone)
+        let value = config.as_ref().ok().and_then(|config| config.global(name).ok()?.values.first().cloned());
+        value.unwrap_or_else(|| or.to_owned())
     };
     let pid_file = setting("pidfile", "/run/sshd.pid");
-    let program = daemon::program(host);
     Ok(Sshd {
-        build: program.clone().and_then(|program| build::read(host, &program)).into(),
         program: program.into(),
+        build: build.into(),
         command_line: daemon::command_line(host),
         loaded_at: match pid_file.starts_with('/') {
             true => host.stat(&pid_file).map(|stat| stat.modified).into(),
@@ -154,15 +184,33 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
     })
 }
 
+/// Reads one configuration with all its lines, of which some may hold secrets; `main` is the file given with `-f`.
+///
+/// # Errors
+/// The main file cannot be read.
+pub fn configuration(host: &dyn Host, main: Option<&str>, build: &Build) -> Result<Config, Gap> {
+    main_file(host, main, parser::Options { build, given: &[], record: parser::Record::All })
+}
+
+/// The build of the installed server.
+///
+/// # Errors
+/// There is none, or its program does not say.
+pub fn installed_build(host: &dyn Host) -> Result<Build, Gap> {
+    daemon::program(host).and_then(|program| build::read(host, &program))
+}
+
 /// The main file is where OpenSSH puts it; SUSE's builds fall back on the one below /usr/etc.
-fn config(host: &dyn Host) -> Result<Config, Gap> {
-    let parsed = match parser::parse(host, "/etc/ssh/sshd_config") {
+fn main_file(host: &dyn Host, main: Option<&str>, options: parser::Options<'_>) -> Result<Config, Gap> {
+    if let Some(main) = main {
+        return parser::parse(host, main, options);
+    }
+    match parser::parse(host, "/etc/ssh/sshd_config", options) {
         Err(gap) if gap.is_absent() && host.stat("/usr/etc/ssh/sshd_config").is_ok() => {
-            parser::parse(host, "/usr/etc/ssh/sshd_config")?
+            parser::parse(host, "/usr/etc/ssh/sshd_config", options)
         }
-        other => other?,
-    };
-    Ok(effective::decide(parsed))
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     let config = facts.sshd.value().and_then(|sshd| sshd.config.value());
     for name in ["authorizedkeyscommand", "trustedusercakeys"] {
-        let setting = config.and_then(|config| config.settings.get(name));
+        let setting = config.and_then(|config| config.global(name).ok());
         if let Some(setting) = setting.filter(|setting| setting.values.iter().any(|value| value != "none")) {
             judgement
                 .observe("keys come from elsewhere too, and are not looked at here", [setting.shown(name)]);

@@ -1,15 +1,18 @@
 //! Nobody can get a shell over SSH by typing a password.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::accounts::PasswordState;
-use crate::facts::sshd::{Access, Method, ROUTE_KEYWORDS, Route, Sshd, Typed};
+use crate::facts::sshd::{Account, Answer, Listening};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
 use crate::ssh_server;
+
+/// Lines that a finding or a pass names.
+const EVIDENCE: usize = 8;
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-key-only",
@@ -36,38 +39,29 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[accounts.known]
+groups = []
+users = [{ name = "debian", uid = 1000, gid = 1000, home = "/home/debian", shell = "/bin/bash", line = 30, password = { known = { state = "usable", source = "/etc/shadow", line = 30 } } }]
 [sshd.known.config.known]
+build = { version = [9, 2] }
 files = ["/etc/ssh/sshd_config"]
-[sshd.known.config.known.settings]
-passwordauthentication = { values = ["no"], at = { source = "/etc/ssh/sshd_config", line = 57 } }
-kbdinteractiveauthentication = { values = ["no"], at = { source = "/etc/ssh/sshd_config", line = 62, text = "ChallengeResponseAuthentication no" } }
-usepam = { values = ["yes"], at = { source = "/etc/ssh/sshd_config", line = 85 } }
-authenticationmethods = { values = ["any"], at = { source = "default of sshd" } }
+lines = [
+  { keyword = "passwordauthentication", values = ["no"], at = { source = "/etc/ssh/sshd_config", line = 57, text = "PasswordAuthentication no" } },
+  { keyword = "kbdinteractiveauthentication", values = ["no"], at = { source = "/etc/ssh/sshd_config", line = 62, text = "ChallengeResponseAuthentication no" } },
+]
 "#,
         broken: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
 [accounts.known]
 groups = []
-[[accounts.known.users]]
-name = "debian"
-uid = 1000
-gid = 1000
-home = "/home/debian"
-shell = "/bin/bash"
-line = 30
-password.known = { state = "usable", source = "/etc/shadow", line = 30 }
-[sshd.known.config.known.settings]
-passwordauthentication = { values = ["yes"], at = { source = "/etc/ssh/sshd_config.d/50-cloud-init.conf", line = 1 } }
-kbdinteractiveauthentication = { values = ["no"], at = { source = "/etc/ssh/sshd_config", line = 62, text = "ChallengeResponseAuthentication no" } }
-usepam = { values = ["no"], at = { source = "default of sshd" } }
-authenticationmethods = { values = ["any"], at = { source = "default of sshd" } }
-permitemptypasswords = { values = ["no"], at = { source = "default of sshd" } }
-permitrootlogin = { values = ["prohibit-password"], at = { source = "default of sshd" } }
-allowusers = { values = [], at = { source = "default of sshd" } }
-denyusers = { values = [], at = { source = "default of sshd" } }
-allowgroups = { values = [], at = { source = "default of sshd" } }
-denygroups = { values = [], at = { source = "default of sshd" } }
+users = [{ name = "debian", uid = 1000, gid = 1000, home = "/home/debian", shell = "/bin/bash", line = 30, password = { known = { state = "usable", source = "/etc/shadow", line = 30 } } }]
+[sshd.known.config.known]
+build = { version = [9, 2] }
+lines = [
+  { keyword = "passwordauthentication", values = ["yes"], at = { source = "/etc/ssh/sshd_config.d/50-cloud-init.conf", line = 1, text = "PasswordAuthentication yes" } },
+  { keyword = "passwordauthentication", values = ["no"], at = { source = "/etc/ssh/sshd_config", line = 57, text = "PasswordAuthentication no" } },
+]
 "#,
     },
     judge,
@@ -86,113 +80,81 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if !ssh_server::is_decided(sshd, config, &mut judgement) {
         return Ok(judgement);
     }
-    for (block, setting) in config.matches_on(ROUTE_KEYWORDS) {
-        judgement.unknown(format!(
-            "`Match {}` ({}) decides for some connections ({}), and hostduty does not evaluate Match blocks",
-            block.criteria, block.at, setting.at
-        ));
-    }
-    let routes = sshd.typed_routes(facts.ssh_version())?;
-    if routes.is_empty() {
-        let names =
-            ["passwordauthentication", "kbdinteractiveauthentication", "usepam", "authenticationmethods"];
-        let evidence: Result<Vec<Evidence>, Gap> =
-            names.iter().map(|name| Ok(config.setting(name)?.shown(name))).collect();
-        judgement.observe("sshd takes nothing that is typed for a password", evidence?);
-        ssh_server::freshness(facts, &mut judgement);
-    } else {
-        let before = (judgement.findings.len(), judgement.unknowns.len());
-        for route in &routes {
-            match certain(sshd, route) {
-                // Without a colon behind the word `password`, which the redactor takes for the name of one.
-                Some(reason) => judgement.unknown(format!("sshd offers the method {route}, but {reason}")),
-                None => who(facts, route, &mut judgement)?,
+    let logins = facts.logins(sshd, config, &Listening::of(config))?;
+    let mut doubts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut closing: Vec<Evidence> = Vec::new();
+    for account in &logins.accounts {
+        let mut open: Vec<(String, String)> = Vec::new();
+        let mut lines: Vec<Evidence> = Vec::new();
+        for entry in &account.entries {
+            let from = logins.from(&entry.origins);
+            for way in entry.ways.iter().filter(|way| way.is_typed()) {
+                match &way.answer {
+                    Answer::Opens(deciding) => {
+                        open.push((from.clone(), way.name()));
+                        lines.extend(deciding.iter().cloned());
+                    }
+                    Answer::Unknown(reason) => doubts
+                        .entry(format!("(method {}) from {from}, is not known: {reason}", way.name()))
+                        .or_default()
+                        .push(&account.name),
+                    Answer::Closed(_, deciding) => closing.extend(deciding.iter().cloned()),
+                }
             }
         }
-        if before == (judgement.findings.len(), judgement.unknowns.len()) {
-            let evidence = routes.into_iter().flat_map(|route| route.evidence);
-            judgement.observe("sshd takes passwords, but no account that may use one has any", evidence);
-            ssh_server::freshness(facts, &mut judgement);
+        if !open.is_empty() {
+            judgement.fail(finding(account, &open, lines));
         }
+    }
+    for (rest, mut names) in doubts {
+        names.dedup();
+        judgement.unknown(format!("whether {} can log in over SSH by typing {rest}", some(&names)));
+    }
+    for doubt in &logins.doubts {
+        judgement.unknown(doubt.clone());
+    }
+    if judgement.findings.is_empty() && judgement.unknowns.is_empty() {
+        let mut places = BTreeSet::new();
+        closing.retain(|place| places.insert(place.clone()));
+        closing.truncate(EVIDENCE);
+        judgement.observe("no account gets in by typing, from anywhere", closing);
+        ssh_server::freshness(facts, &mut judgement);
     }
     Ok(judgement)
 }
 
-/// Why it is open whether typing a password is all that a route takes; `None` when it is.
-fn certain(sshd: &Sshd, route: &Route) -> Option<String> {
-    let config = sshd.config.value()?;
-    let pam = route.methods.contains(&Method::KeyboardInteractive) || config.is("usepam", "yes") != Ok(false);
-    match sshd.typed_password() {
-        Typed::Unclear(reason) if pam => Some(reason),
-        _ => None,
+/// An account that gets in by typing, from where and by which methods.
+fn finding(account: &Account<'_>, open: &[(String, String)], lines: Vec<Evidence>) -> Finding {
+    let mut by_place: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (from, method) in open {
+        by_place.entry(from).or_default().push(method);
     }
+    let places: Vec<String> = by_place
+        .iter()
+        .map(|(from, methods)| format!("from {from} (method {})", methods.join(" or ")))
+        .collect();
+    let mut message = format!("can log in over SSH by typing, {}", places.join(", "));
+    if !account.user.has_login_shell() {
+        message += "; its shell runs no commands, but connections can be forwarded through it";
+    }
+    let mut lines = lines.into_iter().fold(Vec::new(), |mut all: Vec<Evidence>, line| {
+        if !all.contains(&line) && all.len() < EVIDENCE {
+            all.push(line);
+        }
+        all
+    });
+    let first = if lines.is_empty() { Evidence::of("/etc/passwd") } else { lines.remove(0) };
+    let mut finding = Finding::new(account.name.clone(), message, first);
+    finding.evidence.extend(lines);
+    finding
 }
 
-/// Names the accounts that a route lets in.
-fn who(facts: &Facts, route: &Route, judgement: &mut Judgement) -> Result<(), Gap> {
-    let sshd = facts.sshd.known()?;
-    let config = sshd.config.known()?;
-    let accounts = facts.accounts.known()?;
-    let (empty, root) = (config.is("permitemptypasswords", "yes")?, config.is("permitrootlogin", "yes")?);
-    let mut hidden = None;
-    for user in &accounts.users {
-        let access = config.access(user, accounts)?;
-        if access == Access::Refused || (user.uid == 0 && !root) {
-            continue;
-        }
-        let password = match user.password.known() {
-            Ok(password) => password,
-            Err(gap) => {
-                hidden = Some(gap);
-                continue;
-            }
-        };
-        let what = match password.state {
-            PasswordState::Usable => "a password",
-            PasswordState::Empty if empty => "an empty password",
-            _ => continue,
-        };
-        if access == Access::Depends {
-            judgement.unknown(format!(
-                "{} can log in over SSH with {what} from the addresses that AllowUsers or DenyUsers name",
-                user.name
-            ));
-            continue;
-        }
-        let mut finding = Finding::new(
-            user.name.clone(),
-            format!("can log in over SSH with {what} (method {route})"),
-            Evidence::at(password.source.clone(), password.line).says(user.name.clone()),
-        );
-        finding.evidence.splice(0..0, route.evidence.iter().cloned());
-        if let Some(previous) = judgement.findings.iter_mut().find(|known| known.subject == finding.subject) {
-            // One finding for an account, however many methods are open.
-            let new: Vec<Evidence> =
-                finding.evidence.into_iter().filter(|place| !previous.evidence.contains(place)).collect();
-            previous.evidence.extend(new);
-        } else {
-            judgement.fail(finding);
-        }
+/// A few names, and how many there are besides.
+fn some(names: &[&str]) -> String {
+    match names {
+        [first, second, third, _, ..] => format!("{first}, {second}, {third} and {} more", names.len() - 3),
+        _ => names.join(", "),
     }
-    if let Some(gap) = hidden {
-        judgement
-            .unknown(format!("sshd offers {route}, and which accounts have a password is not known: {gap}"));
-    }
-    for line in &accounts.malformed {
-        judgement.unknown(format!("sshd offers {route}, and an account line makes no sense: {line}"));
-    }
-    if let Some(place) = sshd.passwords_elsewhere() {
-        judgement.unknown(format!(
-            "sshd offers {route}, and takes passwords that are not in the host's own files ({place})"
-        ));
-    }
-    if !accounts.other_sources.is_empty() {
-        judgement.unknown(format!(
-            "sshd offers {route}, and accounts from {} are not in the host's own files",
-            accounts.other_sources.join(", ")
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

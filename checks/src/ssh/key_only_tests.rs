@@ -3,7 +3,7 @@
 use super::*;
 use crate::check::Verdict;
 use crate::date::Timestamp;
-use crate::facts::accounts::{Accounts, Password, User};
+use crate::facts::accounts::{Accounts, Password, PasswordState, User};
 use crate::facts::packages::Packages;
 use crate::facts::processes::{Process, Processes};
 use crate::facts::sshd;
@@ -15,7 +15,7 @@ const PAM: &str =
 
 fn tree(config: &str) -> Tree {
     Tree::new(Timestamp(1_000))
-        .file("/usr/sbin/sshd", "")
+        .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0")
         .file("/etc/pam.d/sshd", PAM)
         .file("/etc/ssh/sshd_config", config)
 }
@@ -86,15 +86,49 @@ fn keyboard_interactive_counts_with_pam_and_only_then() {
 }
 
 #[test]
-fn match_blocks_never_pass_and_do_not_hide_what_is_open() {
-    let block = "Match Group backup\nPasswordAuthentication yes\n";
-    assert_eq!(anna(&format!("PasswordAuthentication no\n{block}")).verdict(), Verdict::Unknown);
-    assert_eq!(anna(&format!("PasswordAuthentication yes\n{block}")).verdict(), Verdict::Fail);
-    assert_eq!(anna("PasswordAuthentication no\nMatch User x\nX11Forwarding no\n").verdict(), Verdict::Pass);
-    assert_eq!(
-        anna("PasswordAuthentication no\nMatch all\nPasswordAuthentication yes\n").verdict(),
-        Verdict::Fail
+fn match_blocks_open_and_close_for_those_whom_they_name() {
+    for (config, wanted) in [
+        ("PasswordAuthentication no\nMatch Group backup\nPasswordAuthentication yes\n", Verdict::Pass),
+        ("PasswordAuthentication no\nMatch User an*\nPasswordAuthentication yes\n", Verdict::Fail),
+        ("PasswordAuthentication no\nMatch User an*,!anna\nPasswordAuthentication yes\n", Verdict::Pass),
+        ("PasswordAuthentication no\nMatch User x\nX11Forwarding no\n", Verdict::Pass),
+        ("PasswordAuthentication yes\nMatch User anna\nPasswordAuthentication no\n", Verdict::Pass),
+        ("PasswordAuthentication no\nMatch all\nPasswordAuthentication yes\n", Verdict::Fail),
+        ("PasswordAuthentication no\nMatch Host x.example.org\nPasswordAuthentication yes\n", Verdict::Pass),
+        (
+            "UseDNS yes\nPasswordAuthentication no\nMatch Host x.example.org\nPasswordAuthentication yes\n",
+            Verdict::Fail,
+        ),
+        (
+            "Port 22\nPasswordAuthentication no\nMatch LocalPort 2222\nPasswordAuthentication yes\n",
+            Verdict::Pass,
+        ),
+        (
+            "Port 2222\nPasswordAuthentication no\nMatch LocalPort 2222\nPasswordAuthentication yes\n",
+            Verdict::Fail,
+        ),
+        (
+            "ListenAddress 10.0.0.1\nPasswordAuthentication no\nMatch LocalAddress 10.9.*\nPasswordAuthentication yes\n",
+            Verdict::Pass,
+        ),
+        ("PasswordAuthentication no\nMatch LocalAddress 10.9.*\nPasswordAuthentication yes\n", Verdict::Fail),
+    ] {
+        let judgement = anna(config);
+        assert_eq!(judgement.verdict(), wanted, "{config}{judgement:?}");
+    }
+}
+
+#[test]
+fn a_finding_says_from_where() {
+    let judgement = anna(
+        "PasswordAuthentication no\nMatch Address 10.0.0.0/8,!10.9.0.0/16\nPasswordAuthentication yes\n",
     );
+    let [finding] = judgement.findings.as_slice() else { panic!("{judgement:?}") };
+    assert!(
+        finding.message.contains("from 10.0.0.0/13, 10.8.0.0/16, 10.10.0.0/15 and others (method password)"),
+        "{finding:?}"
+    );
+    assert_eq!(finding.evidence[0].line, Some(3));
 }
 
 #[test]
@@ -106,7 +140,7 @@ fn accounts_decide_where_passwords_are_taken() {
         ("", "root", 0, PasswordState::Usable, Verdict::Pass),
         ("PermitRootLogin yes", "root", 0, PasswordState::Usable, Verdict::Fail),
         ("AllowUsers bob", "anna", 1000, PasswordState::Usable, Verdict::Pass),
-        ("AllowUsers anna@10.*", "anna", 1000, PasswordState::Usable, Verdict::Unknown),
+        ("AllowUsers anna@10.*", "anna", 1000, PasswordState::Usable, Verdict::Fail),
         ("AuthenticationMethods publickey,password", "anna", 1000, PasswordState::Usable, Verdict::Pass),
         (
             "AuthenticationMethods publickey,password password",
@@ -178,7 +212,7 @@ fn a_lock_in_shadow_says_nothing_of_passwords_elsewhere() {
 fn the_method_none_is_no_closed_door() {
     let config = "PermitEmptyPasswords yes\nAuthenticationMethods none\n";
     let empty = facts(&tree(config), vec![user("anna", 1000, PasswordState::Empty)]);
-    assert_eq!(judged(&empty).verdict(), Verdict::Unknown);
+    assert_eq!(judged(&empty).verdict(), Verdict::Fail);
 }
 
 #[test]

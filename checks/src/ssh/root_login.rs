@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::accounts::{PasswordState, User};
+use crate::facts::sshd::{Listening, Setting};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -30,23 +31,22 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
-[sshd.known.config.known.settings]
-permitrootlogin = { values = ["prohibit-password"], at = { source = "default of sshd" } }
+[accounts.known]
+groups = []
+users = [{ name = "root", uid = 0, gid = 0, home = "/root", shell = "/bin/bash", line = 1, password = { known = { state = "usable", source = "/etc/shadow", line = 1 } } }]
+[sshd.known.config.known]
+build = { version = [9, 2] }
+files = ["/etc/ssh/sshd_config"]
 "#,
         broken: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
 [accounts.known]
-[[accounts.known.users]]
-name = "root"
-uid = 0
-gid = 0
-home = "/root"
-shell = "/bin/bash"
-line = 1
-password.known = { state = "usable", source = "/etc/shadow", line = 1 }
-[sshd.known.config.known.settings]
-permitrootlogin = { values = ["yes"], at = { source = "/etc/ssh/sshd_config", line = 33, text = "PermitRootLogin yes" } }
+groups = []
+users = [{ name = "root", uid = 0, gid = 0, home = "/root", shell = "/bin/bash", line = 1, password = { known = { state = "usable", source = "/etc/shadow", line = 1 } } }]
+[sshd.known.config.known]
+build = { version = [9, 2] }
+lines = [{ keyword = "permitrootlogin", values = ["yes"], at = { source = "/etc/ssh/sshd_config", line = 33, text = "PermitRootLogin yes" } }]
 "#,
     },
     judge,
@@ -65,24 +65,20 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if !ssh_server::is_decided(sshd, config, &mut judgement) {
         return Ok(judgement);
     }
-    for (block, setting) in config.matches_on(&["permitrootlogin"]) {
-        judgement.unknown(format!(
-            "`Match {}` ({}) decides for some connections ({}), and hostduty does not evaluate Match blocks",
-            block.criteria, block.at, setting.at
-        ));
+    let accounts = facts.accounts.known()?;
+    let roots: Vec<&User> = accounts.users.iter().filter(|user| user.uid == 0).collect();
+    if roots.is_empty() {
+        judgement.unknown("/etc/passwd names no account with uid 0");
     }
-    let setting = config.setting("permitrootlogin")?;
-    let shown = setting.shown("permitrootlogin");
-    match setting.values.first().map(String::as_str) {
-        Some("no") => judgement.observe("root cannot log in over SSH at all", [shown]),
-        Some("prohibit-password") => {
-            judgement.observe("root can log in over SSH, never by typing a password", [shown])
+    for user in roots {
+        for (from, setting) in
+            facts.setting_by_origin(config, &Listening::of(config), user, "permitrootlogin")?
+        {
+            match setting {
+                Ok(setting) => from_somewhere(user, &from, &setting, &mut judgement),
+                Err(gap) => judgement.unknown(format!("from {from}: {gap}")),
+            }
         }
-        Some("forced-commands-only") => {
-            judgement.observe("root can run over SSH what its keys are bound to, and nothing else", [shown]);
-        }
-        Some("yes") => every_root(facts, &shown, &mut judgement),
-        _ => judgement.unknown("the value of PermitRootLogin is none that hostduty knows"),
     }
     if judgement.findings.is_empty() {
         ssh_server::freshness(facts, &mut judgement);
@@ -91,44 +87,49 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
 }
 
 /// PermitRootLogin counts for every account with uid 0.
-fn every_root(facts: &Facts, shown: &Evidence, judgement: &mut Judgement) {
-    let unknown = |name: &str, gap: &Gap| {
-        let message =
-            format!("may log in over SSH with any method, and whether it has a password is not known: {gap}");
-        Finding::new(name, message, shown.clone())
-    };
-    let accounts = match facts.accounts.known() {
-        Ok(accounts) => accounts,
-        Err(gap) => return judgement.fail(unknown("root", &gap)),
-    };
-    let roots: Vec<&User> = accounts.users.iter().filter(|user| user.uid == 0).collect();
-    if roots.is_empty() {
-        judgement.unknown("PermitRootLogin is yes, and /etc/passwd names no account with uid 0");
-    }
-    for user in roots {
-        match user.password.known() {
-            Err(gap) => judgement.fail(unknown(&user.name, &gap)),
-            Ok(password) => {
-                let place = Evidence::at(password.source.clone(), password.line).says(user.name.clone());
-                let has = match password.state {
-                    PasswordState::Usable => "has a password",
-                    PasswordState::Empty => "has an empty password",
-                    PasswordState::Locked | PasswordState::None => {
-                        judgement.observe(
-                            format!(
-                                "PermitRootLogin is yes, but {} has no password that could be typed",
-                                user.name
-                            ),
-                            [shown.clone(), place],
-                        );
-                        continue;
-                    }
-                };
-                let message = format!("may log in over SSH with any method that is on, and {has}");
-                judgement.fail(Finding::new(user.name.clone(), message, shown.clone()).and(place));
-            }
+fn from_somewhere(user: &User, from: &str, setting: &Setting, judgement: &mut Judgement) {
+    let (name, shown) = (&user.name, setting.shown("permitrootlogin"));
+    match setting.values.first().map(String::as_str) {
+        Some("no") => judgement.observe(format!("{name} cannot log in over SSH at all from {from}"), [shown]),
+        Some("prohibit-password") => {
+            judgement.observe(
+                format!("{name} can log in over SSH from {from}, never by typing a password"),
+                [shown],
+            );
         }
+        Some("forced-commands-only") => {
+            judgement.observe(
+                format!("{name} can run over SSH from {from} what its keys are bound to, and nothing else"),
+                [shown],
+            );
+        }
+        Some("yes") => any_method(user, from, shown, judgement),
+        _ => judgement.unknown("the value of PermitRootLogin is none that hostduty knows"),
     }
+}
+
+fn any_method(user: &User, from: &str, shown: Evidence, judgement: &mut Judgement) {
+    let password = match user.password.known() {
+        Ok(password) => password,
+        Err(gap) => {
+            let message = format!(
+                "may log in over SSH from {from} with any method, and whether it has a password is not known: {gap}"
+            );
+            return judgement.fail(Finding::new(user.name.clone(), message, shown));
+        }
+    };
+    let place = Evidence::at(password.source.clone(), password.line).says(user.name.clone());
+    let has = match password.state {
+        PasswordState::Usable => "has a password",
+        PasswordState::Empty => "has an empty password",
+        PasswordState::Locked | PasswordState::None => {
+            let message =
+                format!("PermitRootLogin is yes, but {} has no password that could be typed", user.name);
+            return judgement.observe(message, [shown, place]);
+        }
+    };
+    let message = format!("may log in over SSH from {from} with any method that is on, and {has}");
+    judgement.fail(Finding::new(user.name.clone(), message, shown).and(place));
 }
 
 #[cfg(test)]
@@ -142,7 +143,8 @@ mod tests {
     use crate::host::Tree;
 
     fn facts(config: &str, password: Reading<Password>) -> Facts {
-        let tree = Tree::default().file("/etc/ssh/sshd_config", config).file("/usr/sbin/sshd", "");
+        let tree =
+            Tree::default().file("/etc/ssh/sshd_config", config).file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0");
         let root = User { name: "root".into(), password, ..User::default() };
         let process = Process { name: "sshd".into(), ..Process::default() };
         Facts {
@@ -167,7 +169,8 @@ mod tests {
             ("PermitRootLogin no", Verdict::Pass),
             ("PermitRootLogin yes", Verdict::Fail),
             ("PermitRootLogin yes\nPermitRootLogin no", Verdict::Fail),
-            ("PermitRootLogin no\nMatch Address 10.0.0.0/8\nPermitRootLogin yes", Verdict::Unknown),
+            ("PermitRootLogin no\nMatch Address 10.0.0.0/8\nPermitRootLogin yes", Verdict::Fail),
+            ("PermitRootLogin no\nMatch User bob\nPermitRootLogin yes", Verdict::Pass),
             ("PermitRootLogin no\nMatch all\nPermitRootLogin yes", Verdict::Fail),
             ("PermitRootLogin maybe", Verdict::Unknown),
         ] {

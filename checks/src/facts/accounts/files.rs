@@ -118,7 +118,12 @@ pub(super) fn shadow(path: &str, content: &[u8], complaints: &mut Complaints) ->
                 }
             },
         };
-        shadow.push(ShadowLine { name, password: hash::password(password, changed, path, number) });
+        let day = |field: &[u8]| {
+            std::str::from_utf8(field).ok()?.parse().ok().filter(|day| (0..=LAST_DAY).contains(day))
+        };
+        let expires = rest.get(5).and_then(|field| day(field)).map(Day);
+        let password = Password { expires, ..hash::password(password, changed, path, number) };
+        shadow.push(ShadowLine { name, password });
     }
     shadow
 }

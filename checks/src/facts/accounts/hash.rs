@@ -70,7 +70,8 @@ pub(super) fn password(field: &[u8], changed: Option<Day>, source: &str, line: u
         (None, _) => PasswordState::None,
     };
     let (scheme, rounds) = hash.map_or((None, None), |(scheme, rounds)| (Some(scheme), rounds));
-    Password { state, scheme, rounds, changed, source: source.to_owned(), line }
+    let locked = field.starts_with(b"!");
+    Password { state, scheme, rounds, changed, locked, expires: None, source: source.to_owned(), line }
 }
 
 /// The scheme and rounds of a hash; `None` for what no password hashes to.

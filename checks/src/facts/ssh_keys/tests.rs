@@ -26,10 +26,13 @@ fn gather(tree: &Tree) -> SshKeys {
 }
 
 fn tree(path: &str, content: &str) -> Tree {
-    Tree::new(Timestamp(5)).file(path, content).with(path, |node| {
-        node.owner = (1000, 1000);
-        node.mode = 0o600;
-    })
+    Tree::new(Timestamp(5)).file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0").file(path, content).with(
+        path,
+        |node| {
+            node.owner = (1000, 1000);
+            node.mode = 0o600;
+        },
+    )
 }
 
 const PATH: &str = "/home/anna/.ssh/authorized_keys";

@@ -1,110 +1,198 @@
-//! What holds for every connection, and what Match blocks change for some: the first value wins.
+//! What holds for a connection: the lines that count, and those that lost against them.
+//!
+//! sshd goes over its configuration twice. At its start it takes the lines outside of Match blocks, and those in blocks
+//! that hold for everyone. For each connection it then takes the lines of the blocks that match, and what they set
+//! replaces what the start has found. Within each round the first value wins, but for keywords that add up.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
+use super::connection::{Connection, Truth};
 use super::keywords;
-use super::parser::{Directive, Parsed};
-use super::{Config, DEFAULT, MatchBlock, Setting};
+use super::{Config, DEFAULT, Line, MatchLine, Setting};
 use crate::evidence::Evidence;
+use crate::gap::Gap;
 
-/// Lines that lost against an earlier one and are kept to tell about.
+/// Lines that lost against another one and are kept to tell about.
 const LOST: usize = 8;
 
-/// Decides every recorded keyword.
-///
-/// sshd goes over its configuration twice. At its start it takes the lines outside of Match blocks, and those under
-/// `Match all`. For each connection it then takes the lines of the blocks that match, and what they set replaces what
-/// the start has found; `Match all` matches then too. Conditional blocks are listed, not evaluated.
-pub(super) fn decide(parsed: Parsed) -> Config {
-    let mut start = BTreeMap::new();
-    let mut everyone = BTreeMap::new();
-    let mut blocks: BTreeMap<usize, BTreeMap<String, Setting>> = BTreeMap::new();
-    for directive in &parsed.directives {
-        match directive.guard {
-            Some(guard) if !parsed.unconditional(Some(guard)) => {
-                add(blocks.entry(guard).or_default(), directive);
-            }
-            guard => {
-                add(&mut start, directive);
-                if guard.is_some() && directive.keyword.in_match {
-                    add(&mut everyone, directive);
+/// Answers what a configuration sets, for many connections.
+pub struct Evaluator<'a> {
+    config: &'a Config,
+    /// The lines of each keyword, in their order.
+    by_keyword: HashMap<&'a str, Vec<&'a Line>>,
+    /// For each Match line, whether the lines under it count at the start of sshd.
+    at_start: Vec<bool>,
+}
+
+/// Which Match blocks hold for a connection, blocks around an Include included.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Active(pub(super) Vec<Truth>);
+
+/// What a configuration sets for one connection.
+#[derive(Clone, Copy)]
+pub struct Effective<'a> {
+    evaluator: &'a Evaluator<'a>,
+    active: &'a Active,
+}
+
+impl Config {
+    /// Whether sshd heeds the lines under a Match line at its start.
+    pub(super) fn active_at_start(&self, under: Option<usize>) -> bool {
+        self.around(under)
+            .all(|block| block.criteria.iter().all(|criterion| criterion.holds_at_start(&self.build)))
+    }
+
+    /// The Match lines that must all match for a line under `under`, innermost first.
+    pub(super) fn around(&self, under: Option<usize>) -> impl Iterator<Item = &MatchLine> {
+        let block = |index: Option<usize>| index.and_then(|index| self.matches.get(index));
+        // An Include cannot lead back to a block that is not read yet, so each index is smaller than the one before.
+        let mut next = under;
+        std::iter::from_fn(move || {
+            let here = next;
+            let found = block(here)?;
+            next = found.under.filter(|outer| Some(*outer) < here);
+            Some(found)
+        })
+    }
+
+    /// Prepares the configuration for questions.
+    #[must_use]
+    pub fn evaluator(&self) -> Evaluator<'_> {
+        let mut by_keyword: HashMap<&str, Vec<&Line>> = HashMap::new();
+        for line in &self.lines {
+            by_keyword.entry(line.keyword.as_str()).or_default().push(line);
+        }
+        let at_start = (0..self.matches.len()).map(|index| self.active_at_start(Some(index))).collect();
+        Evaluator { config: self, by_keyword, at_start }
+    }
+}
+
+impl<'a> Evaluator<'a> {
+    /// The configuration itself.
+    #[must_use]
+    pub fn config(&self) -> &'a Config {
+        self.config
+    }
+
+    /// Which blocks hold for a connection.
+    #[must_use]
+    pub fn active(&self, connection: &Connection<'_>) -> Active {
+        let build = &self.config.build;
+        self.active_where(|block| {
+            let each = block.criteria.iter().map(|criterion| criterion.holds(connection, build));
+            each.fold(Truth::Yes, Truth::and)
+        })
+    }
+
+    /// Which blocks hold, given whether the criteria of each do.
+    pub(super) fn active_where(&self, mut holds: impl FnMut(&MatchLine) -> Truth) -> Active {
+        let mut all: Vec<Truth> = Vec::with_capacity(self.config.matches.len());
+        for block in &self.config.matches {
+            let outer =
+                block.under.map_or(Truth::Yes, |outer| all.get(outer).copied().unwrap_or(Truth::Unknown));
+            all.push(if outer == Truth::No { Truth::No } else { holds(block).and(outer) });
+        }
+        Active(all)
+    }
+
+    /// What holds for connections for which these blocks do.
+    #[must_use]
+    pub fn effective(&'a self, active: &'a Active) -> Effective<'a> {
+        Effective { evaluator: self, active }
+    }
+}
+
+impl Effective<'_> {
+    /// The value of a keyword, in lower case.
+    ///
+    /// # Errors
+    /// A block that sets it may hold or not.
+    pub fn setting(&self, name: &str) -> Result<Setting, Gap> {
+        let config = self.evaluator.config;
+        let lines = self.evaluator.by_keyword.get(name).map_or(&[][..], Vec::as_slice);
+        let adds = keywords::accumulates(name);
+        let (mut start, mut matched) = (Round::new(adds), Round::new(adds));
+        let mut others = Vec::new();
+        for line in lines {
+            let Some(index) = line.under else {
+                start.take(line);
+                continue;
+            };
+            match self.active.0.get(index) {
+                Some(Truth::Yes) => matched.take(line),
+                Some(Truth::No) => {
+                    others.push(&line.at);
+                }
+                // Behind a line that has won, it makes no difference.
+                _ if !adds && matched.setting.is_some() => others.push(&line.at),
+                _ => {
+                    let block =
+                        config.matches.get(index).map(|block| block.at.to_string()).unwrap_or_default();
+                    return Err(Gap::unsupported(format!(
+                        "{} counts where {block} holds, and whether it does is not known",
+                        line.at
+                    )));
                 }
             }
+            if self.evaluator.at_start.get(index) == Some(&true) {
+                start.take(line);
+            }
         }
-    }
-    for (name, mut setting) in everyone {
-        if let Some(before) = start.remove(&name)
-            && before.at != setting.at
-        {
-            setting.lost.insert(0, before.at);
-            setting.lost.truncate(LOST);
-        }
-        start.insert(name, setting);
-    }
-    for (name, default) in keywords::RECORDED {
-        start.entry((*name).to_owned()).or_insert_with(|| Setting {
-            values: default.iter().map(|value| (*value).to_owned()).collect(),
-            at: Evidence::of(DEFAULT),
+        let is_copied = keywords::find(name).is_none_or(|keyword| keyword.in_match);
+        let winner = if is_copied && matched.setting.is_some() { &matched } else { &start };
+        let mut setting = winner.setting.clone().unwrap_or_else(|| Setting {
+            values: keywords::default(name, &config.build),
+            at: vec![Evidence::of(DEFAULT)],
             lost: Vec::new(),
         });
+        let every = start
+            .setting
+            .iter()
+            .chain(&matched.setting)
+            .flat_map(|setting| setting.at.iter().chain(&setting.lost));
+        for line in every.chain(others) {
+            if setting.lost.len() < LOST && !setting.at.contains(line) && !setting.lost.contains(line) {
+                setting.lost.push(line.clone());
+            }
+        }
+        Ok(setting)
     }
-    let matches = blocks
-        .into_iter()
-        .filter_map(|(index, settings)| {
-            let criteria: Vec<&str> =
-                parsed.guards_of(Some(index)).map(|guard| guard.criteria.as_str()).collect();
-            let at = parsed.guards.get(index)?.at.clone();
-            Some(MatchBlock { criteria: criteria.join(", within "), at, settings })
-        })
-        .collect();
-    let Parsed { files, changed, mut refused, gaps, .. } = parsed;
-    refused.extend(whole(&start));
-    Config { files, changed, settings: start, matches, refused, gaps }
-}
 
-fn add(settings: &mut BTreeMap<String, Setting>, directive: &Directive) {
-    let name = directive.keyword.name;
-    let Some(setting) = settings.get_mut(name) else {
-        let Directive { values, at, .. } = directive;
-        let first = Setting { values: values.clone(), at: at.clone(), lost: Vec::new() };
-        settings.insert(name.to_owned(), first);
-        return;
-    };
-    if keywords::accumulates(name) {
-        setting.values.extend(directive.values.iter().cloned());
-    } else if setting.lost.len() < LOST {
-        setting.lost.push(directive.at.clone());
+    /// Whether a keyword of yes or no, or one of a fixed choice, has this value.
+    ///
+    /// # Errors
+    /// As [`Effective::setting`].
+    pub fn is(&self, name: &str, value: &str) -> Result<bool, Gap> {
+        Ok(self.setting(name)?.is(value))
     }
 }
 
-/// What sshd refuses although each line is well formed.
-fn whole(settings: &BTreeMap<String, Setting>) -> Vec<Evidence> {
-    let values = |name: &str| settings.get(name).map_or(&[][..], |setting| setting.values.as_slice());
-    let is =
-        |name: &str, value: &str| values(name).first().is_some_and(|first| first.eq_ignore_ascii_case(value));
-    let mut refused = Vec::new();
-    let mut refuse = |name: &str, why: &str| {
-        if let Some(setting) = settings.get(name) {
-            refused.push(Evidence { text: Some(why.to_owned()), ..setting.at.clone() });
-        }
-    };
-    for command in ["authorizedkeyscommand", "authorizedprincipalscommand"] {
-        let user = settings.get(&format!("{command}user"));
-        if !is(command, "none") && user.is_none_or(|user| user.is_default()) {
-            refuse(command, "a command without the keyword that says which user runs it");
+/// The lines of one keyword that one round takes.
+struct Round {
+    adds: bool,
+    setting: Option<Setting>,
+}
+
+impl Round {
+    fn new(adds: bool) -> Self {
+        Self { adds, setting: None }
+    }
+
+    fn take(&mut self, line: &Line) {
+        match &mut self.setting {
+            None => {
+                let Line { values, at, .. } = line;
+                self.setting =
+                    Some(Setting { values: values.clone(), at: vec![at.clone()], lost: Vec::new() });
+            }
+            Some(setting) if self.adds => {
+                setting.values.extend(line.values.iter().cloned());
+                if setting.at.len() < LOST {
+                    setting.at.push(line.at.clone());
+                }
+            }
+            Some(setting) if setting.lost.len() < LOST => setting.lost.push(line.at.clone()),
+            Some(_) => {}
         }
     }
-    let on = |method: &str| match method.split(':').next().unwrap_or_default() {
-        "publickey" => is("pubkeyauthentication", "yes"),
-        "password" => is("passwordauthentication", "yes"),
-        "keyboard-interactive" => is("kbdinteractiveauthentication", "yes"),
-        "hostbased" => is("hostbasedauthentication", "yes"),
-        "gssapi-with-mic" => is("gssapiauthentication", "yes"),
-        _ => true,
-    };
-    let lists = values("authenticationmethods");
-    if !is("authenticationmethods", "any") && !lists.iter().any(|list| list.split(',').all(on)) {
-        refuse("authenticationmethods", "AuthenticationMethods that no enabled method satisfies");
-    }
-    refused
 }

@@ -1,5 +1,7 @@
 //! The keywords of sshd_config(5): other names, where they may stand, what follows them, what holds without them.
 
+use super::build::Build;
+
 /// A keyword as sshd knows it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Keyword {
@@ -203,7 +205,7 @@ pub(super) fn find(written: &str) -> Option<&'static Keyword> {
 }
 
 /// The keywords whose values are facts, with what holds where no line sets them.
-pub(super) static RECORDED: &[(&str, &[&str])] = &[
+static RECORDED: &[(&str, &[&str])] = &[
     ("allowgroups", &[]),
     ("allowusers", &[]),
     ("authenticationmethods", &["any"]),
@@ -212,6 +214,7 @@ pub(super) static RECORDED: &[(&str, &[&str])] = &[
     ("authorizedkeysfile", &[".ssh/authorized_keys", ".ssh/authorized_keys2"]),
     ("authorizedprincipalscommand", &["none"]),
     ("authorizedprincipalscommanduser", &["none"]),
+    ("chrootdirectory", &["none"]),
     ("denygroups", &[]),
     ("denyusers", &[]),
     ("gssapiauthentication", &["no"]),
@@ -226,10 +229,19 @@ pub(super) static RECORDED: &[(&str, &[&str])] = &[
     ("pidfile", &["/run/sshd.pid"]),
     ("port", &["22"]),
     ("pubkeyauthentication", &["yes"]),
+    ("refuseconnection", &["no"]),
     ("strictmodes", &["yes"]),
     ("trustedusercakeys", &["none"]),
+    ("usedns", &["no"]),
     ("usepam", &["no"]),
 ];
+
+/// What holds where no line sets a keyword.
+pub(super) fn default(name: &str, _build: &Build) -> Vec<String> {
+    let default =
+        RECORDED.iter().find(|(recorded, _)| *recorded == name).map_or(&[][..], |(_, default)| default);
+    default.iter().map(|value| (*value).to_owned()).collect()
+}
 
 /// Whether further lines of a keyword add to the first one, where sshd would otherwise pass over them.
 pub(super) fn accumulates(name: &str) -> bool {

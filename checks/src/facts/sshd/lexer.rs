@@ -1,5 +1,7 @@
 //! Splits a line of sshd_config(5) into its keyword and arguments, byte for byte as OpenSSH does.
 
+use super::build::Build;
+
 /// A line that is neither empty nor a comment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -16,7 +18,11 @@ fn is_blank(byte: char) -> bool {
 
 /// The keyword of a line and what follows it. `None` is a line that sshd passes over: empty, a comment, or one whose
 /// first quotation mark is never closed (which sshd drops without a word).
-pub(super) fn line(text: &str) -> Option<Line> {
+pub(super) fn line(mut text: &str, build: &Build) -> Option<Line> {
+    if !build.since(8, 7) {
+        // A comment began anywhere, even between quotation marks.
+        text = text.split('#').next().unwrap_or_default();
+    }
     let text = text.trim_start_matches([' ', '\t', '\r']);
     let text = text.trim_end_matches(|end| is_blank(end) || end == '\x0c');
     let (mut keyword, mut rest) = first_word(text)?;
@@ -48,9 +54,24 @@ pub(super) fn first_word(text: &str) -> Option<(String, Option<&str>)> {
     Some((before.to_owned(), Some(rest)))
 }
 
-/// The arguments up to a comment: quotes of either kind group, a backslash escapes a quote, a backslash or a blank.
+/// The arguments behind a keyword. Since OpenSSH 8.7 quotes of either kind group, a backslash escapes a quote, a backslash
+/// or a blank, and a comment ends them; before, they were taken apart at blanks, `=` and double quotes like the keyword.
 /// `None` when a quotation mark is not closed.
-pub(super) fn arguments(text: &str) -> Option<Vec<String>> {
+pub(super) fn arguments(text: &str, build: &Build) -> Option<Vec<String>> {
+    if build.since(8, 7) { split(text) } else { delimited(text) }
+}
+
+fn delimited(text: &str) -> Option<Vec<String>> {
+    let (mut words, mut rest) = (Vec::new(), Some(text));
+    while let Some(text) = rest {
+        let (word, behind) = first_word(text)?;
+        words.push(word);
+        rest = behind;
+    }
+    Some(words)
+}
+
+fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut letters = text.chars().peekable();
     loop {
@@ -85,8 +106,12 @@ pub(super) fn arguments(text: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
+    fn read(text: &str, version: (u32, u32)) -> Option<(String, Option<Vec<String>>)> {
+        let build = Build { version, ..Build::default() };
+        line(text, &build).map(|line| (line.keyword, arguments(&line.rest, &build)))
+    }
     fn split(text: &str) -> Option<(String, Option<Vec<String>>)> {
-        line(text).map(|line| (line.keyword, arguments(&line.rest)))
+        read(text, (9, 2))
     }
 
     #[test]
@@ -114,5 +139,14 @@ mod tests {
             Some(("A".into(), Some(vec!["b c".into(), "d e".into(), "f'\"g".into(), "h\\i".into()])))
         );
         assert_eq!(split("A 'b"), Some(("A".into(), None)));
+    }
+
+    #[test]
+    fn before_argument_vectors() {
+        let old = |text| read(text, (8, 4));
+        assert_eq!(old("Port 22 # x"), Some(("Port".into(), Some(vec!["22".into()]))));
+        assert_eq!(old("Port \"2#2\""), Some(("Port".into(), None)));
+        assert_eq!(old("A 'b c'=d"), Some(("A".into(), Some(vec!["'b".into(), "c'".into(), "d".into()]))));
+        assert_eq!(old("A \"b c\" d"), Some(("A".into(), Some(vec!["b c".into(), "d".into()]))));
     }
 }

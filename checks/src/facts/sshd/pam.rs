@@ -103,9 +103,8 @@ impl Sshd {
     #[must_use]
     pub fn passwords_elsewhere(&self) -> Option<Evidence> {
         let kerberos = || {
-            let setting = self.config.value()?.settings.get("kerberosauthentication")?;
-            let on = setting.values.first().is_some_and(|value| value == "yes");
-            on.then(|| setting.shown("kerberosauthentication"))
+            let setting = self.config.value()?.global("kerberosauthentication").ok()?;
+            setting.is("yes").then(|| setting.shown("kerberosauthentication"))
         };
         let modules = self.pam.value().map_or(&[][..], Vec::as_slice);
         let module = modules.iter().find(|module| ELSEWHERE.contains(&module.module.as_str()));

@@ -1,8 +1,8 @@
-//! Reads sshd_config(5) and what it includes into settings in the order in which sshd meets them.
+//! Reads sshd_config(5) and what it includes into lines in the order in which sshd meets them.
 
-use super::keywords::{self, Form, Keyword};
-use super::{glob, lexer, values};
-use crate::date::Timestamp;
+use super::build::Build;
+use super::keywords::{self, Form};
+use super::{Config, Line, MatchLine, criteria, glob, lexer, values};
 use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, FileKind, Host};
@@ -15,82 +15,56 @@ const FILES: usize = 500;
 const LINES: usize = 200_000;
 /// Bytes read in all files together; more are a gap.
 const BYTES: usize = 16 << 20;
-/// Letters of the criteria of a Match line that are kept.
+/// Lines and Match lines that are kept; more are a gap.
+const RECORDED: usize = 20_000;
+/// Letters of the criteria of a Match line that are repeated in its evidence.
 const CRITERIA: usize = 200;
 /// Refused lines and gaps that are kept; the rest is only known to exist.
 const KEPT: usize = 50;
 
-/// Everything that the files say, nothing decided yet.
-#[derive(Debug, Default)]
-pub(super) struct Parsed {
-    /// Lines with a recorded keyword, in the order in which sshd meets them.
-    pub(super) directives: Vec<Directive>,
-    /// Match lines; a directive and a Match line name the innermost one that they stand under.
-    pub(super) guards: Vec<Guard>,
-    /// Files read, each once, in that order.
-    pub(super) files: Vec<String>,
-    /// The latest change of any of them, or of a folder that an Include lists.
-    pub(super) changed: Timestamp,
-    /// Lines for which sshd would refuse to start, with the reason.
-    pub(super) refused: Vec<Evidence>,
-    /// What could not be read or understood.
-    pub(super) gaps: Vec<Gap>,
+/// Which lines are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// Those that some judgement rests on: what a snapshot may hold.
+    Judged,
+    /// All that sshd would heed; their values may be secrets.
+    All,
 }
 
-/// One line that sets something.
-#[derive(Debug)]
-pub(super) struct Directive {
-    pub(super) keyword: &'static Keyword,
-    pub(super) values: Vec<String>,
-    /// Where it stands and what it says.
-    pub(super) at: Evidence,
-    /// Index of the Match line that it stands under.
-    pub(super) guard: Option<usize>,
-}
-
-/// One Match line.
-#[derive(Debug)]
-pub(super) struct Guard {
-    /// Its criteria as written, cut after [`CRITERIA`] letters.
-    pub(super) criteria: String,
-    /// Whether it is `Match all`.
-    pub(super) all: bool,
-    pub(super) at: Evidence,
-    /// Index of the Match line around the Include that led here; both must match.
-    pub(super) outer: Option<usize>,
-}
-
-impl Parsed {
-    /// The Match lines that must all match for a line under `guard`, innermost first.
-    pub(super) fn guards_of(&self, guard: Option<usize>) -> impl Iterator<Item = &Guard> {
-        std::iter::successors(guard.and_then(|index| self.guards.get(index)), |inner| {
-            inner.outer.and_then(|index| self.guards.get(index))
-        })
-    }
-    /// Whether a line under `guard` holds for every connection.
-    pub(super) fn unconditional(&self, guard: Option<usize>) -> bool {
-        self.guards_of(guard).all(|guard| guard.all)
-    }
+/// How a configuration is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options<'a> {
+    /// The build of sshd that reads it.
+    pub(super) build: &'a Build,
+    /// Settings of the command line, `keyword value` or `keyword=value`, which come before any file.
+    pub(super) given: &'a [Evidence],
+    /// Which lines are kept.
+    pub(super) record: Record,
 }
 
 /// Reads a configuration from its main file.
-pub(super) fn parse(host: &dyn Host, main: &str) -> Result<Parsed, Gap> {
+pub(super) fn parse(host: &dyn Host, main: &str, options: Options<'_>) -> Result<Config, Gap> {
     let mut walk = Walk {
         host,
-        parsed: Parsed::default(),
+        options,
+        config: Config { build: options.build.clone(), ..Config::default() },
         files_left: FILES,
         lines_left: LINES,
         bytes_left: BYTES,
         ended: false,
     };
+    for given in options.given {
+        walk.given(given);
+    }
     let text = walk.load(main)?;
     walk.text(main, &text, None, 0);
-    Ok(walk.parsed)
+    Ok(walk.config)
 }
 
 struct Walk<'a> {
     host: &'a dyn Host,
-    parsed: Parsed,
+    options: Options<'a>,
+    config: Config,
     files_left: usize,
     lines_left: usize,
     bytes_left: usize,
@@ -99,15 +73,29 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn refuse(&mut self, path: &str, line: u32, why: String) {
-        if self.parsed.refused.len() < KEPT {
-            self.parsed.refused.push(Evidence::at(path, line).says(why));
+    fn refuse(&mut self, at: Evidence) {
+        if self.config.refused.len() < KEPT {
+            self.config.refused.push(at);
         }
     }
 
     fn gap(&mut self, gap: Gap) {
-        if self.parsed.gaps.len() < KEPT {
-            self.parsed.gaps.push(gap);
+        if self.config.gaps.len() < KEPT {
+            self.config.gaps.push(gap);
+        }
+    }
+
+    /// A setting of the command line.
+    fn given(&mut self, given: &Evidence) {
+        let text = given.text.as_deref().unwrap_or_default();
+        let Some(line) = lexer::line(text, self.options.build) else { return };
+        let place = Evidence { text: None, ..given.clone() };
+        let result = match keywords::find(&line.keyword).map(|keyword| keyword.form) {
+            Some(Form::Include | Form::Match) => Err(format!("{} on the command line", line.keyword)),
+            _ => self.line(&place, &line, None, &mut None, 0),
+        };
+        if let Err(why) = result {
+            self.refuse(place.says(why));
         }
     }
 
@@ -126,42 +114,47 @@ impl Walk<'_> {
         if bytes.contains(&0) {
             return Err(Gap::malformed(format!("{path} contains NUL bytes")));
         }
-        if !self.parsed.files.iter().any(|file| file == path) {
-            self.parsed.files.push(path.to_owned());
+        if !self.config.files.iter().any(|file| file == path) {
+            self.config.files.push(path.to_owned());
         }
-        self.parsed.changed = self.parsed.changed.max(stat.modified);
+        self.config.changed = self.config.changed.max(stat.modified);
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn text(&mut self, path: &str, text: &str, outer: Option<usize>, depth: usize) {
-        let mut guard = outer;
+        let mut under = outer;
         for (number, line) in (1_u32..).zip(text.split('\n')) {
             if self.ended {
                 return;
             }
             let Some(left) = self.lines_left.checked_sub(1) else {
-                self.gap(Gap::too_large("the configuration of sshd with all that it includes"));
-                self.ended = true;
+                self.end("the configuration of sshd with all that it includes");
                 return;
             };
             self.lines_left = left;
-            if let Some(line) = lexer::line(line)
-                && let Err(why) = self.line(path, number, &line, outer, &mut guard, depth)
-            {
-                self.refuse(path, number, why);
+            if let Some(line) = lexer::line(line, self.options.build) {
+                let place = Evidence::at(path, number);
+                if let Err(why) = self.line(&place, &line, outer, &mut under, depth) {
+                    self.refuse(place.says(why));
+                }
             }
         }
     }
 
+    fn end(&mut self, what: &str) {
+        self.gap(Gap::too_large(what));
+        self.ended = true;
+    }
+
     fn line(
         &mut self,
-        path: &str,
-        number: u32,
+        place: &Evidence,
         line: &lexer::Line,
         outer: Option<usize>,
-        guard: &mut Option<usize>,
+        under: &mut Option<usize>,
         depth: usize,
     ) -> Result<(), String> {
+        let build = self.options.build;
         // The text of a line whose keyword is unknown is never repeated: an Include may name any file at all.
         let Some(keyword) = keywords::find(&line.keyword) else {
             return Err("no keyword that hostduty knows of sshd".to_owned());
@@ -170,47 +163,56 @@ impl Walk<'_> {
         if line.rest.is_empty() {
             return Err(format!("{written} without an argument"));
         }
-        let Some(words) = lexer::arguments(&line.rest) else {
+        let Some(words) = lexer::arguments(&line.rest, build) else {
             return Err(format!("{written} with a quotation mark that is not closed"));
         };
-        if !keyword.in_match && !self.parsed.unconditional(*guard) {
+        if !keyword.in_match && !self.config.active_at_start(*under) {
             return Err(format!("{written} is not allowed under Match"));
         }
         match keyword.form {
-            Form::Include => self.include(path, number, &words, *guard, depth),
+            Form::Include => return self.include(place, &words, *under, depth),
             Form::Match => {
-                let all = values::criteria(&line.rest)?;
-                let criteria = line.rest.chars().take(CRITERIA).collect();
-                let at = Evidence::at(path, number);
-                self.parsed.guards.push(Guard { criteria, all, at, outer });
-                *guard = self.parsed.guards.len().checked_sub(1);
-                Ok(())
+                let criteria = criteria::parse(&line.rest, &words, build)?;
+                for criterion in &criteria {
+                    if criterion.patterns.contains('\u{fffd}') {
+                        self.gap(Gap::malformed(format!("{place} is not UTF-8")));
+                    }
+                    if criterion.is_named_port() {
+                        self.gap(Gap::unsupported(format!("{place} names a port by a word of services(5)")));
+                    }
+                }
+                let text: String = line.rest.chars().take(CRITERIA).collect();
+                let at = place.clone().says(format!("Match {text}"));
+                self.config.matches.push(MatchLine { criteria, at, under: outer });
+                *under = self.config.matches.len().checked_sub(1);
             }
             _ => {
                 let values = values::verify(keyword, written, &words, &line.rest)?;
-                if !keywords::is_recorded(keyword.name) {
+                if self.options.record == Record::Judged && !keywords::is_recorded(keyword.name) {
                     return Ok(());
                 }
                 if values.iter().any(|value| value.contains('\u{fffd}')) {
-                    self.gap(Gap::malformed(format!("{path}:{number} is not UTF-8")));
+                    self.gap(Gap::malformed(format!("{place} is not UTF-8")));
                 }
                 if keyword.form == Form::Port && values.iter().any(|port| port.parse::<u16>().is_err()) {
-                    let what = format!("{path}:{number} names a port by a word of services(5)");
-                    self.gap(Gap::unsupported(what));
+                    self.gap(Gap::unsupported(format!("{place} names a port by a word of services(5)")));
                 }
-                let at = Evidence::at(path, number).says(format!("{written} {}", values.join(" ")));
-                self.parsed.directives.push(Directive { keyword, values, at, guard: *guard });
-                Ok(())
+                let at = place.clone().says(format!("{written} {}", values.join(" ")));
+                let name = keyword.name.to_owned();
+                self.config.lines.push(Line { keyword: name, values, at, under: *under });
             }
         }
+        if self.config.lines.len() + self.config.matches.len() > RECORDED {
+            self.end("the number of settings in the configuration of sshd");
+        }
+        Ok(())
     }
 
     fn include(
         &mut self,
-        path: &str,
-        number: u32,
+        place: &Evidence,
         patterns: &[String],
-        guard: Option<usize>,
+        under: Option<usize>,
         depth: usize,
     ) -> Result<(), String> {
         if patterns.is_empty() || patterns.iter().any(String::is_empty) {
@@ -219,9 +221,7 @@ impl Walk<'_> {
         for pattern in patterns {
             // sshd hands `~/…` to glob(3) as it is, which then looks below the daemon's working folder.
             if pattern.starts_with('~') {
-                self.gap(Gap::unsupported(format!(
-                    "{path}:{number} includes a path that hostduty does not follow"
-                )));
+                self.gap(Gap::unsupported(format!("{place} includes a path that hostduty does not follow")));
                 continue;
             }
             let absolute =
@@ -236,7 +236,7 @@ impl Walk<'_> {
             // A file that was taken away has no date any more, but its folder has.
             for folder in found.folders {
                 let modified = self.host.stat(&folder).map(|stat| stat.modified).unwrap_or_default();
-                self.parsed.changed = self.parsed.changed.max(modified);
+                self.config.changed = self.config.changed.max(modified);
             }
             for file in found.paths {
                 if self.ended {
@@ -247,13 +247,12 @@ impl Walk<'_> {
                     return Err(format!("more than {DEPTH} files that include each other"));
                 }
                 let Some(left) = self.files_left.checked_sub(1) else {
-                    self.gap(Gap::too_large("the number of files that the configuration of sshd includes"));
-                    self.ended = true;
+                    self.end("the number of files that the configuration of sshd includes");
                     return Ok(());
                 };
                 self.files_left = left;
                 match self.load(&file) {
-                    Ok(text) => self.text(&file, &text, guard, depth + 1),
+                    Ok(text) => self.text(&file, &text, under, depth + 1),
                     Err(gap) if gap.is_absent() => {
                         return Err(format!("Include of {file}, which leads nowhere"));
                     }

@@ -120,8 +120,7 @@ impl Facts {
     /// The ports that sshd is told to listen on; 22 where that is not known.
     fn ssh_ports(&self) -> Vec<u16> {
         let config = self.sshd.value().and_then(|sshd| sshd.config.value());
-        let setting = config.and_then(|config| config.settings.get("port"));
-        let ports = setting.map_or(&[][..], |setting| setting.values.as_slice());
+        let ports = config.and_then(|config| config.global("port").ok()).unwrap_or_default().values;
         let mut ports: Vec<u16> = ports.iter().filter_map(|port| port.parse().ok()).collect();
         ports.push(22);
         ports

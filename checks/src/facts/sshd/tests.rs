@@ -5,7 +5,7 @@ use crate::gap::GapKind;
 use crate::host::{FileKind, Tree};
 
 fn tree(main: impl AsRef<[u8]>) -> Tree {
-    Tree::new(Timestamp(1_000)).file("/etc/ssh/sshd_config", main)
+    Tree::new(Timestamp(1_000)).file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0").file("/etc/ssh/sshd_config", main)
 }
 
 fn settings(tree: &Tree) -> Config {
@@ -20,44 +20,61 @@ fn the_drop_in_of_a_cloud_image_beats_the_main_file() {
             .file("/etc/ssh/sshd_config.d/60-mine.conf", "PasswordAuthentication no\n")
             .file("/etc/ssh/sshd_config.d/10-off.conf.bak", "PasswordAuthentication no\n"),
     );
-    let setting = config.setting("passwordauthentication").unwrap();
+    let setting = config.global("passwordauthentication").unwrap();
     assert_eq!(setting.values, ["yes"]);
     assert_eq!(
-        (setting.at.source.as_str(), setting.at.line),
+        (setting.at[0].source.as_str(), setting.at[0].line),
         ("/etc/ssh/sshd_config.d/50-cloud-init.conf", Some(2))
     );
     let lost: Vec<&str> = setting.lost.iter().map(|line| line.source.as_str()).collect();
     assert_eq!(lost, ["/etc/ssh/sshd_config.d/60-mine.conf", "/etc/ssh/sshd_config"]);
-    assert!(config.setting("permitrootlogin").unwrap().is_default());
+    assert!(config.global("permitrootlogin").unwrap().is_default());
     assert!(config.refused.is_empty() && config.gaps.is_empty() && config.matches.is_empty());
 }
 
+/// What a keyword is for a user from an address.
+fn effective(config: &Config, user: &str, address: &str, keyword: &str) -> Vec<String> {
+    let connection = Connection { user: Some(user), address: Some(address), ..Connection::default() };
+    let evaluator = config.evaluator();
+    evaluator.effective(&evaluator.active(&connection)).setting(keyword).unwrap().values
+}
+
 #[test]
-fn match_blocks_are_recorded_with_what_is_included_in_them() {
+fn match_blocks_hold_with_what_is_included_in_them() {
     let config = settings(
         &tree("PasswordAuthentication no\nMatch User a,b\n  Include inner\nMatch all\nPermitRootLogin no\nX11Forwarding no\n")
             .file("/etc/ssh/inner", "Match Address 10.0.0.0/8\nPasswordAuthentication yes\nMatch all\nPermitEmptyPasswords yes\n"),
     );
-    assert!(config.is("passwordauthentication", "no").unwrap());
-    assert!(config.is("permitrootlogin", "no").unwrap());
-    let blocks: Vec<(&str, Vec<&String>)> = config
-        .matches
-        .iter()
-        .map(|block| (block.criteria.as_str(), block.settings.keys().collect()))
-        .collect();
-    assert_eq!(blocks[0].0, "Address 10.0.0.0/8, within User a,b");
-    assert_eq!(blocks[0].1, ["passwordauthentication"]);
-    assert_eq!(blocks[1].0, "all, within User a,b");
-    assert_eq!(config.matches_on(&["permitemptypasswords"]).count(), 1);
+    for (user, address, password, empty) in
+        [("a", "10.1.1.1", "yes", "yes"), ("a", "11.1.1.1", "no", "yes"), ("c", "10.1.1.1", "no", "no")]
+    {
+        assert_eq!(
+            effective(&config, user, address, "passwordauthentication"),
+            [password],
+            "{user} {address}"
+        );
+        assert_eq!(effective(&config, user, address, "permitemptypasswords"), [empty], "{user} {address}");
+        assert_eq!(effective(&config, user, address, "permitrootlogin"), ["no"]);
+    }
 }
 
 #[test]
 fn match_all_replaces_what_stands_before_it() {
     let config =
         settings(&tree("PasswordAuthentication no\nMatch all\nPasswordAuthentication yes\nUsePAM yes\n"));
-    let setting = config.setting("passwordauthentication").unwrap();
-    assert_eq!((setting.values[0].as_str(), setting.at.line, setting.lost.len()), ("yes", Some(3), 1));
-    assert!(config.is("usepam", "yes").unwrap() && config.matches.is_empty());
+    let setting = config.global("passwordauthentication").unwrap();
+    assert_eq!((setting.values[0].as_str(), setting.at[0].line, setting.lost.len()), ("yes", Some(3), 1));
+    assert!(config.global("usepam").unwrap().is("yes"));
+}
+
+#[test]
+fn lists_add_up_within_a_round_and_a_block_replaces_them() {
+    let config = settings(&tree(
+        "AllowUsers a b\nAllowUsers c\nMatch Address 10.0.0.0/8\nAllowUsers d\nMatch User x\nAllowUsers e\n",
+    ));
+    assert_eq!(effective(&config, "x", "11.0.0.1", "allowusers"), ["e"]);
+    assert_eq!(effective(&config, "x", "10.0.0.1", "allowusers"), ["d", "e"]);
+    assert_eq!(effective(&config, "y", "11.0.0.1", "allowusers"), ["a", "b", "c"]);
 }
 
 #[test]
@@ -89,6 +106,7 @@ fn unreadable_includes_are_gaps() {
     assert!(settings(&folder).gaps.is_empty() && settings(&folder).refused.is_empty());
     assert_eq!(settings(&tree("Include d\n").link("/etc/ssh/d", "/nowhere")).refused.len(), 1);
     let fifo = Tree::new(Timestamp(0)).node("/etc/ssh/sshd_config", FileKind::Other, b"");
+    let fifo = fifo.file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0");
     assert_eq!(read(&fifo).unwrap().config.known().unwrap_err().why, GapKind::Unsupported);
     assert!(read(&Tree::new(Timestamp(0))).unwrap().config.known().unwrap_err().is_absent());
 }
@@ -109,11 +127,14 @@ fn cycles_and_fans_end() {
 fn hostile_bytes() {
     let config = settings(&tree(b"# caf\xe9\nBanner /\xff\nAllowUsers \xff\nPermitRootLogin no\n"));
     assert!(
-        config.is("permitrootlogin", "no").unwrap() && config.gaps.len() == 1 && config.refused.is_empty()
+        config.global("permitrootlogin").unwrap().is("no")
+            && config.gaps.len() == 1
+            && config.refused.is_empty()
     );
     assert_eq!(read(&tree(b"UsePAM\0 yes\n")).unwrap().config.known().unwrap_err().why, GapKind::Malformed);
-    let many = settings(&tree("UsePAM no\n".repeat(100_000)));
-    assert!(many.setting("usepam").unwrap().lost.len() < 10 && many.gaps.is_empty());
+    let many = settings(&tree("UsePAM no\n".repeat(10_000)));
+    assert!(many.global("usepam").unwrap().lost.len() < 10 && many.gaps.is_empty());
+    assert_eq!(settings(&tree("UsePAM no\n".repeat(100_000))).gaps.len(), 1);
     let junk = settings(&tree("a b\n".repeat(100_000)));
     assert!(!junk.refused.is_empty() && junk.refused.len() < 100);
     let wide = settings(&tree(format!("Match User {}\n{}", "x,".repeat(100_000), "\"".repeat(99_999))));

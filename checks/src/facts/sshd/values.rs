@@ -1,7 +1,6 @@
 //! Which arguments sshd accepts behind a keyword, as far as this reader verifies them.
 
 use super::keywords::{Form, Keyword};
-use super::lexer;
 
 /// The methods that AuthenticationMethods may name.
 const METHODS: &[&str] = &[
@@ -116,32 +115,6 @@ fn is_time(text: &str) -> bool {
     true
 }
 
-/// Whether the criteria of a Match line are `all` alone, or why sshd refuses them.
-pub(super) fn criteria(text: &str) -> Result<bool, String> {
-    let mut rest = Some(text);
-    let mut count = 0;
-    let mut next = || -> Option<String> {
-        let (word, behind) = lexer::first_word(rest?)?;
-        rest = behind;
-        (!word.is_empty() && !word.starts_with('#')).then_some(word)
-    };
-    while let Some(attribute) = next() {
-        count += 1;
-        match attribute.to_ascii_lowercase().as_str() {
-            "all" if count == 1 && next().is_none() => return Ok(true),
-            "all" => return Err("Match all with other criteria".to_owned()),
-            "invalid-user" => {}
-            "user" | "group" | "host" | "address" | "localaddress" | "localport" | "rdomain" | "version" => {
-                if next().is_none() {
-                    return Err("Match with a criterion that has no value".to_owned());
-                }
-            }
-            _ => return Err("Match with a criterion that hostduty does not know of sshd".to_owned()),
-        }
-    }
-    if count == 0 { Err("Match without a criterion".to_owned()) } else { Ok(false) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,17 +131,6 @@ mod tests {
             ("99999999999", false),
         ] {
             assert_eq!(is_time(text), fits, "{text}");
-        }
-    }
-
-    #[test]
-    fn match_criteria() {
-        assert_eq!(criteria("all"), Ok(true));
-        assert_eq!(criteria("ALL # everybody"), Ok(true));
-        assert_eq!(criteria("User a,b Address 10.0.0.0/8"), Ok(false));
-        assert_eq!(criteria("user=a"), Ok(false));
-        for refused in ["all user a", "user a all", "user", "exec x", "# x", "user # x"] {
-            assert!(criteria(refused).is_err(), "{refused}");
         }
     }
 }

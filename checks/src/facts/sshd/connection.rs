@@ -1,0 +1,92 @@
+//! What sshd knows of a connection when it decides which Match blocks hold for it.
+
+use std::collections::BTreeSet;
+
+use super::patterns::{self, Listed};
+
+/// A connection, as `sshd -C` describes one. What is absent meets no criterion that looks at it.
+#[derive(Debug, Clone, Default)]
+pub struct Connection<'a> {
+    /// The name that the client gives.
+    pub user: Option<&'a str>,
+    /// The groups of that account.
+    pub groups: Groups<'a>,
+    /// Whether no account has that name.
+    pub invalid_user: bool,
+    /// The client's host name; its address as text where sshd looks none up.
+    pub host: Option<&'a str>,
+    /// The client's address.
+    pub address: Option<&'a str>,
+    /// The server's address.
+    pub local_address: Option<&'a str>,
+    /// The server's port.
+    pub local_port: Option<u16>,
+    /// The routing domain.
+    pub rdomain: Option<&'a str>,
+}
+
+/// The groups of an account, as far as they are known.
+#[derive(Debug, Clone, Default)]
+pub struct Groups<'a> {
+    /// Those that the host's own files name.
+    pub names: BTreeSet<&'a str>,
+    /// Whether another source may name more.
+    pub may_be_more: bool,
+}
+
+/// Whether a criterion holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Truth {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// That is not known.
+    Unknown,
+}
+
+impl Truth {
+    /// What is known for certain.
+    #[must_use]
+    pub fn of(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+    /// Whether both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl Groups<'_> {
+    /// Whether one of the groups is in a list, and none is in it with `!`.
+    pub(super) fn listed(&self, patterns: &str) -> Truth {
+        let mut found = false;
+        for name in &self.names {
+            match patterns::list(patterns, name) {
+                Listed::Negated => return Truth::No,
+                Listed::Yes => found = true,
+                Listed::No => {}
+            }
+        }
+        match self.may_be_more {
+            // Another group could be in the list, or in it with `!`.
+            true if !found || patterns.contains('!') => Truth::Unknown,
+            _ => Truth::of(found),
+        }
+    }
+
+    /// Whether one of the groups matches one of the patterns, as AllowGroups and DenyGroups ask.
+    pub(super) fn any(&self, patterns: &[String]) -> Truth {
+        let found =
+            patterns.iter().any(|pattern| self.names.iter().any(|name| patterns::matches(pattern, name)));
+        match found {
+            false if self.may_be_more && !patterns.is_empty() => Truth::Unknown,
+            found => Truth::of(found),
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Who can log in over SSH, from where, by which methods: each account and each class of connections.
+
+mod gate;
+mod methods;
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use super::connection::{Connection, Groups, Truth};
+use super::criteria::Attribute;
+use super::effective::{Active, Effective, Evaluator};
+use super::origins::{Listening, Origin, Origins, origins};
+use super::{Config, Setting, Sshd};
+use crate::evidence::Evidence;
+use crate::facts::Facts;
+use crate::facts::accounts::{Accounts, User};
+use crate::gap::Gap;
+pub use methods::Method;
+
+/// The uid of an account that stands for unlisted ones: `(uid_t) -1`, which no account can have.
+const UNLISTED: u32 = u32::MAX;
+/// Names of unlisted accounts that are looked at one by one.
+const NAMES: usize = 100;
+
+/// Whether something lets a client in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It does, by these lines.
+    Opens(Vec<Evidence>),
+    /// It does not: why, and by which lines.
+    Closed(String, Vec<Evidence>),
+    /// That is not known; the reason.
+    Unknown(String),
+}
+
+/// Methods that together let an account in, and whether they can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// What the client must pass in turn: one method, or several that AuthenticationMethods asks for.
+    pub methods: Vec<Method>,
+    /// Whether it leads in.
+    pub answer: Answer,
+}
+
+/// What holds for one account and the classes of connections that are alike to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Indices of the classes.
+    pub origins: Vec<usize>,
+    /// Every way that the configuration offers.
+    pub ways: Vec<Way>,
+}
+
+/// The ways of one account.
+#[derive(Debug, Clone)]
+pub struct Account<'a> {
+    /// Its name, or in words those accounts that the host's own files do not list.
+    pub name: String,
+    /// Whose. An account that stands for unlisted ones is made up.
+    pub user: Cow<'a, User>,
+    /// Classes of connections that are alike to it, with what they may do.
+    pub entries: Vec<Entry>,
+}
+
+/// Who can log in to one server.
+#[derive(Debug, Clone, Default)]
+pub struct Logins<'a> {
+    /// The classes of connections.
+    pub origins: Vec<Origin>,
+    /// The accounts of the host's own files.
+    pub accounts: Vec<Account<'a>>,
+    /// Why the table is not all there is to know, one sentence each.
+    pub doubts: Vec<String>,
+}
+
+impl Way {
+    /// Whether nothing but typing is asked for.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        self.methods.iter().all(|method| matches!(method, Method::Password | Method::KeyboardInteractive))
+    }
+    /// Its methods in words.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let names: Vec<&str> = self.methods.iter().map(|method| method.name()).collect();
+        names.join(" then ")
+    }
+}
+
+impl Answer {
+    /// Whether it is certain that a client gets in.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        matches!(self, Self::Opens(_))
+    }
+    /// Both must let the client in.
+    #[must_use]
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (closed @ Self::Closed(..), _) | (_, closed @ Self::Closed(..)) => closed,
+            (unknown @ Self::Unknown(_), _) | (_, unknown @ Self::Unknown(_)) => unknown,
+            (Self::Opens(mut lines), Self::Opens(more)) => {
+                lines.extend(more.into_iter().filter(|line| !lines.contains(line)).collect::<Vec<_>>());
+                Self::Opens(lines)
+            }
+        }
+    }
+}
+
+impl From<Gap> for Answer {
+    fn from(gap: Gap) -> Self {
+        Self::Unknown(gap.to_string())
+    }
+}
+
+impl Logins<'_> {
+    /// The labels of classes, in words.
+    #[must_use]
+    pub fn from(&self, classes: &[usize]) -> String {
+        let labels: Vec<&str> = classes
+            .iter()
+            .filter_map(|index| self.origins.get(*index))
+            .map(|origin| origin.label.as_str())
+            .collect();
+        if labels.len() == self.origins.len() && self.origins.len() > 1 {
+            return "anywhere".to_owned();
+        }
+        labels.join(", ")
+    }
+}
+
+impl Facts {
+    /// Who can log in to the server that a configuration describes.
+    ///
+    /// # Errors
+    /// The accounts are not known.
+    pub fn logins<'a>(
+        &'a self,
+        sshd: &'a Sshd,
+        config: &'a Config,
+        listening: &Listening,
+    ) -> Result<Logins<'a>, Gap> {
+        let accounts = self.accounts.known()?;
+        let evaluator = config.evaluator();
+        let Origins { classes, doubts } = origins(&evaluator, listening);
+        let context = Context { facts: self, sshd, accounts };
+        let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
+        let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
+        let accounts = listed
+            .chain(unlisted)
+            .map(|(name, user)| {
+                let entries = context.entries(&evaluator, &classes, &user);
+                Account { name, user, entries }
+            })
+            .collect();
+        Ok(Logins { origins: classes, accounts, doubts })
+    }
+
+    /// What a keyword is for an account, by classes of connections in words.
+    ///
+    /// # Errors
+    /// The accounts are not known.
+    pub fn setting_by_origin(
+        &self,
+        config: &Config,
+        listening: &Listening,
+        user: &User,
+        keyword: &str,
+    ) -> Result<Vec<(String, Result<Setting, Gap>)>, Gap> {
+        let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
+        let evaluator = config.evaluator();
+        let Origins { classes, .. } = origins(&evaluator, listening);
+        let holds = of_account(&evaluator, user, &context.groups(user));
+        let mut settings: Vec<(Vec<usize>, Result<Setting, Gap>)> = Vec::new();
+        for (index, origin) in classes.iter().enumerate() {
+            let setting = evaluator.effective(&both(&evaluator, &holds, origin)).setting(keyword);
+            match settings.iter_mut().find(|(_, known)| *known == setting) {
+                Some((indices, _)) => indices.push(index),
+                None => settings.push((vec![index], setting)),
+            }
+        }
+        let logins = Logins { origins: classes, ..Logins::default() };
+        Ok(settings.into_iter().map(|(indices, setting)| (logins.from(&indices), setting)).collect())
+    }
+}
+
+/// What every question looks at.
+struct Context<'a> {
+    facts: &'a Facts,
+    sshd: &'a Sshd,
+    accounts: &'a Accounts,
+}
+
+/// One account, and what a configuration sets for it from one class of connections.
+struct Question<'a> {
+    user: &'a User,
+    groups: &'a Groups<'a>,
+    origin: &'a Origin,
+    effective: Effective<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// The accounts of the host's own files. The first line of a name is the one that getpwnam(3) finds.
+    fn listed(&self) -> impl Iterator<Item = &'a User> {
+        let mut names = BTreeSet::new();
+        self.accounts.users.iter().filter(move |user| names.insert(user.name.as_str()))
+    }
+
+    /// Accounts that stand for those which the host's own files do not list, or not legibly: one for each name that
+    /// the configuration singles out, and one for all others.
+    fn unlisted(&self, config: &Config) -> Vec<(String, User)> {
+        let mut sources = self.accounts.other_sources.clone();
+        sources.extend(
+            self.accounts.malformed.first().map(|line| format!("a line that makes no sense ({line})")),
+        );
+        if sources.is_empty() {
+            return Vec::new();
+        }
+        let criteria = config.matches.iter().flat_map(|block| &block.criteria);
+        let named = criteria.filter(|criterion| criterion.of == Attribute::User).flat_map(|criterion| {
+            criterion.patterns.split(',').map(|pattern| pattern.strip_prefix('!').unwrap_or(pattern))
+        });
+        let lists =
+            config.lines.iter().filter(|line| matches!(line.keyword.as_str(), "allowusers" | "denyusers"));
+        let listed = lists
+            .flat_map(|line| &line.values)
+            .map(|value| value.rsplit_once('@').map_or(value.as_str(), |(name, _)| name));
+        let names: BTreeSet<String> =
+            named.chain(listed).map(|pattern| pattern.replace('*', "x").replace('?', "x")).collect();
+        let sources = sources.join(", ");
+        let gap = Gap::unsupported(format!(
+            "accounts from {sources} are not in the host's own files, and hostduty cannot list them"
+        ));
+        let user = |name: &str| User {
+            name: name.to_owned(),
+            uid: UNLISTED,
+            gid: UNLISTED,
+            password: Err(gap.clone()).into(),
+            ..User::default()
+        };
+        let known: BTreeSet<&str> = self.listed().map(|user| user.name.as_str()).collect();
+        let names = names.iter().filter(|name| !known.contains(name.as_str()));
+        let mut users: Vec<(String, User)> =
+            names.take(NAMES).map(|name| (format!("{name} from {sources}"), user(name))).collect();
+        users.push((format!("accounts from {sources}"), user("\u{1}")));
+        users
+    }
+
+    fn groups(&self, user: &User) -> Groups<'a> {
+        let groups = self.accounts.groups.iter();
+        let names = groups.filter(|group| group.gid == user.gid || group.members.contains(&user.name));
+        Groups {
+            names: names.map(|group| group.name.as_str()).collect(),
+            may_be_more: !self.accounts.other_sources.is_empty() || user.uid == UNLISTED,
+        }
+    }
+
+    fn entries(&self, evaluator: &Evaluator<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
+        let groups = self.groups(user);
+        let holds = of_account(evaluator, user, &groups);
+        let mut seen: HashMap<(Active, Vec<bool>), usize> = HashMap::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        for (index, origin) in classes.iter().enumerate() {
+            let key = (both(evaluator, &holds, origin), origin.listed.clone());
+            let entry = match seen.get(&key) {
+                Some(entry) => *entry,
+                None => {
+                    let effective = evaluator.effective(&key.0);
+                    let question = Question { user, groups: &groups, origin, effective };
+                    let ways = self.ways(&question);
+                    let same = entries.iter().position(|entry| entry.ways == ways);
+                    let at = same.unwrap_or(entries.len());
+                    if same.is_none() {
+                        entries.push(Entry { origins: Vec::new(), ways });
+                    }
+                    seen.insert(key, at);
+                    at
+                }
+            };
+            if let Some(entry) = entries.get_mut(entry) {
+                entry.origins.push(index);
+            }
+        }
+        entries
+    }
+
+    /// Every way that a configuration offers, and whether it leads in.
+    fn ways(&self, question: &Question<'_>) -> Vec<Way> {
+        let gate = self.gate(question).unwrap_or_else(Answer::from);
+        let lists = match question.effective.setting("authenticationmethods") {
+            Ok(lists) => lists,
+            Err(gap) => {
+                return vec![Way { methods: vec![Method::Password], answer: gap.into() }];
+            }
+        };
+        let answer = |method: Method| match &gate {
+            // Whoever is refused at the gate is refused whatever he shows.
+            Answer::Closed(..) => gate.clone(),
+            _ => self.method(question, method).unwrap_or_else(Answer::from).and(gate.clone()),
+        };
+        if lists.is("any") {
+            return Method::ALL
+                .iter()
+                .map(|method| Way { methods: vec![*method], answer: answer(*method) })
+                .collect();
+        }
+        let mut ways = Vec::new();
+        for list in &lists.values {
+            let methods: Vec<Option<Method>> = list.split(',').map(Method::named).collect();
+            let known: Vec<Method> = methods.iter().flatten().copied().collect();
+            let mut all = Answer::Opens(vec![lists.shown("authenticationmethods")]);
+            for method in &methods {
+                let next = method.map_or_else(
+                    || {
+                        Answer::Closed(
+                            "asks for a method that no build of sshd on Linux has".to_owned(),
+                            Vec::new(),
+                        )
+                    },
+                    answer,
+                );
+                all = all.and(next);
+            }
+            ways.push(Way { methods: known, answer: all });
+        }
+        ways
+    }
+}
+
+/// Which blocks hold for an account and a class of connections, given the criteria that look at the account.
+fn both(evaluator: &Evaluator<'_>, holds: &[Truth], origin: &Origin) -> Active {
+    let mut both = holds.iter().zip(&origin.holds);
+    evaluator.active_where(|_| both.next().map_or(Truth::Unknown, |(user, origin)| user.and(*origin)))
+}
+
+/// For each Match line, whether the criteria that look at the account hold.
+fn of_account(evaluator: &Evaluator<'_>, user: &User, groups: &Groups<'_>) -> Vec<Truth> {
+    let config = evaluator.config();
+    let connection = Connection { user: Some(&user.name), groups: groups.clone(), ..Connection::default() };
+    let holds = |block: &super::MatchLine| {
+        let criteria = block.criteria.iter();
+        let criteria = criteria.filter(|criterion| {
+            matches!(criterion.of, Attribute::User | Attribute::Group | Attribute::InvalidUser)
+        });
+        criteria.fold(Truth::Yes, |all, criterion| all.and(criterion.holds(&connection, &config.build)))
+    };
+    config.matches.iter().map(holds).collect()
+}

@@ -1,0 +1,112 @@
+//! What refuses an account before any method is asked: auth.c of OpenSSH, `allowed_user`.
+
+use super::{Answer, Context, Question};
+use crate::evidence::Evidence;
+use crate::facts::sshd::connection::Truth;
+use crate::facts::sshd::{Setting, patterns};
+use crate::gap::Gap;
+
+impl Context<'_> {
+    /// Whether sshd lets the account try at all from there.
+    pub(super) fn gate(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let checks: [fn(&Self, &Question<'_>) -> Result<Answer, Gap>; 5] =
+            [Self::refused, Self::users, Self::groups_allowed, Self::shell, Self::root];
+        let mut answer = Answer::Opens(Vec::new());
+        for check in checks {
+            answer = answer.and(check(self, question).unwrap_or_else(Answer::from));
+        }
+        Ok(answer)
+    }
+
+    fn refused(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let refuse = question.effective.setting("refuseconnection")?;
+        Ok(match refuse.is("yes") {
+            true => closed("sshd refuses the connection", &refuse, "refuseconnection"),
+            false => Answer::Opens(Vec::new()),
+        })
+    }
+
+    fn users(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let (name, connection) = (question.user.name.as_str(), question.origin.connection());
+        let named = |setting: &Setting| {
+            setting.values.iter().any(|pattern| match pattern.rsplit_once('@') {
+                None => patterns::matches(pattern, name),
+                Some((user, hosts)) => {
+                    patterns::matches(user, name)
+                        && patterns::host_or_address(hosts, connection.host, connection.address) == Ok(true)
+                }
+            })
+        };
+        let denied = question.effective.setting("denyusers")?;
+        if named(&denied) {
+            return Ok(closed("DenyUsers names it", &denied, "denyusers"));
+        }
+        let allowed = question.effective.setting("allowusers")?;
+        Ok(match (allowed.values.is_empty(), named(&allowed)) {
+            (true, _) => Answer::Opens(Vec::new()),
+            (false, true) => Answer::Opens(allowed.at),
+            (false, false) => closed("AllowUsers does not name it", &allowed, "allowusers"),
+        })
+    }
+
+    fn groups_allowed(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let unknown = |keyword: &str| {
+            Answer::Unknown(format!(
+                "{keyword} decides, and {} may be in groups that are not in the host's own files",
+                question.user.name
+            ))
+        };
+        let denied = question.effective.setting("denygroups")?;
+        let allowed = question.effective.setting("allowgroups")?;
+        match question.groups.any(&denied.values) {
+            Truth::Yes => return Ok(closed("DenyGroups names a group of it", &denied, "denygroups")),
+            Truth::Unknown => return Ok(unknown("DenyGroups")),
+            Truth::No => {}
+        }
+        if allowed.values.is_empty() {
+            return Ok(Answer::Opens(Vec::new()));
+        }
+        Ok(match question.groups.any(&allowed.values) {
+            Truth::Yes => Answer::Opens(allowed.at),
+            Truth::Unknown => unknown("AllowGroups"),
+            Truth::No => closed("AllowGroups names no group of it", &allowed, "allowgroups"),
+        })
+    }
+
+    /// The shell must exist, unless the account is locked into a folder; and without PAM it must not be locked.
+    fn shell(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let user = question.user;
+        if user.no_shell && question.effective.is("chrootdirectory", "none")? {
+            let place = Evidence::at("/etc/passwd", user.line).says(user.shell.clone());
+            return Ok(Answer::Closed(
+                "its shell does not exist or cannot be executed".to_owned(),
+                vec![place],
+            ));
+        }
+        if question.effective.is("usepam", "yes")? {
+            return Ok(Answer::Opens(Vec::new()));
+        }
+        let password = user.password.known()?;
+        // The mark of usermod -L, which sshd looks for in the password field itself.
+        Ok(match password.locked {
+            false => Answer::Opens(Vec::new()),
+            true => {
+                let place = Evidence::at(password.source.clone(), password.line);
+                Answer::Closed("it is locked, and without PAM sshd heeds that".to_owned(), vec![place])
+            }
+        })
+    }
+
+    fn root(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let permit = question.effective.setting("permitrootlogin")?;
+        Ok(match question.user.uid == 0 && permit.is("no") {
+            true => closed("PermitRootLogin refuses it", &permit, "permitrootlogin"),
+            false => Answer::Opens(Vec::new()),
+        })
+    }
+}
+
+/// A refusal by a setting.
+pub(super) fn closed(why: &str, setting: &Setting, name: &str) -> Answer {
+    Answer::Closed(why.to_owned(), vec![setting.shown(name)])
+}

@@ -1,0 +1,157 @@
+//! Whether one method of authentication can succeed for an account.
+
+use super::gate::closed;
+use super::{Answer, Context, Question};
+use crate::evidence::Evidence;
+use crate::facts::accounts::PasswordState;
+use crate::facts::sshd::Typed;
+use crate::gap::Gap;
+
+/// A method of authentication, see AuthenticationMethods in sshd_config(5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Method {
+    /// `password`
+    Password,
+    /// `keyboard-interactive`, which on Linux asks PAM and nothing else.
+    KeyboardInteractive,
+    /// `publickey`
+    PublicKey,
+    /// `hostbased`
+    HostBased,
+    /// `gssapi-with-mic`
+    Gssapi,
+}
+
+impl Method {
+    /// Every method, those that take something typed first.
+    pub const ALL: [Self; 5] =
+        [Self::Password, Self::KeyboardInteractive, Self::PublicKey, Self::HostBased, Self::Gssapi];
+
+    /// Its name in sshd_config(5).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::KeyboardInteractive => "keyboard-interactive",
+            Self::PublicKey => "publickey",
+            Self::HostBased => "hostbased",
+            Self::Gssapi => "gssapi-with-mic",
+        }
+    }
+
+    /// The method that AuthenticationMethods means by a word; absent where no build on Linux has it. `none` succeeds
+    /// with an empty password only, so it stands for `password`.
+    pub(super) fn named(word: &str) -> Option<Self> {
+        match word.split_once(':') {
+            Some(("keyboard-interactive", "pam")) => Some(Self::KeyboardInteractive),
+            Some(_) => None,
+            None if word == "none" => Some(Self::Password),
+            None if word == "gssapi-keyex" => Some(Self::Gssapi),
+            None => Self::ALL.into_iter().find(|method| method.name() == word),
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Whether a method lets an account in that nothing refuses.
+    pub(super) fn method(&self, question: &Question<'_>, method: Method) -> Result<Answer, Gap> {
+        match method {
+            Method::Password => self.password(question),
+            Method::KeyboardInteractive => self.interactive(question),
+            Method::PublicKey => self.key(question),
+            Method::HostBased => self.host_based(question),
+            Method::Gssapi => self.gssapi(question),
+        }
+    }
+
+    fn password(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let on = question.effective.setting("passwordauthentication")?;
+        if !on.is("yes") {
+            return Ok(closed("PasswordAuthentication is off", &on, "passwordauthentication"));
+        }
+        let uses_pam = question.effective.is("usepam", "yes")?;
+        Ok(Answer::Opens(vec![on.shown("passwordauthentication")]).and(self.typed(question, uses_pam)?))
+    }
+
+    fn interactive(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let on = question.effective.setting("kbdinteractiveauthentication")?;
+        if !on.is("yes") {
+            return Ok(closed("KbdInteractiveAuthentication is off", &on, "kbdinteractiveauthentication"));
+        }
+        let pam = question.effective.setting("usepam")?;
+        if !pam.is("yes") {
+            return Ok(closed("without PAM nothing asks the questions of this method", &pam, "usepam"));
+        }
+        let lines = vec![on.shown("kbdinteractiveauthentication"), pam.shown("usepam")];
+        Ok(Answer::Opens(lines).and(self.typed(question, true)?))
+    }
+
+    /// Whether something typed is right.
+    fn typed(&self, question: &Question<'_>, uses_pam: bool) -> Result<Answer, Gap> {
+        let permit = question.effective.setting("permitrootlogin")?;
+        if question.user.uid == 0 && !permit.is("yes") {
+            return Ok(closed("PermitRootLogin takes no password", &permit, "permitrootlogin"));
+        }
+        let mut lines = Vec::new();
+        if uses_pam {
+            match self.sshd.typed_password() {
+                Typed::Unclear(reason) => return Ok(Answer::Unknown(reason)),
+                Typed::Accepted(place) => lines.push(place),
+            }
+        }
+        let password = question.user.password.known()?;
+        let place = Evidence::at(password.source.clone(), password.line).says(question.user.name.clone());
+        let empty = question.effective.setting("permitemptypasswords")?;
+        let answer = match password.state {
+            PasswordState::Usable => Answer::Opens(vec![place]),
+            PasswordState::Empty if empty.is("yes") => {
+                Answer::Opens(vec![empty.shown("permitemptypasswords"), place])
+            }
+            PasswordState::Empty => closed("its password is empty", &empty, "permitemptypasswords"),
+            PasswordState::Locked | PasswordState::None => {
+                Answer::Closed("it has no password that could be typed".to_owned(), vec![place])
+            }
+        };
+        if let (Answer::Closed(..), Some(place)) = (&answer, self.sshd.passwords_elsewhere()) {
+            return Ok(Answer::Unknown(format!(
+                "passwords that are not in the host's own files are taken ({place})"
+            )));
+        }
+        Ok(Answer::Opens(lines).and(answer))
+    }
+
+    fn key(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let on = question.effective.setting("pubkeyauthentication")?;
+        if !on.is("yes") {
+            return Ok(closed("PubkeyAuthentication is off", &on, "pubkeyauthentication"));
+        }
+        let keys = self.facts.ssh_keys.known()?;
+        let files = keys.files.iter().filter(|file| file.account == question.user.name);
+        let opening = files.filter(|file| file.exposed.is_empty() && !file.keys.is_empty());
+        let places: Vec<Evidence> = opening.map(|file| Evidence::of(file.path.clone())).collect();
+        if !places.is_empty() {
+            return Ok(Answer::Opens(places));
+        }
+        Ok(closed(
+            "no key opens it",
+            &question.effective.setting("authorizedkeysfile")?,
+            "authorizedkeysfile",
+        ))
+    }
+
+    fn host_based(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let on = question.effective.setting("hostbasedauthentication")?;
+        if !on.is("yes") {
+            return Ok(closed("HostbasedAuthentication is off", &on, "hostbasedauthentication"));
+        }
+        Ok(Answer::Unknown("which hosts are trusted is not known".to_owned()))
+    }
+
+    fn gssapi(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let on = question.effective.setting("gssapiauthentication")?;
+        if !on.is("yes") {
+            return Ok(closed("GSSAPIAuthentication is off", &on, "gssapiauthentication"));
+        }
+        Ok(Answer::Unknown("which tickets open it is known to Kerberos only".to_owned()))
+    }
+}
