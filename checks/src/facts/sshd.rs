@@ -192,6 +192,18 @@ pub fn configuration(host: &dyn Host, main: Option<&str>, build: &Build) -> Resu
     main_file(host, main, parser::Options { build, given: &[], record: parser::Record::All })
 }
 
+/// The present name of a keyword, in lower case; absent where a build does not know it.
+#[must_use]
+pub fn keyword(written: &str, _build: &Build) -> Option<&'static str> {
+    keywords::find(written).map(|keyword| keyword.name)
+}
+
+/// The names of the keywords that a build knows.
+#[must_use]
+pub fn keyword_names(_build: &Build) -> Vec<&'static str> {
+    keywords::names().collect()
+}
+
 /// The build of the installed server.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::sshd::{Account, Answer, Listening};
+use crate::facts::sshd::{Account, Answer, Listening, origins};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -80,7 +80,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if !ssh_server::is_decided(sshd, config, &mut judgement) {
         return Ok(judgement);
     }
-    let logins = facts.logins(sshd, config, &Listening::of(config))?;
+    let logins = facts.logins(sshd, config, origins(&config.evaluator(), &Listening::of(config)))?;
     let mut doubts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut closing: Vec<Evidence> = Vec::new();
     for account in &logins.accounts {
