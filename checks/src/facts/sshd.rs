@@ -73,6 +73,9 @@ pub struct Config {
     /// Match lines, in that order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<MatchLine>,
+    /// Include lines that hold for everyone, with what they name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub includes: Vec<Evidence>,
     /// Lines for which sshd would refuse to start; the text says why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Evidence>,
