@@ -17,6 +17,7 @@ mod ranges;
 mod server;
 #[cfg(test)]
 pub(crate) mod testing;
+mod truths;
 mod values;
 
 pub use build::{Build, Vendor};

@@ -19,9 +19,9 @@ impl Context<'_> {
     }
 
     fn refused(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let refuse = question.effective.setting("refuseconnection")?;
+        let refuse = question.settings.setting("refuseconnection")?;
         Ok(match refuse.is("yes") {
-            true => closed("sshd refuses the connection", &refuse, "refuseconnection"),
+            true => closed("sshd refuses the connection", refuse, "refuseconnection"),
             false => Answer::Opens(Vec::new()),
         })
     }
@@ -37,15 +37,15 @@ impl Context<'_> {
                 }
             })
         };
-        let denied = question.effective.setting("denyusers")?;
-        if named(&denied) {
-            return Ok(closed("DenyUsers names it", &denied, "denyusers"));
+        let denied = question.settings.setting("denyusers")?;
+        if named(denied) {
+            return Ok(closed("DenyUsers names it", denied, "denyusers"));
         }
-        let allowed = question.effective.setting("allowusers")?;
-        Ok(match (allowed.values.is_empty(), named(&allowed)) {
+        let allowed = question.settings.setting("allowusers")?;
+        Ok(match (allowed.values.is_empty(), named(allowed)) {
             (true, _) => Answer::Opens(Vec::new()),
-            (false, true) => Answer::Opens(allowed.at),
-            (false, false) => closed("AllowUsers does not name it", &allowed, "allowusers"),
+            (false, true) => Answer::Opens(allowed.at.clone()),
+            (false, false) => closed("AllowUsers does not name it", allowed, "allowusers"),
         })
     }
 
@@ -56,10 +56,10 @@ impl Context<'_> {
                 question.user.name
             ))
         };
-        let denied = question.effective.setting("denygroups")?;
-        let allowed = question.effective.setting("allowgroups")?;
+        let denied = question.settings.setting("denygroups")?;
+        let allowed = question.settings.setting("allowgroups")?;
         match question.groups.any(&denied.values) {
-            Truth::Yes => return Ok(closed("DenyGroups names a group of it", &denied, "denygroups")),
+            Truth::Yes => return Ok(closed("DenyGroups names a group of it", denied, "denygroups")),
             Truth::Unknown => return Ok(unknown("DenyGroups")),
             Truth::No => {}
         }
@@ -67,23 +67,23 @@ impl Context<'_> {
             return Ok(Answer::Opens(Vec::new()));
         }
         Ok(match question.groups.any(&allowed.values) {
-            Truth::Yes => Answer::Opens(allowed.at),
+            Truth::Yes => Answer::Opens(allowed.at.clone()),
             Truth::Unknown => unknown("AllowGroups"),
-            Truth::No => closed("AllowGroups names no group of it", &allowed, "allowgroups"),
+            Truth::No => closed("AllowGroups names no group of it", allowed, "allowgroups"),
         })
     }
 
     /// The shell must exist, unless the account is locked into a folder; and without PAM it must not be locked.
     fn shell(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let user = question.user;
-        if user.no_shell && question.effective.is("chrootdirectory", "none")? {
+        if user.no_shell && question.settings.is("chrootdirectory", "none")? {
             let place = Evidence::at("/etc/passwd", user.line).says(user.shell.clone());
             return Ok(Answer::Closed(
                 "its shell does not exist or cannot be executed".to_owned(),
                 vec![place],
             ));
         }
-        if question.effective.is("usepam", "yes")? {
+        if question.settings.is("usepam", "yes")? {
             return Ok(Answer::Opens(Vec::new()));
         }
         let password = user.password.known()?;
@@ -98,9 +98,9 @@ impl Context<'_> {
     }
 
     fn root(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let permit = question.effective.setting("permitrootlogin")?;
+        let permit = question.settings.setting("permitrootlogin")?;
         Ok(match question.user.uid == 0 && permit.is("no") {
-            true => closed("PermitRootLogin refuses it", &permit, "permitrootlogin"),
+            true => closed("PermitRootLogin refuses it", permit, "permitrootlogin"),
             false => Answer::Opens(Vec::new()),
         })
     }

@@ -8,7 +8,7 @@ use crate::facts::sshd::Typed;
 use crate::gap::Gap;
 
 /// A method of authentication, see AuthenticationMethods in sshd_config(5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Method {
     /// `password`
     Password,
@@ -65,22 +65,22 @@ impl Context<'_> {
     }
 
     fn password(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("passwordauthentication")?;
+        let on = question.settings.setting("passwordauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("PasswordAuthentication is off", &on, "passwordauthentication"));
+            return Ok(closed("PasswordAuthentication is off", on, "passwordauthentication"));
         }
-        let uses_pam = question.effective.is("usepam", "yes")?;
+        let uses_pam = question.settings.is("usepam", "yes")?;
         Ok(Answer::Opens(vec![on.shown("passwordauthentication")]).and(self.typed(question, uses_pam)?))
     }
 
     fn interactive(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("kbdinteractiveauthentication")?;
+        let on = question.settings.setting("kbdinteractiveauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("KbdInteractiveAuthentication is off", &on, "kbdinteractiveauthentication"));
+            return Ok(closed("KbdInteractiveAuthentication is off", on, "kbdinteractiveauthentication"));
         }
-        let pam = question.effective.setting("usepam")?;
+        let pam = question.settings.setting("usepam")?;
         if !pam.is("yes") {
-            return Ok(closed("without PAM nothing asks the questions of this method", &pam, "usepam"));
+            return Ok(closed("without PAM nothing asks the questions of this method", pam, "usepam"));
         }
         let lines = vec![on.shown("kbdinteractiveauthentication"), pam.shown("usepam")];
         Ok(Answer::Opens(lines).and(self.typed(question, true)?))
@@ -88,9 +88,9 @@ impl Context<'_> {
 
     /// Whether something typed is right.
     fn typed(&self, question: &Question<'_>, uses_pam: bool) -> Result<Answer, Gap> {
-        let permit = question.effective.setting("permitrootlogin")?;
+        let permit = question.settings.setting("permitrootlogin")?;
         if question.user.uid == 0 && !permit.is("yes") {
-            return Ok(closed("PermitRootLogin takes no password", &permit, "permitrootlogin"));
+            return Ok(closed("PermitRootLogin takes no password", permit, "permitrootlogin"));
         }
         let mut lines = Vec::new();
         if uses_pam {
@@ -101,13 +101,13 @@ impl Context<'_> {
         }
         let password = question.user.password.known()?;
         let place = Evidence::at(password.source.clone(), password.line).says(question.user.name.clone());
-        let empty = question.effective.setting("permitemptypasswords")?;
+        let empty = question.settings.setting("permitemptypasswords")?;
         let answer = match password.state {
             PasswordState::Usable => Answer::Opens(vec![place]),
             PasswordState::Empty if empty.is("yes") => {
                 Answer::Opens(vec![empty.shown("permitemptypasswords"), place])
             }
-            PasswordState::Empty => closed("its password is empty", &empty, "permitemptypasswords"),
+            PasswordState::Empty => closed("its password is empty", empty, "permitemptypasswords"),
             PasswordState::Locked | PasswordState::None => {
                 Answer::Closed("it has no password that could be typed".to_owned(), vec![place])
             }
@@ -121,9 +121,9 @@ impl Context<'_> {
     }
 
     fn key(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("pubkeyauthentication")?;
+        let on = question.settings.setting("pubkeyauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("PubkeyAuthentication is off", &on, "pubkeyauthentication"));
+            return Ok(closed("PubkeyAuthentication is off", on, "pubkeyauthentication"));
         }
         let keys = self.facts.ssh_keys.known()?;
         let files = keys.files.iter().filter(|file| file.account == question.user.name);
@@ -132,25 +132,21 @@ impl Context<'_> {
         if !places.is_empty() {
             return Ok(Answer::Opens(places));
         }
-        Ok(closed(
-            "no key opens it",
-            &question.effective.setting("authorizedkeysfile")?,
-            "authorizedkeysfile",
-        ))
+        Ok(closed("no key opens it", question.settings.setting("authorizedkeysfile")?, "authorizedkeysfile"))
     }
 
     fn host_based(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("hostbasedauthentication")?;
+        let on = question.settings.setting("hostbasedauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("HostbasedAuthentication is off", &on, "hostbasedauthentication"));
+            return Ok(closed("HostbasedAuthentication is off", on, "hostbasedauthentication"));
         }
         Ok(Answer::Unknown("which hosts are trusted is not known".to_owned()))
     }
 
     fn gssapi(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("gssapiauthentication")?;
+        let on = question.settings.setting("gssapiauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("GSSAPIAuthentication is off", &on, "gssapiauthentication"));
+            return Ok(closed("GSSAPIAuthentication is off", on, "gssapiauthentication"));
         }
         Ok(Answer::Unknown("which tickets open it is known to Kerberos only".to_owned()))
     }
