@@ -7,7 +7,7 @@ mod effective;
 mod glob;
 mod keywords;
 mod lexer;
-mod pam;
+pub mod pam;
 mod parser;
 mod routes;
 mod server;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 pub use access::Access;
 pub use build::{Build, Vendor};
-pub use pam::{PamModule, Typed};
+pub use pam::Typed;
 pub use routes::{Method, ROUTE_KEYWORDS, Route};
 use serde::{Deserialize, Serialize};
 pub use server::{Presence, Server};
@@ -45,8 +45,8 @@ pub struct Sshd {
     pub command_line: Vec<Evidence>,
     /// When the running sshd last read its configuration: the change of its PidFile.
     pub loaded_at: Reading<Timestamp>,
-    /// The `auth` modules that PAM asks on behalf of sshd, in their order.
-    pub pam: Reading<Vec<PamModule>>,
+    /// What PAM asks on behalf of sshd.
+    pub pam: Reading<pam::Stack>,
 }
 
 /// sshd_config(5) and what it includes.
