@@ -146,7 +146,9 @@ mod tests {
         ] {
             assert_eq!(of(yes), ["success"], "{yes}");
         }
-        for no in ["uid > 1000", "uid eq -1000", "user notin somebody", "user != somebody", "uid eq 1 rhost = x"] {
+        for no in
+            ["uid > 1000", "uid eq -1000", "user notin somebody", "user != somebody", "uid eq 1 rhost = x"]
+        {
             assert_eq!(of(no), ["auth_err"], "{no}");
         }
         for wrong in ["uid", "uid eq", "uid eq x", "user lt 5", "colour = red", "uid is 5", "uid eq 08"] {

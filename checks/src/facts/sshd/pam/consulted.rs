@@ -103,7 +103,8 @@ fn names(host: &dyn Host) -> BTreeSet<String> {
         let text = host.read(path, host::LARGE).unwrap_or_default();
         for line in String::from_utf8_lossy(&text).lines() {
             let fields: Vec<&str> = line.split(':').collect();
-            names.extend([fields.first(), fields.get(6)].into_iter().flatten().map(|name| (*name).to_owned()));
+            names
+                .extend([fields.first(), fields.get(6)].into_iter().flatten().map(|name| (*name).to_owned()));
         }
     }
     names.remove("");

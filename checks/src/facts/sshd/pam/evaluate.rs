@@ -50,7 +50,15 @@ impl Stack {
     #[must_use]
     pub fn account(&self, who: &Who) -> Answer {
         let how = Conversation::KeyboardInteractive;
-        let ways = Ways { stack: self, who, auth: false, how, empty: false, client: &[Secret::Wrong], elsewhere: None };
+        let ways = Ways {
+            stack: self,
+            who,
+            auth: false,
+            how,
+            empty: false,
+            client: &[Secret::Wrong],
+            elsewhere: None,
+        };
         self.walk(&self.account, &ways)
     }
 
@@ -63,7 +71,11 @@ impl Stack {
             return say(Decision::No, Vec::new(), Code::PERM_DENIED);
         }
         if rules.len() > RULES || rules.iter().any(|rule| rule.level > 16) {
-            return say(Decision::Unknown("the PAM stack of sshd is too long".to_owned()), Vec::new(), Code::ABORT);
+            return say(
+                Decision::Unknown("the PAM stack of sshd is too long".to_owned()),
+                Vec::new(),
+                Code::ABORT,
+            );
         }
         let mut walk = Walk { rules, ways, known: HashMap::new() };
         let value = walk.value(&State::default());
@@ -87,7 +99,8 @@ impl Stack {
 
 fn rules_at(rules: &[Rule], index: usize) -> Option<Evidence> {
     let rule = rules.get(index)?;
-    let text = if rule.sort == Sort::Module { rule.module.clone() } else { "a line that PAM cannot use".to_owned() };
+    let text =
+        if rule.sort == Sort::Module { rule.module.clone() } else { "a line that PAM cannot use".to_owned() };
     Some(rule.at.clone().says(text))
 }
 
@@ -221,10 +234,14 @@ impl Walk<'_> {
             Action::Ignore => {}
             Action::Reset => {
                 let level = usize::from(rule.level);
-                next.now = level.checked_sub(1).and_then(|level| next.began.get(level)).copied().unwrap_or_default();
+                next.now =
+                    level.checked_sub(1).and_then(|level| next.began.get(level)).copied().unwrap_or_default();
             }
             action @ (Action::Ok | Action::Done) => {
-                if matches!(next.now, Standing(Impression::None, _) | Standing(Impression::Good, Code::SUCCESS)) {
+                if matches!(
+                    next.now,
+                    Standing(Impression::None, _) | Standing(Impression::Good, Code::SUCCESS)
+                ) {
                     next.now = Standing(Impression::Good, code);
                 }
                 if action == Action::Done && next.now.0 == Impression::Good {

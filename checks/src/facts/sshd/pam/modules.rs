@@ -69,10 +69,21 @@ pub(super) fn kind(module: &str, auth: bool) -> Kind {
         "pam_fprintd" | "pam_howdy" if auth => Kind::Never,
         _ if !auth && has_accounts_of_its_own(module) => Kind::Others,
         _ if !auth => Kind::Unknown,
-        "pam_krb5" | "pam_ldap" | "pam_mysql" | "pam_pgsql" | "pam_pwdfile" | "pam_radius" | "pam_radius_auth"
-        | "pam_sss" | "pam_systemd_home" | "pam_tacplus" | "pam_userdb" | "pam_winbind" => Kind::Elsewhere,
-        "pam_2fa" | "pam_duo" | "pam_google_authenticator" | "pam_oath" | "pam_p11" | "pam_pkcs11" | "pam_rssh"
-        | "pam_securid" | "pam_ssh_agent_auth" | "pam_u2f" | "pam_ussh" | "pam_yubico" => Kind::Factor,
+        "pam_krb5" | "pam_ldap" | "pam_mysql" | "pam_pgsql" | "pam_pwdfile" | "pam_radius"
+        | "pam_radius_auth" | "pam_sss" | "pam_systemd_home" | "pam_tacplus" | "pam_userdb"
+        | "pam_winbind" => Kind::Elsewhere,
+        "pam_2fa"
+        | "pam_duo"
+        | "pam_google_authenticator"
+        | "pam_oath"
+        | "pam_p11"
+        | "pam_pkcs11"
+        | "pam_rssh"
+        | "pam_securid"
+        | "pam_ssh_agent_auth"
+        | "pam_u2f"
+        | "pam_ussh"
+        | "pam_yubico" => Kind::Factor,
         _ => Kind::Unknown,
     }
 }

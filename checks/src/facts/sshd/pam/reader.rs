@@ -18,8 +18,13 @@ const DEPTH: u8 = 15;
 /// The folders of services in their order; the last two belong to distributions that keep the vendor's files apart.
 const FOLDERS: [&str; 4] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d", "/usr/share/pam.d"];
 /// Signs of a distribution whose libpam does not know `@include`.
-const UPSTREAM: [&str; 5] =
-    ["/etc/redhat-release", "/etc/SuSE-release", "/etc/arch-release", "/etc/alpine-release", "/usr/lib/sysimage/rpm"];
+const UPSTREAM: [&str; 5] = [
+    "/etc/redhat-release",
+    "/etc/SuSE-release",
+    "/etc/arch-release",
+    "/etc/alpine-release",
+    "/usr/lib/sysimage/rpm",
+];
 
 /// Reads what PAM asks on behalf of a service.
 pub(in super::super) fn read(host: &dyn Host, service: &str) -> Result<Stack, Gap> {
@@ -233,7 +238,9 @@ impl Reader<'_> {
         match place.only {
             // A rule that belongs to no group is more than libpam takes: it refuses the whole service.
             None => Ok(Err(Abort(at.says(format!("@include {name}"))))),
-            Some(_) => Err(Gap::malformed(format!("{at} includes {name}, which cannot be included: the PAM stack"))),
+            Some(_) => {
+                Err(Gap::malformed(format!("{at} includes {name}, which cannot be included: the PAM stack")))
+            }
         }
     }
 

@@ -11,7 +11,8 @@ const DEBIAN: &str = "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth
 const KEYBOARD: Conversation = Conversation::KeyboardInteractive;
 
 fn host() -> Tree {
-    Tree::new(Timestamp(0)).file("/etc/passwd", "root:x:0:0::/root:/bin/bash\nsomebody:x:1000:1000::/:/bin/bash\n")
+    Tree::new(Timestamp(0))
+        .file("/etc/passwd", "root:x:0:0::/root:/bin/bash\nsomebody:x:1000:1000::/:/bin/bash\n")
 }
 
 fn stack(auth: &str) -> Stack {
@@ -159,7 +160,9 @@ fn passwords_that_are_kept_elsewhere() {
 #[test]
 fn an_unknown_module_matters_only_where_it_decides() {
     let needed = ask(&format!("auth required pam_duo2.so secret=hunter2\n{DEBIAN}"));
-    assert!(matches!(&needed.typed.decision, Decision::Unknown(why) if why.contains("pam_duo2") && !why.contains("hunter")));
+    assert!(
+        matches!(&needed.typed.decision, Decision::Unknown(why) if why.contains("pam_duo2") && !why.contains("hunter"))
+    );
     assert_eq!(lines(&needed.typed), [1]);
     assert!(needed.nothing.is_no(), "whatever it says, pam_deny refuses without a password");
     for idle in ["auth optional pam_duo2.so\n", "-auth [default=ignore] pam_duo2.so\n"] {
@@ -167,11 +170,15 @@ fn an_unknown_module_matters_only_where_it_decides() {
     }
     let stack = stack("auth required pam_exec.so /usr/bin/x --password hunter2\n");
     assert!(!toml::to_string(&stack).unwrap().contains("hunter2"));
-    let installed = host()
-        .file("/usr/lib/security/pam_permit.so", "")
-        .file("/usr/lib/security/pam_unix.so", "")
-        .file("/etc/pam.d/sshd", "auth required pam_unix.so\nauth [success=bad default=ignore] pam_duo2.so\n");
-    assert!(of(installed).authenticate(&Who::somebody(), KEYBOARD, false).typed.is_yes(), "it is not installed");
+    let installed =
+        host().file("/usr/lib/security/pam_permit.so", "").file("/usr/lib/security/pam_unix.so", "").file(
+            "/etc/pam.d/sshd",
+            "auth required pam_unix.so\nauth [success=bad default=ignore] pam_duo2.so\n",
+        );
+    assert!(
+        of(installed).authenticate(&Who::somebody(), KEYBOARD, false).typed.is_yes(),
+        "it is not installed"
+    );
 }
 
 #[test]
@@ -189,7 +196,8 @@ fn conditions_open_and_close() {
     assert!(denied.account(&Who::somebody()).is_no() && denied.account(&root).is_yes());
     assert!(!toml::to_string(&denied).unwrap().contains("hunter2"));
     let access = "account required pam_access.so\n";
-    let rules = |text: &str| of(tree(access).file("/etc/security/access.conf", text)).account(&Who::somebody());
+    let rules =
+        |text: &str| of(tree(access).file("/etc/security/access.conf", text)).account(&Who::somebody());
     assert!(rules("# nothing\n\n").is_yes());
     assert!(matches!(rules("-:ALL:ALL\n").decision, Decision::Unknown(_)));
     let shells = of(tree("account required pam_shells.so\n").file("/etc/shells", "# x\n/bin/bash\n"));
@@ -199,12 +207,17 @@ fn conditions_open_and_close() {
 
 #[test]
 fn what_libpam_cannot_read_refuses_everybody() {
-    let other = |own: &str| host().file("/etc/pam.d/sshd", own).file("/etc/pam.d/other", "auth required pam_permit.so\n");
+    let other = |own: &str| {
+        host().file("/etc/pam.d/sshd", own).file("/etc/pam.d/other", "auth required pam_permit.so\n")
+    };
     let torn = of(other("@include common-auth\n"));
     assert_eq!(torn.aborts, Some(Evidence::at("/etc/pam.d/sshd", 1).says("@include common-auth")));
     let outcome = torn.authenticate(&Who::somebody(), KEYBOARD, true);
     assert!(outcome.typed.is_no() && outcome.nothing.is_no() && outcome.nothing.code == "abort");
-    assert_eq!(of(other("auth required pam_unix.so\nauth required x \\\n")).aborts, Some(Evidence::at("/etc/pam.d/sshd", 2)));
+    assert_eq!(
+        of(other("auth required pam_unix.so\nauth required x \\\n")).aborts,
+        Some(Evidence::at("/etc/pam.d/sshd", 2))
+    );
     assert!(of(other("auth required /lib/.so\n")).aborts.is_some());
     // What has no rules of its own has those of `other`.
     let fallen = of(other("account required pam_permit.so\n"));
@@ -239,6 +252,9 @@ fn a_hostile_stack_is_followed_in_bounded_time() {
         account: vec![Rule { level: 3, sort: Sort::Substack, ..Rule::default() }; 3],
         ..Stack::default()
     };
-    assert!(matches!(hostile.authenticate(&Who::somebody(), KEYBOARD, true).typed.decision, Decision::Unknown(_)));
+    assert!(matches!(
+        hostile.authenticate(&Who::somebody(), KEYBOARD, true).typed.decision,
+        Decision::Unknown(_)
+    ));
     assert!(hostile.account(&Who::somebody()).is_no());
 }

@@ -63,7 +63,9 @@ impl Ways<'_> {
             Kind::Unknown if self.auth => format!(
                 "PAM asks {module} too ({at}), and hostduty does not know whether a password is enough for it"
             ),
-            Kind::Unknown => format!("PAM asks {module} too ({at}), and hostduty does not know whom it refuses"),
+            Kind::Unknown => {
+                format!("PAM asks {module} too ({at}), and hostduty does not know whom it refuses")
+            }
             Kind::Elsewhere => {
                 format!("{module} ({at}) decides with passwords that are not in the host's own files")
             }
@@ -89,10 +91,10 @@ impl Ways<'_> {
                 let mut worlds = alone(different(rule, self.anything()), memory);
                 if self.auth && memory.token.is_none() {
                     // It may ask for a password and leave it to those behind it.
-                    let asked = self.prompt(memory).into_iter().map(|(secret, memory)| Memory {
-                        token: Some(secret),
-                        ..memory
-                    });
+                    let asked = self
+                        .prompt(memory)
+                        .into_iter()
+                        .map(|(secret, memory)| Memory { token: Some(secret), ..memory });
                     let asked: Vec<Memory> = asked.collect();
                     let codes = different(rule, self.anything()).into_iter();
                     worlds.extend(codes.map(|code| asked.iter().map(|memory| (code, *memory)).collect()));
@@ -107,9 +109,8 @@ impl Ways<'_> {
     /// sshd never leaves a question open.
     fn anything(&self) -> impl Iterator<Item = Code> {
         let account = !self.auth;
-        Code::all().filter(move |code| {
-            *code != Code::INCOMPLETE && (account || *code != Code::NEW_AUTHTOK_REQD)
-        })
+        Code::all()
+            .filter(move |code| *code != Code::INCOMPLETE && (account || *code != Code::NEW_AUTHTOK_REQD))
     }
 
     /// What a module returns that asks the client nothing.
@@ -126,7 +127,9 @@ impl Ways<'_> {
             Kind::Unix => self.expiry(has("broken_shadow"), has("no_pass_expiry")),
             Kind::Nologin => self.nologin(rule, if has("successok") { Code::SUCCESS } else { Code::IGNORE }),
             Kind::Shells => self.shells(),
-            Kind::LocalUser if !rule.arguments.is_empty() => vec![Code::SUCCESS, Code::PERM_DENIED, Code::SERVICE_ERR],
+            Kind::LocalUser if !rule.arguments.is_empty() => {
+                vec![Code::SUCCESS, Code::PERM_DENIED, Code::SERVICE_ERR]
+            }
             Kind::LocalUser if self.who.foreign => vec![Code::PERM_DENIED],
             // sshd asks PAM as root, so that this lets in everybody; only SELinux may see it otherwise.
             Kind::RootOk if self.stack.selinux => vec![Code::SUCCESS, Code::AUTH_ERR],
@@ -151,9 +154,11 @@ impl Ways<'_> {
     fn prompt(&self, memory: Memory) -> Vec<(Secret, Memory)> {
         match (self.how, memory.typed) {
             (Conversation::Password, Some(typed)) => vec![(typed, memory)],
-            (Conversation::Password, None) => {
-                self.client.iter().map(|secret| (*secret, Memory { typed: Some(*secret), ..memory })).collect()
-            }
+            (Conversation::Password, None) => self
+                .client
+                .iter()
+                .map(|secret| (*secret, Memory { typed: Some(*secret), ..memory }))
+                .collect(),
             (Conversation::KeyboardInteractive, _) => {
                 self.client.iter().map(|secret| (*secret, memory)).collect()
             }
@@ -222,7 +227,8 @@ impl Ways<'_> {
     }
 
     fn elsewhere(&self, index: usize, rule: &Rule, memory: Memory) -> Vec<Vec<Way>> {
-        let right = |secret| self.elsewhere == Some(index) && matches!(secret, Secret::Foreign | Secret::Both);
+        let right =
+            |secret| self.elsewhere == Some(index) && matches!(secret, Secret::Foreign | Secret::Both);
         let mut asked = self.token(rule, memory);
         if memory.token.is_some() && !rule.arguments.iter().any(|argument| argument == "use_first_pass") {
             // Some ask again when the first password was wrong, or never look at it.
@@ -288,17 +294,15 @@ impl Ways<'_> {
             (false, Expiry::MustChange) => vec![Code::NEW_AUTHTOK_REQD],
             (false, Expiry::PasswordExpired) => vec![Code::AUTHTOK_EXPIRED],
             (false, Expiry::AccountExpired) => vec![Code::ACCT_EXPIRED],
-            (false, Expiry::Unknown) => vec![
-                Code::SUCCESS,
-                Code::NEW_AUTHTOK_REQD,
-                Code::AUTHTOK_EXPIRED,
-                Code::ACCT_EXPIRED,
-                unread,
-            ],
+            (false, Expiry::Unknown) => {
+                vec![Code::SUCCESS, Code::NEW_AUTHTOK_REQD, Code::AUTHTOK_EXPIRED, Code::ACCT_EXPIRED, unread]
+            }
         };
         // Whether the password has just been typed is not known here; with a key its age does not count then.
-        if no_pass_expiry && codes.iter().any(|code| matches!(*code, Code::NEW_AUTHTOK_REQD | Code::AUTHTOK_EXPIRED)) {
-            codes.push(Code::SUCCESS);
+        if no_pass_expiry
+            && codes.iter().any(|code| matches!(*code, Code::NEW_AUTHTOK_REQD | Code::AUTHTOK_EXPIRED))
+        {
+            codes.insert(0, Code::SUCCESS);
         }
         codes
     }
@@ -344,7 +348,9 @@ impl Ways<'_> {
     fn usertype(&self, rule: &Rule) -> Vec<Code> {
         let has = |name: &str| rule.arguments.iter().any(|argument| argument == name);
         let asked = rule.arguments.iter().rev().find(|argument| argument.starts_with("is"));
-        let Some(regular) = asked.map(|argument| argument == "isregular") else { return vec![Code::SERVICE_ERR] };
+        let Some(regular) = asked.map(|argument| argument == "isregular") else {
+            return vec![Code::SERVICE_ERR];
+        };
         let Some((lowest, highest)) = self.stack.own_uids.filter(|_| !has("use_uid")) else {
             return vec![Code::SUCCESS, Code::AUTH_ERR];
         };
