@@ -8,6 +8,7 @@ mod lines;
 mod modules;
 mod outcome;
 mod reader;
+mod silent;
 mod ways;
 
 use std::collections::BTreeMap;
