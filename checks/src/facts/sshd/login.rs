@@ -2,6 +2,7 @@
 
 mod gate;
 mod methods;
+mod person;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -17,6 +18,7 @@ use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, User};
 use crate::gap::Gap;
 pub use methods::Method;
+use person::Person;
 
 /// The uid of an account that stands for unlisted ones: `(uid_t) -1`, which no account can have.
 const UNLISTED: u32 = u32::MAX;
@@ -59,6 +61,8 @@ pub enum Answer {
     Opens(Vec<Evidence>),
     /// It does not: why, and by which lines.
     Closed(String, Vec<Evidence>),
+    /// It does not while something lasts that is soon over: what, and by which lines.
+    Paused(String, Vec<Evidence>),
     /// That is not known; the reason.
     Unknown(String),
 }
@@ -128,6 +132,7 @@ impl Answer {
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (closed @ Self::Closed(..), _) | (_, closed @ Self::Closed(..)) => closed,
+            (paused @ Self::Paused(..), _) | (_, paused @ Self::Paused(..)) => paused,
             (unknown @ Self::Unknown(_), _) | (_, unknown @ Self::Unknown(_)) => unknown,
             (Self::Opens(mut lines), Self::Opens(more)) => {
                 lines.extend(more.into_iter().filter(|line| !lines.contains(line)).collect::<Vec<_>>());
@@ -224,8 +229,7 @@ struct Context<'a> {
 
 /// One account, and what a configuration sets for it from one class of connections.
 struct Question<'a> {
-    user: &'a User,
-    groups: &'a Groups<'a>,
+    person: &'a Person<'a>,
     origin: &'a Origin,
     settings: &'a View,
 }
@@ -322,8 +326,8 @@ impl<'a> Context<'a> {
     }
 
     fn entries(&self, views: &mut Views<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
-        let groups = self.groups(user);
-        let holds = of_account(views.evaluator, user, &groups);
+        let person = Person::new(self, user);
+        let holds = of_account(views.evaluator, user, &person.groups);
         let mut seen: HashMap<(usize, &[bool]), usize> = HashMap::new();
         let mut entries: Vec<Vec<usize>> = Vec::new();
         let mut alike: HashMap<Vec<Way>, usize> = HashMap::new();
@@ -331,8 +335,7 @@ impl<'a> Context<'a> {
             let view = views.of(Active(holds.and(&origin.holds)));
             let entry = *seen.entry((view, &origin.listed)).or_insert_with(|| {
                 let view = views.known.get(view);
-                let ways =
-                    view.map(|view| self.ways(&Question { user, groups: &groups, origin, settings: view }));
+                let ways = view.map(|view| self.ways(&Question { person: &person, origin, settings: view }));
                 *alike.entry(ways.unwrap_or_default()).or_insert_with(|| {
                     entries.push(Vec::new());
                     entries.len() - 1
