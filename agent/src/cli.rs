@@ -18,6 +18,18 @@ const PLAIN_EXIT_CODES: &str = "Exit codes:
   0  done
   2  hostduty could not do its work";
 
+const SSHD_HELP: &str = "Examples:
+  hostduty sshd                                    as `sshd -T` prints it
+  hostduty sshd -C user=anna,addr=203.0.113.7      for one account from one address
+  hostduty sshd --why PasswordAuthentication       the line that decides, and those that lost
+  hostduty sshd --logins                           every account, from where, by which methods
+
+Exit codes:
+  0  done
+  1  sshd would refuse this configuration; the lines are on standard error
+  2  hostduty could not do its work
+  3  part of the configuration could not be read or understood; standard error says which";
+
 /// Checks the customer's half of a server's shared-responsibility contract, by effect and with evidence.
 ///
 /// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process. What it
@@ -46,6 +58,9 @@ pub(crate) enum Command {
     /// Print the facts of this host as a snapshot that `report --facts` judges anywhere
     #[command(after_help = PLAIN_EXIT_CODES)]
     Facts(Facts),
+    /// Print what sshd would do: its effective configuration, the lines that decide, who can log in from where
+    #[command(after_help = SSHD_HELP)]
+    Sshd(Sshd),
     /// Check or show the configuration
     #[command(after_help = PLAIN_EXIT_CODES)]
     Config(Config),
@@ -170,6 +185,34 @@ pub(crate) struct Facts {
     /// Write to a file instead of standard output; it appears whole or not at all
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sshd {
+    /// Read this configuration file instead of the server's own
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) file: Option<String>,
+    /// Read a root folder (a mounted image, a chroot) instead of the running machine
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// For this connection, so that Match blocks are heeded: user=,addr=,host=,laddr=,lport=,rdomain=,invalid-user
+    #[arg(long, short = 'C', value_name = "SPEC")]
+    pub(crate) connection: Vec<String>,
+    /// Print the line that decides a keyword, and the lines that lost; may be repeated
+    #[arg(long, value_name = "KEYWORD", conflicts_with = "logins")]
+    pub(crate) why: Vec<String>,
+    /// Print which accounts can log in, from where, by which methods
+    #[arg(long)]
+    pub(crate) logins: bool,
+    /// With --logins: human for people, json for programs
+    #[arg(long, value_name = "FORMAT", default_value = "human", requires = "logins")]
+    pub(crate) format: Format,
+    /// Read as this release would, instead of the installed one (such as "OpenSSH_9.2p1 Debian-2")
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) release: Option<String>,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ pub(crate) mod facts;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod report;
+pub(crate) mod sshd;
 
 use checks::providers::{self, Detected};
 

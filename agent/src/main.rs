@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::List(arguments) => command::list::run(arguments),
         Command::Explain(arguments) => command::explain::run(arguments),
         Command::Facts(arguments) => command::facts::run(arguments),
+        Command::Sshd(arguments) => command::sshd::run(arguments),
         Command::Config(arguments) => command::config::run(arguments),
         Command::Doctor(arguments) => command::doctor::run(arguments),
         Command::Completions(arguments) => command::completions::run(arguments),

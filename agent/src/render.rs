@@ -2,3 +2,4 @@
 
 pub(crate) mod human;
 pub(crate) mod json_v1;
+pub(crate) mod logins;

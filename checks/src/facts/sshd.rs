@@ -73,6 +73,9 @@ pub struct Config {
     /// Match lines, in that order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<MatchLine>,
+    /// Include lines that hold for everyone, with what they name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub includes: Vec<Evidence>,
     /// Lines for which sshd would refuse to start; the text says why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Evidence>,
@@ -190,6 +193,18 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
 /// The main file cannot be read.
 pub fn configuration(host: &dyn Host, main: Option<&str>, build: &Build) -> Result<Config, Gap> {
     main_file(host, main, parser::Options { build, given: &[], record: parser::Record::All })
+}
+
+/// The present name of a keyword, in lower case; absent where a build does not know it.
+#[must_use]
+pub fn keyword(written: &str, _build: &Build) -> Option<&'static str> {
+    keywords::find(written).map(|keyword| keyword.name)
+}
+
+/// The names of the keywords that a build knows.
+#[must_use]
+pub fn keyword_names(_build: &Build) -> Vec<&'static str> {
+    keywords::names().collect()
 }
 
 /// The build of the installed server.

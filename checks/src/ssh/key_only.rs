@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::sshd::{Account, Answer, Listening};
+use crate::facts::sshd::{Account, Answer, Listening, origins};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::ssh_server;
+use crate::{ssh_remedy, ssh_server};
 
 /// Lines that a finding or a pass names.
 const EVIDENCE: usize = 8;
@@ -80,7 +80,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if !ssh_server::is_decided(sshd, config, &mut judgement) {
         return Ok(judgement);
     }
-    let logins = facts.logins(sshd, config, &Listening::of(config))?;
+    let logins = facts.logins(sshd, config, origins(&config.evaluator(), &Listening::of(config)))?;
     let mut doubts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut closing: Vec<Evidence> = Vec::new();
     for account in &logins.accounts {
@@ -113,7 +113,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for doubt in &logins.doubts {
         judgement.unknown(doubt.clone());
     }
-    if judgement.findings.is_empty() && judgement.unknowns.is_empty() {
+    if !judgement.findings.is_empty() {
+        let wanted = ssh_remedy::missing(config, &ssh_remedy::no_passwords(config));
+        judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, &wanted));
+    } else if judgement.unknowns.is_empty() {
         let mut places = BTreeSet::new();
         closing.retain(|place| places.insert(place.clone()));
         closing.truncate(EVIDENCE);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::patterns::{self, Listed};
+use crate::facts::accounts::{Accounts, User};
 
 /// A connection, as `sshd -C` describes one. What is absent meets no criterion that looks at it.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +59,19 @@ impl Truth {
             (Self::No, _) | (_, Self::No) => Self::No,
             (Self::Yes, Self::Yes) => Self::Yes,
             _ => Self::Unknown,
+        }
+    }
+}
+
+impl<'a> Groups<'a> {
+    /// The groups of an account in the host's own files. Another source of accounts may know of more.
+    #[must_use]
+    pub fn of(user: &User, accounts: &'a Accounts) -> Self {
+        let groups = accounts.groups.iter();
+        let names = groups.filter(|group| group.gid == user.gid || group.members.contains(&user.name));
+        Self {
+            names: names.map(|group| group.name.as_str()).collect(),
+            may_be_more: !accounts.other_sources.is_empty(),
         }
     }
 }

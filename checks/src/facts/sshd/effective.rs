@@ -42,8 +42,8 @@ impl Config {
             .all(|block| block.criteria.iter().all(|criterion| criterion.holds_at_start(&self.build)))
     }
 
-    /// The Match lines that must all match for a line under `under`, innermost first.
-    pub(super) fn around(&self, under: Option<usize>) -> impl Iterator<Item = &MatchLine> {
+    /// The Match lines that must all hold for a line under `under`, innermost first.
+    pub fn around(&self, under: Option<usize>) -> impl Iterator<Item = &MatchLine> {
         let block = |index: Option<usize>| index.and_then(|index| self.matches.get(index));
         // An Include cannot lead back to a block that is not read yet, so each index is smaller than the one before.
         let mut next = under;
@@ -156,6 +156,18 @@ impl Effective<'_> {
             }
         }
         Ok(setting)
+    }
+
+    /// Everything in the form of `sshd -T`.
+    ///
+    /// # Errors
+    /// As [`Effective::setting`].
+    pub fn sshd_t(&self) -> Result<String, Gap> {
+        let mut text = String::new();
+        for name in keywords::names() {
+            text += &format!("{name} {}\n", self.setting(name)?.values.join(" "));
+        }
+        Ok(text)
     }
 
     /// Whether a keyword of yes or no, or one of a fixed choice, has this value.

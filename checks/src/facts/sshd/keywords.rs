@@ -243,6 +243,11 @@ pub(super) fn default(name: &str, _build: &Build) -> Vec<String> {
     default.iter().map(|value| (*value).to_owned()).collect()
 }
 
+/// The names of all keywords.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    KEYWORDS.iter().map(|keyword| keyword.name)
+}
+
 /// Whether further lines of a keyword add to the first one, where sshd would otherwise pass over them.
 pub(super) fn accumulates(name: &str) -> bool {
     matches!(name, "port" | "listenaddress" | "allowusers" | "denyusers" | "allowgroups" | "denygroups")

@@ -130,7 +130,7 @@ impl Logins<'_> {
 }
 
 impl Facts {
-    /// Who can log in to the server that a configuration describes.
+    /// Who can log in to the server that a configuration describes, from where.
     ///
     /// # Errors
     /// The accounts are not known.
@@ -138,11 +138,11 @@ impl Facts {
         &'a self,
         sshd: &'a Sshd,
         config: &'a Config,
-        listening: &Listening,
+        origins: Origins,
     ) -> Result<Logins<'a>, Gap> {
         let accounts = self.accounts.known()?;
         let evaluator = config.evaluator();
-        let Origins { classes, doubts } = origins(&evaluator, listening);
+        let Origins { classes, doubts } = origins;
         let context = Context { facts: self, sshd, accounts };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
@@ -247,12 +247,8 @@ impl<'a> Context<'a> {
     }
 
     fn groups(&self, user: &User) -> Groups<'a> {
-        let groups = self.accounts.groups.iter();
-        let names = groups.filter(|group| group.gid == user.gid || group.members.contains(&user.name));
-        Groups {
-            names: names.map(|group| group.name.as_str()).collect(),
-            may_be_more: !self.accounts.other_sources.is_empty() || user.uid == UNLISTED,
-        }
+        let groups = Groups::of(user, self.accounts);
+        Groups { may_be_more: groups.may_be_more || user.uid == UNLISTED, ..groups }
     }
 
     fn entries(&self, evaluator: &Evaluator<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {

@@ -61,6 +61,27 @@ impl Origin {
     }
 }
 
+impl Origins {
+    /// A single connection, as `sshd -C` describes one, instead of every class.
+    #[must_use]
+    pub fn exactly(evaluator: &Evaluator<'_>, connection: &Connection<'_>) -> Self {
+        let survey = Survey::of(evaluator);
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        let label = connection.address.or(connection.host).unwrap_or("nowhere in particular");
+        let origin = Origin {
+            label: label.to_owned(),
+            address: text(connection.address),
+            host: text(connection.host),
+            local_address: connection.local_address.map(str::to_owned),
+            local_port: connection.local_port,
+            rdomain: text(connection.rdomain),
+            holds: survey.holds(evaluator, connection),
+            listed: survey.listed(connection),
+        };
+        Self { classes: vec![origin], doubts: Vec::new() }
+    }
+}
+
 /// What is known of the server's own end.
 #[derive(Debug, Clone, Default)]
 pub struct Listening {
