@@ -1,14 +1,21 @@
 //! The SSH server's configuration as sshd(8) would read it.
 
 mod access;
+mod algorithms;
 mod build;
 mod daemon;
+#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
+mod defaults;
 mod effective;
 mod glob;
 mod keywords;
 mod lexer;
+#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
+mod merge;
 mod pam;
 mod parser;
+#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
+mod print;
 mod routes;
 mod server;
 mod values;
@@ -165,5 +172,7 @@ fn config(host: &dyn Host) -> Result<Config, Gap> {
     Ok(effective::decide(parsed))
 }
 
+#[cfg(test)]
+mod keywords_oracle;
 #[cfg(test)]
 mod tests;

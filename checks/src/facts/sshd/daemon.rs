@@ -4,7 +4,7 @@ use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, Host};
 
-use super::keywords;
+use super::{keywords, parser};
 
 /// Where distributions put the server's program.
 const PROGRAMS: &[&str] = &["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
@@ -98,7 +98,9 @@ fn override_flag<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'static st
             Some(Some(("o", rest))) => {
                 let option = if rest.is_empty() { words.next().unwrap_or_default() } else { rest };
                 let name = option.split('=').next().unwrap_or_default();
-                if keywords::find(name).is_none_or(|keyword| keywords::is_recorded(keyword.name)) {
+                if keywords::find(name, &parser::build())
+                    .is_none_or(|keyword| keywords::is_recorded(keyword.name))
+                {
                     return Some("-o");
                 }
             }

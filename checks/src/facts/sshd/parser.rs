@@ -1,5 +1,6 @@
 //! Reads sshd_config(5) and what it includes into settings in the order in which sshd meets them.
 
+use super::build::{Build, Vendor};
 use super::keywords::{self, Form, Keyword};
 use super::{glob, lexer, values};
 use crate::date::Timestamp;
@@ -71,6 +72,11 @@ impl Parsed {
     pub(super) fn unconditional(&self, guard: Option<usize>) -> bool {
         self.guards_of(guard).all(|guard| guard.all)
     }
+}
+
+/// The release whose grammar is read, until the one that is installed is handed in.
+pub(super) fn build() -> Build {
+    Build { version: (9, 2), vendor: Vendor::Debian, ..Build::default() }
 }
 
 /// Reads a configuration from its main file.
@@ -163,7 +169,7 @@ impl Walk<'_> {
         depth: usize,
     ) -> Result<(), String> {
         // The text of a line whose keyword is unknown is never repeated: an Include may name any file at all.
-        let Some(keyword) = keywords::find(&line.keyword) else {
+        let Some(keyword) = keywords::find(&line.keyword, &build()) else {
             return Err("no keyword that hostduty knows of sshd".to_owned());
         };
         let written = &line.keyword;
@@ -187,7 +193,13 @@ impl Walk<'_> {
                 Ok(())
             }
             _ => {
-                let values = values::verify(keyword, written, &words, &line.rest)?;
+                let mut values = values::verify(keyword, written, &words, &line.rest, &build())?;
+                // Only the program of a command is kept; its arguments may hold anything.
+                if keyword.form == Form::Command {
+                    let program =
+                        |value: &String| value.split([' ', '\t']).next().unwrap_or_default().to_owned();
+                    values = values.iter().map(program).collect();
+                }
                 if !keywords::is_recorded(keyword.name) {
                     return Ok(());
                 }
