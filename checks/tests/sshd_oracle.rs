@@ -115,7 +115,7 @@ fn difference(desk: &Desk<'_>, pair: &Pair, theirs: Answer) -> Option<String> {
     match (theirs, ours) {
         (Answer::Asks, _) | (Answer::Refuses(_), Answer::Refuses(_)) => None,
         (Answer::Says(theirs), Answer::Says(ours)) => {
-            let theirs = ours::compared(theirs);
+            let theirs = ours::compared(theirs.iter().map(String::as_str));
             let only = |these: &[String], those: &[String]| -> Vec<String> {
                 these.iter().filter(|line| !those.contains(line)).cloned().collect()
             };

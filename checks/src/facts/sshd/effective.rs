@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 
+use super::build::Build;
 use super::connection::{Connection, Truth};
-use super::keywords;
-use super::{Config, DEFAULT, Line, MatchLine, Setting};
+use super::merge::{self, Counts};
+use super::{Config, DEFAULT, Line, MatchLine, Setting, defaults, keywords, print};
 use crate::evidence::Evidence;
 use crate::gap::Gap;
 
@@ -18,8 +19,8 @@ const LOST: usize = 8;
 /// Answers what a configuration sets, for many connections.
 pub struct Evaluator<'a> {
     config: &'a Config,
-    /// The lines of each keyword, in their order.
-    by_keyword: HashMap<&'a str, Vec<&'a Line>>,
+    /// The lines of each keyword with their number among all, in their order.
+    by_keyword: HashMap<&'a str, Vec<(usize, &'a Line)>>,
     /// For each Match line, whether the lines under it count at the start of sshd.
     at_start: Vec<bool>,
 }
@@ -58,9 +59,9 @@ impl Config {
     /// Prepares the configuration for questions.
     #[must_use]
     pub fn evaluator(&self) -> Evaluator<'_> {
-        let mut by_keyword: HashMap<&str, Vec<&Line>> = HashMap::new();
-        for line in &self.lines {
-            by_keyword.entry(line.keyword.as_str()).or_default().push(line);
+        let mut by_keyword: HashMap<&str, Vec<(usize, &Line)>> = HashMap::new();
+        for (number, line) in self.lines.iter().enumerate() {
+            by_keyword.entry(line.keyword.as_str()).or_default().push((number, line));
         }
         let at_start = (0..self.matches.len()).map(|index| self.active_at_start(Some(index))).collect();
         Evaluator { config: self, by_keyword, at_start }
@@ -102,55 +103,99 @@ impl<'a> Evaluator<'a> {
     }
 }
 
+impl<'a> Evaluator<'a> {
+    fn lines(&self, name: &str) -> &[(usize, &'a Line)] {
+        self.by_keyword.get(name).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// Whether a line counts at the start of sshd.
+    fn is_at_start(&self, line: &Line) -> bool {
+        line.under.is_none_or(|index| self.at_start.get(index) == Some(&true))
+    }
+
+    /// What the lines that count at the start of sshd set, or the default.
+    pub(super) fn at_start(&self, name: &str) -> Setting {
+        let mut round = Round::new(name, &self.config.build);
+        for (number, line) in self.lines(name) {
+            if self.is_at_start(line) {
+                let is_set = |other: &str| self.is_set(other, *number, |line| self.is_at_start(line));
+                round.take(line, &is_set);
+            }
+        }
+        let setting = self.or_default(name, round);
+        if name != "kbdinteractiveauthentication" {
+            return setting;
+        }
+        match merge::settle(&|other| self.at_start(other).values, &self.config.build) {
+            Some((_, value)) if !setting.is(value) => {
+                let lost = setting.at.into_iter().filter(|at| at.source != DEFAULT).chain(setting.lost).collect();
+                let by = self.at_start("challengeresponseauthentication");
+                Setting { values: vec![value.to_owned()], at: by.at, lost }
+            }
+            _ => setting,
+        }
+    }
+
+    /// Whether a line of a keyword before another line sets it, among the lines that some round takes.
+    fn is_set(&self, name: &str, before: usize, mut takes: impl FnMut(&Line) -> bool) -> bool {
+        let mut lines = self.lines(name).iter().take_while(|(number, _)| *number < before);
+        lines.any(|(_, line)| !line.values.is_empty() && takes(line))
+    }
+
+    fn or_default(&self, name: &str, round: Round<'_>) -> Setting {
+        round.setting().unwrap_or_else(|lost| Setting {
+            values: defaults::of(name, &self.config.build),
+            at: vec![Evidence::of(DEFAULT)],
+            lost,
+        })
+    }
+}
+
 impl Effective<'_> {
+    fn truth(&self, line: &Line) -> Truth {
+        let Some(index) = line.under else { return Truth::No };
+        self.active.0.get(index).copied().unwrap_or(Truth::Unknown)
+    }
+
     /// The value of a keyword, in lower case.
     ///
     /// # Errors
     /// A block that sets it may hold or not.
     pub fn setting(&self, name: &str) -> Result<Setting, Gap> {
-        let config = self.evaluator.config;
-        let lines = self.evaluator.by_keyword.get(name).map_or(&[][..], Vec::as_slice);
-        let adds = keywords::accumulates(name);
-        let (mut start, mut matched) = (Round::new(adds), Round::new(adds));
+        let (evaluator, config) = (self.evaluator, self.evaluator.config);
+        let start = evaluator.at_start(name);
+        let mut matched = Round::new(name, &config.build);
         let mut others = Vec::new();
-        for line in lines {
-            let Some(index) = line.under else {
-                start.take(line);
-                continue;
-            };
-            match self.active.0.get(index) {
-                Some(Truth::Yes) => matched.take(line),
-                Some(Truth::No) => {
-                    others.push(&line.at);
-                }
+        for (number, line) in evaluator.lines(name) {
+            let is_set =
+                |other: &str| evaluator.is_set(other, *number, |line| self.truth(line) == Truth::Yes);
+            match self.truth(line) {
+                Truth::Yes => matched.take(line, &is_set),
+                Truth::No if !evaluator.is_at_start(line) => others.push(&line.at),
+                Truth::No => {}
                 // Behind a line that has won, it makes no difference.
-                _ if !adds && matched.setting.is_some() => others.push(&line.at),
-                _ => {
-                    let block =
-                        config.matches.get(index).map(|block| block.at.to_string()).unwrap_or_default();
+                Truth::Unknown if !matched.would_take(line, &is_set) => others.push(&line.at),
+                Truth::Unknown => {
+                    let block = line.under.and_then(|index| config.matches.get(index));
+                    let block = block.map(|block| block.at.to_string()).unwrap_or_default();
                     return Err(Gap::unsupported(format!(
                         "{} counts where {block} holds, and whether it does is not known",
                         line.at
                     )));
                 }
             }
-            if self.evaluator.at_start.get(index) == Some(&true) {
-                start.take(line);
-            }
         }
-        let is_copied = keywords::find(name).is_none_or(|keyword| keyword.in_match);
-        let winner = if is_copied && matched.setting.is_some() { &matched } else { &start };
-        let mut setting = winner.setting.clone().unwrap_or_else(|| Setting {
-            values: keywords::default(name, &config.build),
-            at: vec![Evidence::of(DEFAULT)],
-            lost: Vec::new(),
-        });
-        let every = start
-            .setting
-            .iter()
-            .chain(&matched.setting)
-            .flat_map(|setting| setting.at.iter().chain(&setting.lost));
-        for line in every.chain(others) {
+        let is_copied = keywords::named(name, &config.build).is_none_or(|keyword| keyword.copied);
+        let (mut setting, loser) = match matched.setting() {
+            Ok(matched) if is_copied => {
+                let values = merge::overlay(name, &start.values, &matched.values);
+                (Setting { values, ..matched }, Some(start))
+            }
+            Ok(matched) => (start, Some(matched)),
+            Err(lost) => (start, Some(Setting { lost, ..Setting::default() })),
+        };
+        let loser = loser.iter().flat_map(|loser| loser.at.iter().chain(&loser.lost));
+        for line in loser.filter(|at| at.source != DEFAULT).chain(others) {
             if setting.lost.len() < LOST && !setting.at.contains(line) && !setting.lost.contains(line) {
                 setting.lost.push(line.clone());
             }
@@ -158,16 +203,51 @@ impl Effective<'_> {
         Ok(setting)
     }
 
+    /// The line on account of which sshd ends this connection before it asks for anything, where there is one: sshd
+    /// goes over its configuration again for every connection, and some lines it verifies only then.
+    ///
+    /// # Errors
+    /// As [`Effective::setting`].
+    pub fn refused(&self) -> Result<Option<Evidence>, Gap> {
+        let (evaluator, build) = (self.evaluator, &self.evaluator.config.build);
+        for name in ["authenticationmethods", "authorizedkeyscommand", "authorizedprincipalscommand"] {
+            let mut set: Option<Vec<String>> = None;
+            for (number, line) in evaluator.lines(name) {
+                let truth = self.truth(line);
+                let is_set =
+                    |other: &str| evaluator.is_set(other, *number, |line| self.truth(line) == Truth::Yes);
+                if line.refused {
+                    if merge::passes_over(name, set.is_some(), truth != Truth::No, build) {
+                        continue;
+                    }
+                    return match truth {
+                        Truth::Unknown if merge::passes_over(name, set.is_some(), false, build) => {
+                            Err(Gap::unsupported(format!("whether sshd comes to {} is not known", line.at)))
+                        }
+                        _ => Ok(Some(line.at.clone())),
+                    };
+                }
+                match merge::merge(name, set.as_deref(), &line.values, &is_set, build) {
+                    Err(why) => return Ok(Some(line.at.clone().says(why))),
+                    Ok((values, Counts::Replaces | Counts::Adds)) if truth == Truth::Yes => set = Some(values),
+                    Ok(_) => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Everything in the form of `sshd -T`.
     ///
     /// # Errors
     /// As [`Effective::setting`].
     pub fn sshd_t(&self) -> Result<String, Gap> {
-        let mut text = String::new();
-        for name in keywords::names() {
-            text += &format!("{name} {}\n", self.setting(name)?.values.join(" "));
+        let build = &self.evaluator.config.build;
+        let mut all: HashMap<&str, Vec<String>> = HashMap::new();
+        for name in keywords::names(build) {
+            all.insert(name, self.setting(name)?.values);
         }
-        Ok(text)
+        Ok(print::sshd_t(&|name| all.get(name).cloned().unwrap_or_default(), build))
     }
 
     /// Whether a keyword of yes or no, or one of a fixed choice, has this value.
@@ -179,32 +259,91 @@ impl Effective<'_> {
     }
 }
 
+/// Keywords whose lines do not simply add up or give way to the first one: see [`merge::merge`].
+const ODD: &[&str] = &[
+    "authenticationmethods",
+    "authorizedprincipalscommand",
+    "fingerprinthash",
+    "ipqos",
+    "logverbose",
+    "maxstartups",
+    "persourcemaxstartups",
+    "persourcenetblocksize",
+    "rekeylimit",
+    "streamlocalbindmask",
+    "subsystem",
+    "unusedconnectiontimeout",
+];
+
 /// The lines of one keyword that one round takes.
-struct Round {
-    adds: bool,
-    setting: Option<Setting>,
+struct Round<'a> {
+    name: &'a str,
+    build: &'a Build,
+    values: Option<Vec<String>>,
+    at: Vec<Evidence>,
+    lost: Vec<Evidence>,
 }
 
-impl Round {
-    fn new(adds: bool) -> Self {
-        Self { adds, setting: None }
+impl<'a> Round<'a> {
+    fn new(name: &'a str, build: &'a Build) -> Self {
+        Self { name, build, values: None, at: Vec::new(), lost: Vec::new() }
     }
 
-    fn take(&mut self, line: &Line) {
-        match &mut self.setting {
-            None => {
-                let Line { values, at, .. } = line;
-                self.setting =
-                    Some(Setting { values: values.clone(), at: vec![at.clone()], lost: Vec::new() });
-            }
-            Some(setting) if self.adds => {
-                setting.values.extend(line.values.iter().cloned());
-                if setting.at.len() < LOST {
-                    setting.at.push(line.at.clone());
+    /// What a line would do, with the values that hold behind it unless they are those before it and its own.
+    fn counts(&self, line: &Line, is_set: &dyn Fn(&str) -> bool) -> (Counts, Option<Vec<String>>) {
+        let plain = match &self.values {
+            _ if line.values.is_empty() => Counts::Lost,
+            None => Counts::Replaces,
+            Some(_) if keywords::accumulates(self.name) => Counts::Adds,
+            Some(_) => Counts::Lost,
+        };
+        if !ODD.contains(&self.name) {
+            return (plain, None);
+        }
+        match merge::merge(self.name, self.values.as_deref(), &line.values, is_set, self.build) {
+            Ok((values, counts)) => (counts, Some(values)),
+            Err(_) => (Counts::Lost, None),
+        }
+    }
+
+    fn would_take(&self, line: &Line, is_set: &dyn Fn(&str) -> bool) -> bool {
+        self.counts(line, is_set).0 != Counts::Lost
+    }
+
+    fn take(&mut self, line: &Line, is_set: &dyn Fn(&str) -> bool) {
+        let (counts, values) = self.counts(line, is_set);
+        let before = if counts == Counts::Adds { self.values.take().unwrap_or_default() } else { Vec::new() };
+        match counts {
+            Counts::Lost => {
+                if self.lost.len() < LOST {
+                    self.lost.push(line.at.clone());
                 }
+                return;
             }
-            Some(setting) if setting.lost.len() < LOST => setting.lost.push(line.at.clone()),
-            Some(_) => {}
+            Counts::Replaces => {
+                let room = LOST.saturating_sub(self.lost.len());
+                self.lost.extend(self.at.drain(..).take(room));
+            }
+            Counts::Adds => {}
+        }
+        self.values = Some(match values {
+            Some(values) => values,
+            None => {
+                let mut all = before;
+                all.extend(line.values.iter().cloned());
+                all
+            }
+        });
+        if self.at.len() < LOST {
+            self.at.push(line.at.clone());
+        }
+    }
+
+    /// What the round has found, or the lines that set nothing.
+    fn setting(self) -> Result<Setting, Vec<Evidence>> {
+        match self.values {
+            Some(values) => Ok(Setting { values, at: self.at, lost: self.lost }),
+            None => Err(self.lost),
         }
     }
 }
