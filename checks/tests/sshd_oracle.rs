@@ -55,6 +55,7 @@ fn what_is_drawn() {
         let version = room.build.version;
         let drawn = |number: usize| draw::pair(seed, number as u64, version);
         let refused = compare(&room, &format!("drawn with HOSTDUTY_SEED={seed}"), count, &drawn);
+        if env::var_os("GO_ON").is_some() { continue; }
         assert!((count / 10..count / 4).contains(&refused), "{refused} of {count} refused: seed {seed}");
     }
 }
@@ -91,7 +92,7 @@ fn compare(room: &Room, what: &str, count: usize, pair: &(dyn Fn(usize) -> Pair 
                     let pair = pair(at);
                     let theirs = desk.ask(&pair);
                     match theirs {
-                        Answer::Refuses(_) => refused.fetch_add(1, Ordering::Relaxed),
+                        Answer::Refuses(ref why) => { if env::var_os("WHY").is_some() { eprintln!("WHY {}", why.split("line ").last().unwrap_or_default().replace("\r\n", " | ")); } refused.fetch_add(1, Ordering::Relaxed) }
                         Answer::Asks => asked.fetch_add(1, Ordering::Relaxed),
                         Answer::Says(_) => 0,
                     };
@@ -105,6 +106,7 @@ fn compare(room: &Room, what: &str, count: usize, pair: &(dyn Fn(usize) -> Pair 
     });
     let (refused, asked, differ) = (refused.into_inner(), asked.into_inner(), differ.into_inner());
     eprintln!("{}: {count} pairs {what}, {refused} refused, {asked} not answered, {differ} differ", room.build.release);
+    if env::var_os("GO_ON").is_some() { eprintln!("{}", shown.into_inner().unwrap()); return refused; }
     assert!(differ == 0, "{}, {what}: {differ} of {count} differ\n{}", room.build.release, shown.into_inner().unwrap());
     refused
 }

@@ -151,7 +151,7 @@ impl Draw {
         let mut place = if rank > 0 && self.dice.percent(75) { Place::Anywhere } else { Place::Global };
         for _ in 0..=self.dice.below(most) {
             let line = match self.dice.below(100) {
-                0..=5 => self.dice.pick(&["", "# nothing", "   ", "#\"", "\t# x", "\r", "\x0c", "=", "  #Match all", "\"\""]).to_owned(),
+                0..=5 => self.dice.pick(&["", "# nothing", "   ", "#\"", "\t# x", "\r", " \r", "=", "  #Match all", "\"\"", "# x", " \t"]).to_owned(),
                 6..=20 => {
                     place = Place::Anywhere;
                     self.block()
@@ -161,6 +161,7 @@ impl Draw {
                 _ => self.setting(ACCESS, place),
             };
             let line = match self.dice.below(60) {
+                _ if self.dice.below(900) == 0 => "\x0c".to_owned(),
                 0 => format!("{line}\r"),
                 1 => format!("{line}\x0c"),
                 2 => format!("{line} \t "),
@@ -170,7 +171,12 @@ impl Draw {
                 6 => format!("{line} \x0c\r"),
                 _ => line,
             };
+            // sshd refuses one without the other.
+            let command = line.to_lowercase();
+            let names = ["AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"];
+            let user = names.iter().find(|name| command.contains(&name.to_lowercase()) && !command.contains("commanduser"));
             lines.push(line);
+            lines.extend(user.filter(|_| !self.dice.percent(5)).map(|name| format!("{name}User nobody")));
         }
         lines
     }
@@ -185,7 +191,7 @@ impl Draw {
             }
         };
         let name = self.dice.pick(setting.names);
-        let values = match self.dice.below(70) {
+        let values = match self.dice.below(150) {
             0 => setting.bad,
             _ => setting.good,
         };
@@ -276,7 +282,7 @@ impl Draw {
         let count = if name == "LocalPort" { 1 } else { [1, 1, 1, 2, 3][self.dice.below(5)] };
         let mut patterns: Vec<String> = Vec::new();
         for _ in 0..count {
-            let pattern = match self.dice.below(60) {
+            let pattern = match self.dice.below(120) {
                 0 => self.dice.pick(bad).to_owned(),
                 _ => self.dice.pick(good).to_owned(),
             };
@@ -301,7 +307,7 @@ impl Draw {
                 break "{dir}/main";
             }
         };
-        let pattern = if self.dice.below(40) == 0 { "" } else { pattern };
+        let pattern = if self.dice.below(150) == 0 { "" } else { pattern };
         self.line("Include", pattern)
     }
 

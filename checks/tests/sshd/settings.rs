@@ -186,7 +186,8 @@ pub(crate) static ACCESS: &[Setting] = &[
         &["", "yes no", "Yes"],
     ),
     other(&["AcceptEnv"], Anywhere, &["LANG LC_*", "A", "*", "LC_?", "X\0Y"], &["", "A=b", "A  B=c"]),
-    other(&["RDomain"], Anywhere, &["none", "%D"], &["", "%D x"]),
+    // Linux knows none of these.
+    Setting { since: (99, 0), ..other(&["RDomain"], Anywhere, &["none", "%D"], &["", "%D x"]) },
 ];
 
 /// Further keywords, for what they do to the lines around them.
@@ -217,7 +218,7 @@ pub(crate) static REST: &[Setting] = &[
     other(&["SyslogFacility"], Global, &["AUTH", "daemon", "LOCAL7", "AUTHPRIV"], &["", "loud"]),
     other(&["PermitOpen"], Anywhere, &["any", "none", "a:22 b:80", "[::1]:22", "*:*"], &["", "a", "a:x"]),
     other(&["PermitListen"], Anywhere, &["any", "none", "8080", "localhost:80 *:1", "*"], &["", "a:x"]),
-    other(&["PermitTunnel"], Anywhere, &["yes", "no", "point-to-point", "Ethernet"], &["", "x"]),
+    other(&["PermitTunnel"], Anywhere, &["yes", "no", "point-to-point", "ethernet"], &["", "Ethernet"]),
     other(&["SetEnv"], Anywhere, &["A=b", "A=b C=d\0e", "A=", "X=a=b"], &["", "A"]),
     other(&["Subsystem"], Global, &["sftp internal-sftp", "sftp /usr/lib/sftp-server -f AUTH", "x y z"], &["", "sftp"]),
     other(&["MaxStartups"], Global, &["10", "10:30:100", "1:1:1"], &["", "10:30", "0", "10:200:3", "x"]),

@@ -24,7 +24,10 @@ pub(super) fn line(mut text: &str, build: &Build) -> Option<Line> {
         text = text.split('#').next().unwrap_or_default();
     }
     let text = text.trim_start_matches([' ', '\t', '\r']);
-    let text = text.trim_end_matches(|end| is_blank(end) || end == '\x0c');
+    // sshd never takes the first letter of a line for a trailing blank, so that a form feed alone is a keyword.
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let kept = text.get(first..)?.trim_end_matches(|end| is_blank(end) || end == '\x0c').len();
+    let text = text.get(..first + kept)?;
     let (mut keyword, mut rest) = first_word(text)?;
     if keyword.is_empty() {
         (keyword, rest) = first_word(rest?)?;

@@ -275,8 +275,14 @@ impl Walk<'_> {
         under: Option<usize>,
         depth: usize,
     ) -> Result<(), String> {
-        if patterns.is_empty() || patterns.iter().any(String::is_empty) {
+        // Before 8.7 an empty word ended the list.
+        let end = patterns.iter().position(String::is_empty).unwrap_or(patterns.len());
+        let (patterns, behind) = patterns.split_at(end);
+        if patterns.is_empty() || (!behind.is_empty() && self.options.build.since(8, 7)) {
             return Err("Include without a file name".to_owned());
+        }
+        if behind.get(1).is_some_and(|word| !word.is_empty()) {
+            return Err("Include with more behind an empty word".to_owned());
         }
         if under.is_none() && self.config.includes.len() < KEPT {
             self.config.includes.push(place.clone().says(patterns.join(" ")));
