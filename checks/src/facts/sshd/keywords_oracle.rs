@@ -36,7 +36,7 @@ fn every_keyword_as_sshd_reads_it() {
         Err(_) => left_out("sshd of 8.4 and 10.0: HOSTDUTY_SSHD_ROOTS names no folder with their roots"),
     }
     // With everything it takes minutes.
-    let share = if std::env::var("HOSTDUTY_SSHD_ALL").is_ok() { 1 } else { 12 };
+    let share = if std::env::var("HOSTDUTY_SSHD_ALL").is_ok() { 1 } else { 20 };
     let differences: Vec<String> = std::thread::scope(|scope| {
         let running: Vec<_> =
             oracles.iter().map(|oracle| scope.spawn(move || compare(oracle, share))).collect();
@@ -66,9 +66,9 @@ fn compare(oracle: &Oracle, share: usize) -> Vec<String> {
         let mut column = 0;
         for value in own.iter().chain(common.map(|(_, value)| value)) {
             let line = format!("{spelling} {value}");
-            match ours(std::slice::from_ref(&line), oracle, &place) {
+            match read(std::slice::from_ref(&line), oracle) {
                 Answer::Depends => {}
-                Answer::Prints(_) if !NEEDS.contains(&spelling.to_ascii_lowercase().as_str()) => {
+                Answer::Reads(_) if !NEEDS.contains(&spelling.to_ascii_lowercase().as_str()) => {
                     if batches.len() == column {
                         batches.push(Vec::new());
                     }
@@ -82,7 +82,7 @@ fn compare(oracle: &Oracle, share: usize) -> Vec<String> {
         let good: Vec<String> = own
             .iter()
             .map(|value| format!("{spelling} {value}"))
-            .filter(|line| matches!(ours(std::slice::from_ref(line), oracle, &place), Answer::Prints(_)))
+            .filter(|line| matches!(read(std::slice::from_ref(line), oracle), Answer::Reads(_)))
             .collect();
         if let [first, second, ..] = &good[..] {
             alone.push(vec![first.clone(), second.clone()]);
@@ -116,13 +116,16 @@ fn compare(oracle: &Oracle, share: usize) -> Vec<String> {
 /// How sshd and this crate differ over a file.
 fn differ(lines: &[String], oracle: &Oracle, place: &Place) -> Option<String> {
     let theirs = place.ask(lines);
-    let what = match (ours(lines, oracle, place), theirs) {
+    let what = match (read(lines, oracle), theirs) {
         (Answer::Depends, _) => return None,
         (Answer::Refuses(_), Err(_)) => return None,
         (Answer::Refuses(why), Ok(_)) => format!("sshd takes it: {why}"),
-        (Answer::Prints(_), Err(why)) => format!("sshd refuses it: {why}"),
-        (Answer::Prints(ours), Ok(theirs)) if ours == theirs => return None,
-        (Answer::Prints(ours), Ok(theirs)) => {
+        (Answer::Reads(_), Err(why)) => format!("sshd refuses it: {why}"),
+        (Answer::Reads(set), Ok(theirs)) => {
+            let ours = print(&set, oracle, place);
+            if ours == theirs {
+                return None;
+            }
             let only = |these: &str, others: &str| -> Vec<String> {
                 these
                     .lines()
@@ -136,31 +139,33 @@ fn differ(lines: &[String], oracle: &Oracle, place: &Place) -> Option<String> {
     Some(format!("{:?} {lines:?}: {what}", oracle.build.version))
 }
 
+/// What lines set, by keyword.
+type Set = BTreeMap<&'static str, Vec<String>>;
+
 enum Answer {
-    Prints(String),
+    Reads(Set),
     Refuses(String),
     /// The machine decides.
     Depends,
 }
 
-fn ours(lines: &[String], oracle: &Oracle, place: &Place) -> Answer {
+fn read(lines: &[String], oracle: &Oracle) -> Answer {
     let build = &oracle.build;
-    let mut set: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let mut set = Set::new();
     let mut depends = false;
     for line in lines {
         let line = if build.since(8, 7) { line } else { line.split('#').next().unwrap_or_default() };
-        let (written, rest) = line.trim_end().split_once(' ').unwrap_or((line.trim_end(), ""));
-        let Some(keyword) = keywords::find(written, build) else {
+        let Some(lexer::Line { keyword: written, rest }) = lexer::line(line) else { continue };
+        let Some(keyword) = keywords::find(&written, build) else {
             return Answer::Refuses("unknown".to_owned());
         };
-        let rest = rest.trim_start();
-        let Some(arguments) = arguments(rest, build) else {
+        let Some(arguments) = arguments(&rest, build) else {
             return Answer::Refuses("quotation mark".to_owned());
         };
         if merge::passes_over(keyword.name, set.contains_key(keyword.name), true, build) {
             continue;
         }
-        let values = match values::verify(keyword, written, &arguments, rest, build) {
+        let values = match values::verify(keyword, &written, &arguments, &rest, build) {
             Ok(values) => values,
             Err(why) => return Answer::Refuses(why),
         };
@@ -179,9 +184,15 @@ fn ours(lines: &[String], oracle: &Oracle, place: &Place) -> Answer {
         return Answer::Depends;
     }
     let get = |name: &str| set.get(name).cloned().unwrap_or_else(|| defaults::of(name, build));
-    if let Some((_, why)) = values::contradictions(&get, build).first() {
-        return Answer::Refuses((*why).to_owned());
+    match values::contradictions(&get, build).first() {
+        Some((_, why)) => Answer::Refuses((*why).to_owned()),
+        None => Answer::Reads(set),
     }
+}
+
+fn print(set: &Set, oracle: &Oracle, place: &Place) -> String {
+    let build = &oracle.build;
+    let get = |name: &str| set.get(name).cloned().unwrap_or_else(|| defaults::of(name, build));
     let settled = merge::settle(&get, build);
     let shown = |name: &str| match (name, settled) {
         ("hostkey", _) => {
@@ -191,7 +202,7 @@ fn ours(lines: &[String], oracle: &Oracle, place: &Place) -> Answer {
         (name, Some((settled, value))) if name == settled => vec![value.to_owned()],
         _ => get(name),
     };
-    Answer::Prints(print::sshd_t(&shown, build))
+    print::sshd_t(&shown, build)
 }
 
 /// The arguments as the release splits them.
@@ -498,7 +509,7 @@ fn own_values(name: &str) -> &'static [&'static str] {
             "[::1",
             "1.2.3.4.5:22",
         ],
-        "loglevel" => &["debug", "DEBUG1", "Debug3", "quiet", "verbose", "info info", "DEBUG4"],
+        "loglevel" => &["debug", "DEBUG1", "Debug3", "quiet", "verbose", "silent", "info info", "DEBUG4"],
         "macs" => &[
             "hmac-sha1",
             "+hmac-md5-96",

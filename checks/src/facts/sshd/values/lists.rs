@@ -228,7 +228,7 @@ pub(super) fn rekey(line: &Argument) -> Result<Vec<String>, String> {
     let first = line.first()?;
     let bytes = match first == "default" {
         true => Some(0),
-        false => numbers::amount(first).filter(|bytes| *bytes == 0 || *bytes >= 16),
+        false => numbers::amount(first, line.build).filter(|bytes| *bytes == 0 || *bytes >= 16),
     };
     let bytes = bytes.ok_or_else(|| line.bad())?.to_string();
     let Some(second) = line.arguments.get(1) else { return Ok(vec![bytes]) };
