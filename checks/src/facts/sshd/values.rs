@@ -57,7 +57,7 @@ pub(super) fn verify(
                 if special == "internal" { word.eq_ignore_ascii_case(special) } else { word == special };
             Some(if is_special { word.to_owned() } else { words::file(word) })
         }),
-        Form::HomeFile => line.one(|word| Some(words::or_none(&words::home_file(word)))),
+        Form::HomeFile => line.one(|word| Some(words::or_none(word))),
         Form::HomeFiles => lists::home_files(&line),
         Form::Port => line.one(network::port),
         Form::Listen => lists::listen(&line),

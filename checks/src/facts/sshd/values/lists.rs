@@ -21,7 +21,7 @@ pub(super) fn home_files(line: &Argument) -> Result<Vec<String>, String> {
     }
     alone(line, files, 10, 3)?;
     line.not_empty(files)?;
-    Ok(files.iter().map(|file| words::home_file(file)).collect())
+    Ok(files.to_vec())
 }
 
 /// Since a release `none` must stand alone; before that it must be the last, if that.

@@ -9,18 +9,11 @@ pub(super) fn or_none(word: &str) -> String {
     if word.eq_ignore_ascii_case("none") { "none".to_owned() } else { word.to_owned() }
 }
 
-/// A file as sshd makes it absolute, from the folder / in which the service manager starts it, or `none`.
+/// A file as sshd makes it absolute, from the folder / in which the service manager starts it, or `none`. Below somebody's
+/// home it stays as it is: where that lies takes the machine to know.
 pub(super) fn file(word: &str) -> String {
-    let path = home_file(&or_none(word));
+    let path = or_none(word);
     if path == "none" || path.starts_with(['/', '~']) { path } else { format!("//{path}") }
-}
-
-/// sshd runs as root, whose home is taken to be /root. The home of another user takes the machine to know.
-pub(super) fn home_file(word: &str) -> String {
-    match word.strip_prefix("~/") {
-        Some(path) => format!("/root/{path}"),
-        None => word.to_owned(),
-    }
 }
 
 /// `begin:rate:full`, or one number as it is: releases disagree on where the rejection then begins.
