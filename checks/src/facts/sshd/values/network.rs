@@ -100,7 +100,6 @@ pub(super) fn is_forward(text: &str) -> bool {
 }
 
 /// Whether a value of PermitOpen has a port by its name.
-#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
 pub(super) fn names_a_port(text: &str) -> bool {
     matches!(host(text), Some((_, Some(rest))) if rest != "*" && numbers::number(rest, 65_535).is_none())
 }
