@@ -180,6 +180,7 @@ pub(super) fn spellings() -> Vec<&'static str> {
 }
 
 /// Whether a build surely acts on a keyword. One that was compiled without it says that it is unsupported and goes on.
+#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
 pub(super) fn is_certain(name: &str, build: &Build) -> bool {
     let compiled_in = name.starts_with("gssapi")
         || name.starts_with("kerberos")

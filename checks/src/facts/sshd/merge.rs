@@ -41,6 +41,14 @@ pub(super) fn merge(
         };
     }
     let Some(before) = before else { return Ok((line.to_vec(), Counts::Replaces)) };
+    if let ("maxstartups", [full], [old]) = (name, line, before)
+        && let Some((_, rate, _)) = three(old)
+        && is_last(name, build)
+        && !full.contains(':')
+    {
+        // One number leaves the rate as an earlier line has set it.
+        return Ok((vec![format!("{full}:{rate}:{full}")], Counts::Adds));
+    }
     if confused || is_last(name, build) || (name == "unusedconnectiontimeout" && line == ["none"]) {
         return Ok((line.to_vec(), Counts::Replaces));
     }
@@ -66,6 +74,13 @@ pub(super) fn merge(
         }
         _ => Ok((kept, Counts::Lost)),
     }
+}
+
+/// The parts of `begin:rate:full`.
+fn three(value: &str) -> Option<(&str, &str, &str)> {
+    let (begin, rest) = value.split_once(':')?;
+    let (rate, full) = rest.split_once(':')?;
+    Some((begin, rate, full))
 }
 
 fn joined(before: &[String], line: &[String]) -> Vec<String> {
@@ -139,6 +154,7 @@ mod tests {
             ("port", [["22"], ["23"]], (9, 2), Some(&["22", "23"])),
             ("maxstartups", [["1:30:1"], ["2:30:2"]], (10, 0), Some(&["2:30:2"])),
             ("maxstartups", [["1:30:1"], ["2:30:2"]], (10, 1), Some(&["1:30:1"])),
+            ("maxstartups", [["1:50:1"], ["2"]], (10, 0), Some(&["2:50:2"])),
             ("unusedconnectiontimeout", [["5"], ["none"]], (9, 2), Some(&["none"])),
             ("unusedconnectiontimeout", [["5"], ["0"]], (9, 2), Some(&["5"])),
             ("subsystem", [["a x"], ["a y"]], (9, 2), None),

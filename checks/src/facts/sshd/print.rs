@@ -224,9 +224,26 @@ fn value(name: &str, values: &[String], build: &Build) -> String {
             "without-password".to_owned()
         }
         ("unusedconnectiontimeout", [only]) if only == "0" => "none".to_owned(),
+        ("maxstartups", [only]) => startups(only, build),
         ("rekeylimit", [bytes]) => format!("{bytes} 0"),
         _ => values.join(" "),
     }
+}
+
+/// All three numbers of MaxStartups. A single one is where every connection is rejected, and, save for two releases, where
+/// that begins. Before 9.2 sshd took -1 for what no line sets.
+fn startups(value: &str, build: &Build) -> String {
+    let mut numbers: Vec<&str> = value.split(':').collect();
+    if let [full] = numbers[..] {
+        let begin = if build.since(10, 1) && !build.since(10, 3) { "10" } else { full };
+        numbers = vec![begin, "30", full];
+    }
+    let shown: Vec<&str> = numbers
+        .into_iter()
+        .zip(["10", "30", "100"])
+        .map(|(number, default)| if number == "-1" { default } else { number })
+        .collect();
+    shown.join(":")
 }
 
 /// Every address with every port that it has not chosen itself. Without ListenAddress these are the two addresses for

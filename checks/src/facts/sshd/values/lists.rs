@@ -21,7 +21,7 @@ pub(super) fn home_files(line: &Argument) -> Result<Vec<String>, String> {
     }
     alone(line, files, 10, 3)?;
     line.not_empty(files)?;
-    Ok(files.iter().map(|file| words::home_file(file)).collect())
+    Ok(files.to_vec())
 }
 
 /// Since a release `none` must stand alone; before that it must be the last, if that.
@@ -228,7 +228,7 @@ pub(super) fn rekey(line: &Argument) -> Result<Vec<String>, String> {
     let first = line.first()?;
     let bytes = match first == "default" {
         true => Some(0),
-        false => numbers::amount(first).filter(|bytes| *bytes == 0 || *bytes >= 16),
+        false => numbers::amount(first, line.build).filter(|bytes| *bytes == 0 || *bytes >= 16),
     };
     let bytes = bytes.ok_or_else(|| line.bad())?.to_string();
     let Some(second) = line.arguments.get(1) else { return Ok(vec![bytes]) };

@@ -118,7 +118,7 @@ pub(super) fn listen(text: &str) -> Option<String> {
         Some(IpAddr::V6(address)) => format!("[{address}]"),
         Some(IpAddr::V4(address)) => address.to_string(),
         None if host.contains(':') => format!("[{host}]"),
-        None if host.is_empty() || host == "*" => return None,
+        None if host.is_empty() => return None,
         None => host.to_owned(),
     };
     Some(match behind {

@@ -103,7 +103,7 @@ pub(super) fn fractional_time(text: &str) -> Option<f64> {
 }
 
 /// An amount of bytes with a unit of 1024, such as `1.5G`.
-pub(super) fn amount(text: &str) -> Option<i64> {
+pub(super) fn amount(text: &str, build: &Build) -> Option<i64> {
     let text = text.trim_start_matches(|letter: char| letter.is_ascii_whitespace() || letter == '\x0b');
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -128,9 +128,15 @@ pub(super) fn amount(text: &str) -> Option<i64> {
                 return None;
             }
             let scale = 1024_i128.checked_pow(u32::try_from(power).ok()?)?;
-            let tenths = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
             let whole = whole.checked_mul(scale).filter(|whole| *whole <= i128::from(i64::MAX))?;
-            whole.checked_add(parse(fraction)?.checked_mul(scale)?.checked_div(tenths)?)?
+            let (mut part, mut digits) = (parse(fraction)?, fraction.len());
+            // Before 10.4 digits were dropped until the product fitted into 64 bits.
+            while !build.since(10, 4) && part >= i128::from(i64::MAX) / scale {
+                part /= 10;
+                digits = digits.saturating_sub(1);
+            }
+            let tenths = 10_i128.checked_pow(u32::try_from(digits).ok()?)?;
+            whole.checked_add(part.checked_mul(scale)?.checked_div(tenths)?)?
         }
     };
     i64::try_from(if negative { -total } else { total }).ok()
@@ -184,11 +190,12 @@ mod tests {
             ("1K x", Some(1024)),
             ("8E", None),
             ("7E", Some(7 << 60)),
+            ("7.9E", Some(7 << 60)),
             ("1..5K", None),
             ("-1", Some(-1)),
             ("x", None),
         ] {
-            assert_eq!(amount(text), wanted, "{text}");
+            assert_eq!(amount(text, &build((9, 2))), wanted, "{text}");
         }
     }
 

@@ -2,37 +2,26 @@
 
 use super::MOST;
 use super::numbers::{leading, number};
-use crate::facts::sshd::build::Build;
+use crate::facts::sshd::build::{Build, Vendor};
 
 /// `none` in any case is `none`.
 pub(super) fn or_none(word: &str) -> String {
     if word.eq_ignore_ascii_case("none") { "none".to_owned() } else { word.to_owned() }
 }
 
-/// A file as sshd makes it absolute, from the folder / in which the service manager starts it, or `none`.
+/// A file as sshd makes it absolute, from the folder / in which the service manager starts it, or `none`. Below somebody's
+/// home it stays as it is: where that lies takes the machine to know.
 pub(super) fn file(word: &str) -> String {
-    let path = home_file(&or_none(word));
+    let path = or_none(word);
     if path == "none" || path.starts_with(['/', '~']) { path } else { format!("//{path}") }
 }
 
-/// sshd runs as root, whose home is taken to be /root. The home of another user takes the machine to know.
-pub(super) fn home_file(word: &str) -> String {
-    match word.strip_prefix("~/") {
-        Some(path) => format!("/root/{path}"),
-        None => word.to_owned(),
-    }
-}
-
-/// `begin:rate:full`. With one number, releases disagree on where it begins.
+/// `begin:rate:full`, or one number as it is: releases disagree on where the rejection then begins.
 pub(super) fn startups(word: &str, build: &Build) -> Option<String> {
     let int = |text| leading(text, 10).filter(|(number, _)| i32::try_from(*number).is_ok());
     let (begin, rest) = int(word)?;
     let Some((rate, rest)) = rest.strip_prefix(':').and_then(int) else {
-        if build.since(9, 2) && begin <= 0 {
-            return None;
-        }
-        let from = if build.since(10, 1) && !build.since(10, 3) { 10 } else { begin };
-        return Some(format!("{from}:30:{begin}"));
+        return (begin > 0 || !build.since(9, 2)).then(|| begin.to_string());
     };
     let (full, _) = rest.strip_prefix(':').and_then(int)?;
     let fits = begin <= full && (1..=100).contains(&rate) && (begin > 0 || !build.since(9, 2));
@@ -58,7 +47,13 @@ pub(super) fn net_block(word: &str) -> Option<String> {
     }
 }
 
-pub(super) fn level(word: &str) -> Option<String> {
+pub(super) fn level(word: &str, build: &Build) -> Option<String> {
+    // Debian kept an older name in front of the newer.
+    if build.vendor == Vendor::Debian
+        && ["SILENT", "QUIET"].iter().any(|level| level.eq_ignore_ascii_case(word))
+    {
+        return Some("SILENT".to_owned());
+    }
     let levels = ["QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG", "DEBUG1", "DEBUG2", "DEBUG3"];
     let level = levels.iter().find(|level| level.eq_ignore_ascii_case(word))?;
     Some(if *level == "DEBUG1" { "DEBUG".to_owned() } else { (*level).to_owned() })
@@ -106,20 +101,22 @@ const CLASSES: &[(&str, i64)] = &[
     ("cs6", 0xc0),
     ("cs7", 0xe0),
     ("ef", 0xb8),
-    ("le", 0x04),
 ];
 
 /// The name of a class of traffic. Releases since 10.1 know the types of service of old but do nothing with them.
 pub(super) fn traffic(word: &str, build: &Build) -> Option<String> {
     let mut classes = CLASSES.to_vec();
+    classes.push(("le", if build.since(8, 9) { 0x04 } else { 0x01 }));
+    // Debian took that change over into 10.0.
+    let drops_types = build.since(10, 1) || (build.vendor == Vendor::Debian && build.since(10, 0));
     if build.since(10, 3) {
         classes.push(("va", 0xb0));
     }
-    if !build.since(10, 1) {
+    if !drops_types {
         classes.extend([("lowdelay", 0x10), ("throughput", 0x08), ("reliability", 0x04)]);
     }
     let is = |name: &str| name.eq_ignore_ascii_case(word);
-    if is("none") || (build.since(10, 1) && ["lowdelay", "throughput", "reliability"].into_iter().any(is)) {
+    if is("none") || (drops_types && ["lowdelay", "throughput", "reliability"].into_iter().any(is)) {
         return Some("none".to_owned());
     }
     let by_name = classes.iter().find(|(name, _)| is(name)).map(|(_, value)| *value);
@@ -139,10 +136,9 @@ mod tests {
     #[test]
     fn startups_by_release() {
         let of = |word, version| startups(word, &Build { version, ..Build::default() });
-        assert_eq!(of("20", (9, 2)).as_deref(), Some("20:30:20"));
-        assert_eq!(of("20", (10, 1)).as_deref(), Some("10:30:20"));
+        assert_eq!(of("20", (9, 2)).as_deref(), Some("20"));
         assert_eq!(of("5:10:20x", (9, 2)).as_deref(), Some("5:10:20"));
-        assert_eq!(of("0", (8, 4)).as_deref(), Some("0:30:0"));
+        assert_eq!(of("0", (8, 4)).as_deref(), Some("0"));
         for refused in ["0", "10:30", "5:101:20", "30:10:20", "x", ""] {
             assert_eq!(of(refused, (9, 2)), None, "{refused}");
         }
