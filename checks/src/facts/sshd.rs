@@ -1,18 +1,22 @@
 //! The SSH server's configuration as sshd(8) would read it.
 
+mod algorithms;
 mod build;
 mod connection;
 mod criteria;
 mod daemon;
+mod defaults;
 mod effective;
 mod glob;
 mod keywords;
 mod lexer;
 mod login;
+mod merge;
 mod origins;
 pub mod pam;
 mod parser;
 pub(crate) mod patterns;
+mod print;
 mod ranges;
 mod server;
 #[cfg(test)]
@@ -100,6 +104,10 @@ pub struct Line {
     /// Index of the innermost Match line that it stands under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<usize>,
+    /// Whether sshd passes over it at its start and ends a connection for which it comes to it: see
+    /// [`Effective::refused`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 /// One Match line.
@@ -137,6 +145,10 @@ impl Setting {
     pub fn is(&self, value: &str) -> bool {
         self.values.first().is_some_and(|first| first == value)
     }
+    /// Where it is decided.
+    fn place(&self) -> Evidence {
+        self.at.first().map_or_else(|| Evidence::of(DEFAULT), |at| Evidence { text: None, ..at.clone() })
+    }
     /// Where it is decided and what it says there, also for a default.
     #[must_use]
     pub fn shown(&self, name: &str) -> Evidence {
@@ -161,7 +173,7 @@ impl Config {
     /// Every value that any line gives a keyword, or its default.
     pub fn values_anywhere<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
         let lines = self.lines.iter().filter(move |line| line.keyword == name);
-        keywords::default(name, &self.build).into_iter().chain(lines.flat_map(|line| line.values.clone()))
+        defaults::of(name, &self.build).into_iter().chain(lines.flat_map(|line| line.values.clone()))
     }
 }
 
@@ -169,6 +181,7 @@ impl Config {
 pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
     let program = daemon::program(host);
     let build = program.clone().and_then(|program| build::read(host, &program));
+    let build_or_none = build.clone().unwrap_or_default();
     let config = build.clone().and_then(|build| {
         main_file(host, None, parser::Options { build: &build, given: &[], record: parser::Record::Judged })
     });
@@ -182,7 +195,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
     Ok(Sshd {
         program: program.into(),
         build: build.into(),
-        command_line: daemon::command_line(host),
+        command_line: daemon::command_line(host, &build_or_none),
         loaded_at: match pid_file.starts_with('/') {
             true => host.stat(&pid_file).map(|stat| stat.modified).into(),
             false => Err(Gap::absent("the PidFile of sshd")).into(),
@@ -202,14 +215,14 @@ pub fn configuration(host: &dyn Host, main: Option<&str>, build: &Build) -> Resu
 
 /// The present name of a keyword, in lower case; absent where a build does not know it.
 #[must_use]
-pub fn keyword(written: &str, _build: &Build) -> Option<&'static str> {
-    keywords::find(written).map(|keyword| keyword.name)
+pub fn keyword(written: &str, build: &Build) -> Option<&'static str> {
+    keywords::find(written, build).map(|keyword| keyword.name)
 }
 
 /// The names of the keywords that a build knows.
 #[must_use]
-pub fn keyword_names(_build: &Build) -> Vec<&'static str> {
-    keywords::names().collect()
+pub fn keyword_names(build: &Build) -> Vec<&'static str> {
+    keywords::names(build).collect()
 }
 
 /// The build of the installed server.
@@ -233,5 +246,7 @@ fn main_file(host: &dyn Host, main: Option<&str>, options: parser::Options<'_>) 
     }
 }
 
+#[cfg(test)]
+mod keywords_oracle;
 #[cfg(test)]
 mod tests;

@@ -63,7 +63,7 @@ impl Attribute {
             "localaddress" => Self::LocalAddress,
             "localport" => Self::LocalPort,
             "rdomain" => Self::Rdomain,
-            "version" if build.since(10, 1) => Self::Version,
+            "version" if build.since(10, 0) => Self::Version,
             _ => return None,
         })
     }
@@ -107,7 +107,9 @@ pub(super) fn parse(rest: &str, words: &[String], build: &Build) -> Result<Vec<C
             Attribute::Address | Attribute::LocalAddress => patterns::address_list(&patterns, None).is_ok(),
             // sshd looks a name up in services(5); see `is_named_port`.
             Attribute::LocalPort => {
-                port(&patterns).is_some() || patterns.starts_with(|first: char| first.is_ascii_alphabetic())
+                port(&patterns).is_some()
+                    || (patterns.starts_with(|first: char| first.is_ascii_alphabetic())
+                        && patterns.bytes().all(|byte| byte.is_ascii_graphic()))
             }
             _ => true,
         };
@@ -149,8 +151,8 @@ impl Criterion {
     pub(super) fn holds_at_start(&self, build: &Build) -> bool {
         match self.of {
             Attribute::All => true,
-            // OpenSSH 9.9 and 10.0 forget to say no.
-            Attribute::InvalidUser => !build.since(10, 1),
+            // The first 9.9 forgot to say no.
+            Attribute::InvalidUser => !build.since(10, 0) && build.release.starts_with("OpenSSH_9.9p1"),
             Attribute::Version => patterns::list(&self.patterns, &build.release) == Listed::Yes,
             _ => false,
         }
@@ -209,7 +211,7 @@ mod tests {
         assert_eq!(read("user=a group=b", (10, 0)), Ok(vec![User, Group]));
         assert!(read("user=a", (9, 9)).is_err());
         assert_eq!(read("invalid-user", (9, 9)), Ok(vec![InvalidUser]));
-        assert_eq!(read("version OpenSSH_10*", (10, 1)), Ok(vec![Version]));
+        assert_eq!(read("version OpenSSH_10*", (10, 0)), Ok(vec![Version]));
         for refused in [
             "all user a",
             "user a all",
@@ -225,6 +227,6 @@ mod tests {
             }
         }
         assert!(read("invalid-user", (9, 8)).is_err());
-        assert!(read("version x", (10, 0)).is_err());
+        assert!(read("version x", (9, 9)).is_err());
     }
 }

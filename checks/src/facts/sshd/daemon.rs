@@ -4,6 +4,7 @@ use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, Host};
 
+use super::build::Build;
 use super::keywords;
 
 /// Where distributions put the server's program.
@@ -34,14 +35,14 @@ pub(super) fn program(host: &dyn Host) -> Result<String, Gap> {
 
 /// The places that hand sshd `-f` or `-o`: option files, units that are not the distribution's, and the running daemon
 /// itself.
-pub(super) fn command_line(host: &dyn Host) -> Vec<Evidence> {
+pub(super) fn command_line(host: &dyn Host, build: &Build) -> Vec<Evidence> {
     let mut places = Vec::new();
     for (path, variable) in OPTION_FILES {
         let Ok(bytes) = host.read(path, host::SMALL) else { continue };
         for (number, line) in (1_u32..).zip(String::from_utf8_lossy(&bytes).lines()) {
             let value = line.trim_start().strip_prefix(variable).and_then(|rest| rest.strip_prefix('='));
             let words = value.unwrap_or_default().split(['"', '\'', ' ', '\t']);
-            places.extend(override_flag(words).map(|flag| Evidence::at(*path, number).says(flag)));
+            places.extend(override_flag(words, build).map(|flag| Evidence::at(*path, number).says(flag)));
         }
     }
     for folder in UNIT_FOLDERS {
@@ -49,7 +50,7 @@ pub(super) fn command_line(host: &dyn Host) -> Vec<Evidence> {
             let drop_ins = host.list(&format!("{unit}.d")).unwrap_or_default();
             let drop_ins = drop_ins.iter().filter(|name| name.ends_with(".conf"));
             let drop_ins: Vec<String> = drop_ins.map(|name| format!("{unit}.d/{name}")).collect();
-            places.extend(drop_ins.iter().chain([&unit]).filter_map(|path| unit_file(host, path)));
+            places.extend(drop_ins.iter().chain([&unit]).filter_map(|path| unit_file(host, path, build)));
         }
     }
     let pids = host.list("/proc").unwrap_or_default();
@@ -63,7 +64,7 @@ pub(super) fn command_line(host: &dyn Host) -> Vec<Evidence> {
         // The daemon retitles itself `sshd: /usr/sbin/sshd -D [listener] …`; a session's title names its user.
         let is_session = text.starts_with("sshd:") && !text.contains("[listener]");
         if !is_session {
-            let flag = override_flag(text.split(['\0', ' ']));
+            let flag = override_flag(text.split(['\0', ' ']), build);
             places.extend(flag.map(|flag| Evidence::of(path).says(flag)));
         }
     }
@@ -71,7 +72,7 @@ pub(super) fn command_line(host: &dyn Host) -> Vec<Evidence> {
 }
 
 /// The first line of a unit or drop-in whose command or environment holds such a flag.
-fn unit_file(host: &dyn Host, path: &str) -> Option<Evidence> {
+fn unit_file(host: &dyn Host, path: &str, build: &Build) -> Option<Evidence> {
     let bytes = host.read(path, host::SMALL).ok()?;
     let (mut relevant, mut goes_on) = (false, false);
     (1_u32..).zip(String::from_utf8_lossy(&bytes).lines()).find_map(|(number, line)| {
@@ -81,13 +82,13 @@ fn unit_file(host: &dyn Host, path: &str) -> Option<Evidence> {
         }
         goes_on = line.ends_with('\\');
         let words = line.split(['"', '\'', ' ', '\t', '=']);
-        override_flag(words).filter(|_| relevant).map(|flag| Evidence::at(path, number).says(flag))
+        override_flag(words, build).filter(|_| relevant).map(|flag| Evidence::at(path, number).says(flag))
     })
 }
 
 /// The first flag among words that makes sshd read another file, or sets a keyword that any judge asks for. Red Hat's
 /// units set ciphers and the like in this way, which decide nothing here.
-fn override_flag<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+fn override_flag<'a>(words: impl Iterator<Item = &'a str>, build: &Build) -> Option<&'static str> {
     let mut words = words.filter(|word| !word.is_empty());
     while let Some(word) = words.next() {
         // Flags without an argument may stand before it in the same word.
@@ -98,7 +99,7 @@ fn override_flag<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'static st
             Some(Some(("o", rest))) => {
                 let option = if rest.is_empty() { words.next().unwrap_or_default() } else { rest };
                 let name = option.split('=').next().unwrap_or_default();
-                if keywords::find(name).is_none_or(|keyword| keywords::is_recorded(keyword.name)) {
+                if keywords::find(name, build).is_none_or(|keyword| keywords::is_recorded(keyword.name)) {
                     return Some("-o");
                 }
             }
@@ -124,9 +125,18 @@ mod tests {
             .file("/proc/13/cmdline", "sshd: -o@pts/0")
             .file("/proc/14/comm", "bash\n")
             .file("/proc/14/cmdline", "bash\0-f");
-        let places: Vec<String> = command_line(&tree).iter().map(ToString::to_string).collect();
+        let places: Vec<String> = command_line(&tree, &crate::facts::sshd::testing::build())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(places, ["/etc/default/ssh:2: -o", "/proc/12/cmdline: -f"]);
-        assert!(command_line(&Tree::new(Timestamp(0)).file("/etc/default/ssh", "SSHD_OPTS=\n")).is_empty());
+        assert!(
+            command_line(
+                &Tree::new(Timestamp(0)).file("/etc/default/ssh", "SSHD_OPTS=\n"),
+                &crate::facts::sshd::testing::build()
+            )
+            .is_empty()
+        );
     }
 
     #[test]
@@ -137,7 +147,10 @@ mod tests {
             .file("/etc/systemd/system/ssh@.service.d/o.conf", drop_in)
             .file("/etc/systemd/system/sshd.service", "[Service]\nEnvironment=SSHD_OPTS=-Df/srv/x\n")
             .file("/etc/systemd/system/ssh.service.d/limits.conf", "[Service]\nLimitNOFILE=-o\n");
-        let places: Vec<String> = command_line(&tree).iter().map(ToString::to_string).collect();
+        let places: Vec<String> = command_line(&tree, &crate::facts::sshd::testing::build())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             places,
             ["/etc/systemd/system/ssh@.service.d/o.conf:5: -o", "/etc/systemd/system/sshd.service:2: -f",]
@@ -152,7 +165,11 @@ mod tests {
             ("-o Nonsense=1", Some("-o")),
             ("-o", Some("-o")),
         ] {
-            assert_eq!(override_flag(options.split(' ')), wanted, "{options}");
+            assert_eq!(
+                override_flag(options.split(' '), &crate::facts::sshd::testing::build()),
+                wanted,
+                "{options}"
+            );
         }
     }
 }

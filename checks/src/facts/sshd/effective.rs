@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 
+use super::build::Build;
 use super::connection::{Connection, Truth};
 use super::criteria::Attribute;
-use super::keywords;
+use super::merge::{self, Counts};
 use super::truths::Truths;
-use super::{Config, DEFAULT, Line, MatchLine, Setting};
+use super::{Config, DEFAULT, Line, MatchLine, Setting, defaults, keywords, print};
 use crate::evidence::Evidence;
 use crate::gap::Gap;
 
@@ -20,8 +21,8 @@ const LOST: usize = 8;
 /// Answers what a configuration sets, for many connections.
 pub struct Evaluator<'a> {
     config: &'a Config,
-    /// The lines of each keyword, in their order.
-    by_keyword: HashMap<&'a str, Vec<&'a Line>>,
+    /// The lines of each keyword with their number among all, in their order.
+    by_keyword: HashMap<&'a str, Vec<(usize, &'a Line)>>,
     /// For each Match line, whether the lines under it count at the start of sshd.
     at_start: Vec<bool>,
 }
@@ -60,9 +61,9 @@ impl Config {
     /// Prepares the configuration for questions.
     #[must_use]
     pub fn evaluator(&self) -> Evaluator<'_> {
-        let mut by_keyword: HashMap<&str, Vec<&Line>> = HashMap::new();
-        for line in &self.lines {
-            by_keyword.entry(line.keyword.as_str()).or_default().push(line);
+        let mut by_keyword: HashMap<&str, Vec<(usize, &Line)>> = HashMap::new();
+        for (number, line) in self.lines.iter().enumerate() {
+            by_keyword.entry(line.keyword.as_str()).or_default().push((number, line));
         }
         let at_start = (0..self.matches.len()).map(|index| self.active_at_start(Some(index))).collect();
         Evaluator { config: self, by_keyword, at_start }
@@ -105,56 +106,132 @@ impl<'a> Evaluator<'a> {
     }
 }
 
+impl<'a> Evaluator<'a> {
+    fn lines(&self, name: &str) -> &[(usize, &'a Line)] {
+        self.by_keyword.get(name).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// Whether a line counts at the start of sshd.
+    fn is_at_start(&self, line: &Line) -> bool {
+        line.under.is_none_or(|index| self.at_start.get(index) == Some(&true))
+    }
+
+    /// What the lines that count at the start of sshd set, or the default.
+    pub(super) fn at_start(&self, name: &str) -> Setting {
+        let mut round = Round::new(name, &self.config.build);
+        for (number, line) in self.lines(name) {
+            if self.is_at_start(line) {
+                let is_set = |other: &str| self.is_set(other, *number, |line| self.is_at_start(line));
+                round.take(line, &is_set);
+            }
+        }
+        let setting = round.setting().unwrap_or_else(|| Setting {
+            values: defaults::of(name, &self.config.build),
+            at: vec![Evidence::of(DEFAULT)],
+            lost: Vec::new(),
+        });
+        if name != "kbdinteractiveauthentication" {
+            return setting;
+        }
+        match merge::settle(&|other| self.at_start(other).values, &self.config.build) {
+            Some((_, value)) if !setting.is(value) => {
+                let by = self.at_start("challengeresponseauthentication");
+                Setting { values: vec![value.to_owned()], ..by }
+            }
+            _ => setting,
+        }
+    }
+
+    /// Whether a line of a keyword before another line sets it, among the lines that some round takes.
+    fn is_set(&self, name: &str, before: usize, mut takes: impl FnMut(&Line) -> bool) -> bool {
+        let mut lines = self.lines(name).iter().take_while(|(number, _)| *number < before);
+        lines.any(|(_, line)| !line.values.is_empty() && takes(line))
+    }
+}
+
 impl Effective<'_> {
+    fn truth(&self, line: &Line) -> Truth {
+        let Some(index) = line.under else { return Truth::No };
+        self.active.0.get(index)
+    }
+
     /// The value of a keyword, in lower case.
     ///
     /// # Errors
     /// A block that sets it may hold or not.
     pub fn setting(&self, name: &str) -> Result<Setting, Gap> {
         let mut setting = self.decided(name)?;
-        let lines = self.evaluator.by_keyword.get(name).map_or(&[][..], Vec::as_slice);
-        let lost = lines.iter().map(|line| &line.at).filter(|at| !setting.at.contains(at));
-        setting.lost = lost.take(LOST).cloned().collect();
+        let lines = self.evaluator.lines(name).iter().map(|(_, line)| &line.at);
+        setting.lost = lines.filter(|at| !setting.at.contains(at)).take(LOST).cloned().collect();
         Ok(setting)
     }
 
     /// The same without the lines that lost.
     pub(super) fn decided(&self, name: &str) -> Result<Setting, Gap> {
-        let config = self.evaluator.config;
-        let lines = self.evaluator.by_keyword.get(name).map_or(&[][..], Vec::as_slice);
-        let adds = keywords::accumulates(name);
-        let (mut start, mut matched) = (Round::new(adds), Round::new(adds));
-        for line in lines {
-            let Some(index) = line.under else {
-                start.take(line);
-                continue;
-            };
-            match self.active.0.get(index) {
-                Truth::Yes => matched.take(line),
+        let (evaluator, config) = (self.evaluator, self.evaluator.config);
+        let start = evaluator.at_start(name);
+        let mut matched = Round::new(name, &config.build);
+        for (number, line) in evaluator.lines(name) {
+            let is_set =
+                |other: &str| evaluator.is_set(other, *number, |line| self.truth(line) == Truth::Yes);
+            match self.truth(line) {
+                Truth::Yes => matched.take(line, &is_set),
                 Truth::No => {}
                 // Behind a line that has won, it makes no difference.
-                Truth::Unknown if !adds && matched.setting.is_some() => {}
+                Truth::Unknown if !matched.would_take(line, &is_set) => {}
                 Truth::Unknown => {
-                    let block =
-                        config.matches.get(index).map(|block| block.at.to_string()).unwrap_or_default();
+                    let block = line.under.and_then(|index| config.matches.get(index));
+                    let block = block.map(|block| block.at.to_string()).unwrap_or_default();
                     return Err(Gap::unsupported(format!(
                         "{} counts where {block} holds, and whether it does is not known",
                         line.at
                     )));
                 }
             }
-            if self.evaluator.at_start.get(index) == Some(&true) {
-                start.take(line);
+        }
+        let is_copied = keywords::named(name, &config.build).is_none_or(|keyword| keyword.copied);
+        Ok(match matched.setting() {
+            Some(matched) if is_copied => {
+                Setting { values: merge::overlay(name, &start.values, &matched.values), ..matched }
+            }
+            _ => start,
+        })
+    }
+
+    /// The line on account of which sshd ends this connection before it asks for anything, where there is one: sshd
+    /// goes over its configuration again for every connection, and some lines it verifies only then.
+    ///
+    /// # Errors
+    /// As [`Effective::setting`].
+    pub fn refused(&self) -> Result<Option<Evidence>, Gap> {
+        let (evaluator, build) = (self.evaluator, &self.evaluator.config.build);
+        for name in ["authenticationmethods", "authorizedkeyscommand", "authorizedprincipalscommand"] {
+            let mut set: Option<Vec<String>> = None;
+            for (number, line) in evaluator.lines(name) {
+                let truth = self.truth(line);
+                let is_set =
+                    |other: &str| evaluator.is_set(other, *number, |line| self.truth(line) == Truth::Yes);
+                if line.refused {
+                    if merge::passes_over(name, set.is_some(), truth != Truth::No, build) {
+                        continue;
+                    }
+                    return match truth {
+                        Truth::Unknown if merge::passes_over(name, set.is_some(), false, build) => {
+                            Err(Gap::unsupported(format!("whether sshd comes to {} is not known", line.at)))
+                        }
+                        _ => Ok(Some(line.at.clone())),
+                    };
+                }
+                match merge::merge(name, set.as_deref(), &line.values, &is_set, build) {
+                    Err(why) => return Ok(Some(line.at.clone().says(why))),
+                    Ok((values, Counts::Replaces | Counts::Adds)) if truth == Truth::Yes => {
+                        set = Some(values)
+                    }
+                    Ok(_) => {}
+                }
             }
         }
-        let is_copied = keywords::find(name).is_none_or(|keyword| keyword.in_match);
-        let winner = if is_copied && matched.setting.is_some() { &matched } else { &start };
-        let setting = winner.setting.clone().unwrap_or_else(|| Setting {
-            values: keywords::default(name, &config.build),
-            at: vec![Evidence::of(DEFAULT)],
-            lost: Vec::new(),
-        });
-        Ok(setting)
+        Ok(None)
     }
 
     /// Everything in the form of `sshd -T`.
@@ -162,11 +239,12 @@ impl Effective<'_> {
     /// # Errors
     /// As [`Effective::setting`].
     pub fn sshd_t(&self) -> Result<String, Gap> {
-        let mut text = String::new();
-        for name in keywords::names() {
-            text += &format!("{name} {}\n", self.setting(name)?.values.join(" "));
+        let build = &self.evaluator.config.build;
+        let mut all: HashMap<&str, Vec<String>> = HashMap::new();
+        for name in keywords::names(build) {
+            all.insert(name, self.setting(name)?.values);
         }
-        Ok(text)
+        Ok(print::sshd_t(&|name| all.get(name).cloned().unwrap_or_default(), build))
     }
 
     /// Whether a keyword of yes or no, or one of a fixed choice, has this value.
@@ -178,31 +256,80 @@ impl Effective<'_> {
     }
 }
 
+/// Keywords whose lines do not simply add up or give way to the first one: see [`merge::merge`].
+const ODD: &[&str] = &[
+    "authenticationmethods",
+    "authorizedprincipalscommand",
+    "fingerprinthash",
+    "ipqos",
+    "logverbose",
+    "maxstartups",
+    "persourcemaxstartups",
+    "persourcenetblocksize",
+    "rekeylimit",
+    "streamlocalbindmask",
+    "subsystem",
+    "unusedconnectiontimeout",
+];
+
 /// The lines of one keyword that one round takes.
-struct Round {
-    adds: bool,
-    setting: Option<Setting>,
+struct Round<'a> {
+    name: &'a str,
+    build: &'a Build,
+    values: Option<Vec<String>>,
+    at: Vec<Evidence>,
 }
 
-impl Round {
-    fn new(adds: bool) -> Self {
-        Self { adds, setting: None }
+impl<'a> Round<'a> {
+    fn new(name: &'a str, build: &'a Build) -> Self {
+        Self { name, build, values: None, at: Vec::new() }
     }
 
-    fn take(&mut self, line: &Line) {
-        match &mut self.setting {
-            None => {
-                let Line { values, at, .. } = line;
-                self.setting =
-                    Some(Setting { values: values.clone(), at: vec![at.clone()], lost: Vec::new() });
-            }
-            Some(setting) if self.adds => {
-                setting.values.extend(line.values.iter().cloned());
-                if setting.at.len() < LOST {
-                    setting.at.push(line.at.clone());
-                }
-            }
-            Some(_) => {}
+    /// What a line would do, with the values that hold behind it unless they are those before it and its own.
+    fn counts(&self, line: &Line, is_set: &dyn Fn(&str) -> bool) -> (Counts, Option<Vec<String>>) {
+        let plain = match &self.values {
+            _ if line.values.is_empty() => Counts::Lost,
+            None => Counts::Replaces,
+            Some(_) if keywords::accumulates(self.name) => Counts::Adds,
+            Some(_) => Counts::Lost,
+        };
+        if !ODD.contains(&self.name) {
+            return (plain, None);
         }
+        match merge::merge(self.name, self.values.as_deref(), &line.values, is_set, self.build) {
+            Ok((values, counts)) => (counts, Some(values)),
+            Err(_) => (Counts::Lost, None),
+        }
+    }
+
+    fn would_take(&self, line: &Line, is_set: &dyn Fn(&str) -> bool) -> bool {
+        self.counts(line, is_set).0 != Counts::Lost
+    }
+
+    fn take(&mut self, line: &Line, is_set: &dyn Fn(&str) -> bool) {
+        let (counts, values) = self.counts(line, is_set);
+        let before = if counts == Counts::Adds { self.values.take().unwrap_or_default() } else { Vec::new() };
+        match counts {
+            Counts::Lost => return,
+            Counts::Replaces => self.at.clear(),
+            Counts::Adds => {}
+        }
+        self.values = Some(match values {
+            Some(values) => values,
+            None => {
+                let mut all = before;
+                all.extend(line.values.iter().cloned());
+                all
+            }
+        });
+        if self.at.len() < LOST {
+            self.at.push(line.at.clone());
+        }
+    }
+
+    /// What the round has found.
+    fn setting(self) -> Option<Setting> {
+        let values = self.values?;
+        Some(Setting { values, at: self.at, lost: Vec::new() })
     }
 }

@@ -1,4 +1,4 @@
-//! The files that a pattern of Include names, as glob(3) finds them: sorted by bytes, hidden files only by name.
+//! The files that a pattern of Include names, as its own glob(3) finds them: sorted by bytes, hidden files only by name.
 
 use crate::gap::Gap;
 use crate::host::{FileKind, Host};
@@ -22,13 +22,17 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
     }
     let mut found = vec![String::new()];
     let mut folders = Vec::new();
-    for part in pattern.split('/').filter(|part| !part.is_empty()) {
-        let mut next = Vec::new();
-        for base in found {
-            if !part.contains(['*', '?', '[', '\\']) {
-                next.push(format!("{base}/{part}"));
+    for part in parts(pattern)? {
+        let tokens = match part {
+            Part::Unmatched => return Ok(Found { paths: Vec::new(), folders }),
+            Part::Name(name) => {
+                found.iter_mut().for_each(|base| *base = format!("{base}/{name}"));
                 continue;
             }
+            Part::Pattern(tokens) => tokens,
+        };
+        let mut next = Vec::new();
+        for base in found {
             let dir = if base.is_empty() { "/" } else { &base };
             let names = match host.list(dir) {
                 Ok(names) => names,
@@ -37,11 +41,11 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
                 Err(gap) => return Err(gap),
             };
             folders.push(dir.to_owned());
-            let hidden = part.starts_with('.') || part.starts_with("\\.");
+            let hidden = tokens.first() == Some(&Token::Letter(b'.'));
+            let names = names.iter().map(String::as_str).chain([".", ".."]);
             next.extend(
                 names
-                    .iter()
-                    .filter(|name| (hidden || !name.starts_with('.')) && matches(part, name))
+                    .filter(|name| (hidden || !name.starts_with('.')) && matches(&tokens, name.as_bytes()))
                     .map(|name| format!("{base}/{name}")),
             );
             if next.len() > MATCHES {
@@ -62,76 +66,196 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
     Ok(Found { paths: existing, folders })
 }
 
-/// Whether a name matches a pattern of `*`, `?`, `[a-z]`, `[!a]` and escapes. At most pattern × name steps.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let name: Vec<char> = name.chars().collect();
+/// What stands between two slashes.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    /// One name.
+    Name(String),
+    /// A pattern of names.
+    Pattern(Vec<Token>),
+    /// A pattern that no name matches, as it names a class of letters that does not exist.
+    Unmatched,
+}
+
+/// A piece of a pattern.
+#[derive(Debug, PartialEq, Eq)]
+enum Token {
+    /// `*`
+    Any,
+    /// `?`
+    One,
+    Letter(u8),
+    /// `[a-z]`, `[!a-z]`
+    Set {
+        negated: bool,
+        of: Vec<Item>,
+    },
+}
+
+/// What a set has between its brackets.
+#[derive(Debug, PartialEq, Eq)]
+enum Item {
+    Range(u8, u8),
+    Class(Class),
+}
+
+/// A class of letters.
+type Class = fn(&u8) -> bool;
+
+/// A pattern taken apart. sshd brings its own glob(3) wherever the C library has none like that of BSD: only `!` negates
+/// a set, and there are classes such as `[:digit:]`.
+fn parts(pattern: &str) -> Result<Vec<Part>, Gap> {
+    let odd = || Gap::unsupported("a pattern of Include with a bracket around a slash");
+    let parts = pattern.split('/').filter(|part| !part.is_empty());
+    let parts: Option<Vec<Part>> = parts.map(|part| self::part(part, pattern)).collect();
+    parts.ok_or_else(odd)
+}
+
+fn part(part: &str, pattern: &str) -> Option<Part> {
+    // Each letter with whether a backslash takes its meaning away.
+    let mut letters: Vec<(u8, bool)> = Vec::new();
+    let mut bytes = part.bytes();
+    while let Some(byte) = bytes.next() {
+        letters.push(match byte {
+            b'\\' => (bytes.next().unwrap_or(b'\\'), true),
+            _ => (byte, false),
+        });
+    }
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some((letter, escaped)) = letters.get(at).copied() {
+        at += 1;
+        tokens.push(match (letter, escaped) {
+            (b'*', false) => Token::Any,
+            (b'?', false) => Token::One,
+            (b'[', false) => match set(&letters, at) {
+                Set::Closed(of, negated, behind) => {
+                    at = behind;
+                    Token::Set { negated, of }
+                }
+                Set::Open if pattern.contains(']') && !part.contains(']') => return None,
+                Set::Open => Token::Letter(b'['),
+                Set::NoSuchClass => return Some(Part::Unmatched),
+                Set::Odd => return None,
+            },
+            _ => Token::Letter(letter),
+        });
+    }
+    let name: Option<Vec<u8>> = tokens
+        .iter()
+        .map(|token| if let Token::Letter(letter) = token { Some(*letter) } else { None })
+        .collect();
+    Some(match name {
+        Some(name) => Part::Name(String::from_utf8_lossy(&name).into_owned()),
+        None => Part::Pattern(tokens),
+    })
+}
+
+enum Set {
+    /// What it has, whether that is negated, and where the pattern goes on.
+    Closed(Vec<Item>, bool, usize),
+    /// No set, as no bracket closes it.
+    Open,
+    NoSuchClass,
+    /// One of which only the machine's memory tells where it ends.
+    Odd,
+}
+
+/// The set whose content starts here.
+fn set(letters: &[(u8, bool)], mut at: usize) -> Set {
+    let plain = |at: usize| letters.get(at).filter(|(_, escaped)| !escaped).map(|(letter, _)| *letter);
+    let negated = plain(at) == Some(b'!');
+    at += usize::from(negated);
+    let closes = letters.get(at + 1..).unwrap_or_default().contains(&(b']', false));
+    if !closes {
+        return Set::Open;
+    }
+    let mut of = Vec::new();
+    loop {
+        // The first letter may be a bracket.
+        while plain(at) == Some(b'[') && plain(at + 1) == Some(b':') {
+            let rest: Vec<u8> =
+                letters.get(at + 2..).unwrap_or_default().iter().map(|(letter, _)| *letter).collect();
+            let Some(end) = rest.iter().position(|letter| *letter == b':') else { break };
+            if plain(at + 2 + end + 1) != Some(b']') {
+                break;
+            }
+            let Some(class) = rest.get(..end).and_then(class) else { return Set::NoSuchClass };
+            of.push(Item::Class(class));
+            at += 2 + end + 2;
+            if plain(at) == Some(b']') {
+                return Set::Closed(of, negated, at + 1);
+            }
+        }
+        let Some((low, _)) = letters.get(at).copied() else { return Set::Odd };
+        at += 1;
+        let mut high = low;
+        if plain(at) == Some(b'-') && plain(at + 1) != Some(b']') {
+            let Some((end, _)) = letters.get(at + 1).copied() else { return Set::Odd };
+            high = end;
+            at += 2;
+        }
+        of.push(Item::Range(low, high));
+        match plain(at) {
+            Some(b']') => return Set::Closed(of, negated, at + 1),
+            None if at >= letters.len() => return Set::Odd,
+            _ => {}
+        }
+    }
+}
+
+fn class(name: &[u8]) -> Option<Class> {
+    Some(match name {
+        b"alnum" => u8::is_ascii_alphanumeric,
+        b"alpha" => u8::is_ascii_alphabetic,
+        b"blank" => |letter| matches!(letter, b' ' | b'\t'),
+        b"cntrl" => u8::is_ascii_control,
+        b"digit" => u8::is_ascii_digit,
+        b"graph" => u8::is_ascii_graphic,
+        b"lower" => u8::is_ascii_lowercase,
+        b"print" => |letter| matches!(letter, b' '..=b'~'),
+        b"punct" => u8::is_ascii_punctuation,
+        b"space" => |letter| matches!(letter, b' ' | b'\t'..=b'\r'),
+        b"upper" => u8::is_ascii_uppercase,
+        b"xdigit" => u8::is_ascii_hexdigit,
+        _ => return None,
+    })
+}
+
+/// Whether a name matches a pattern. At most pattern × name steps.
+fn matches(pattern: &[Token], name: &[u8]) -> bool {
     let (mut at, mut seen) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     loop {
-        let step = match pattern.get(at) {
-            Some('*') => {
+        let fits = match (pattern.get(at), name.get(seen)) {
+            (Some(Token::Any), _) => {
                 star = Some((at + 1, seen));
                 at += 1;
                 continue;
             }
-            None if seen == name.len() => return true,
-            None => None,
-            Some(_) => name.get(seen).and_then(|letter| single(&pattern, at, *letter)),
+            (None, None) => return true,
+            (Some(Token::One), Some(_)) => true,
+            (Some(Token::Letter(wanted)), Some(letter)) => wanted == letter,
+            (Some(Token::Set { negated, of }), Some(letter)) => {
+                let is_in = of.iter().any(|item| match item {
+                    Item::Range(low, high) => (low..=high).contains(&letter),
+                    Item::Class(class) => class(letter),
+                });
+                is_in != *negated
+            }
+            _ => false,
         };
-        match (step, star) {
-            (Some(width), _) => {
-                at += width;
+        match star {
+            _ if fits => {
+                at += 1;
                 seen += 1;
             }
-            (None, Some((behind, from))) if from < name.len() => {
+            Some((behind, from)) if from < name.len() => {
                 star = Some((behind, from + 1));
                 (at, seen) = (behind, from + 1);
             }
-            (None, _) => return false,
+            _ => return false,
         }
-    }
-}
-
-/// How many letters of the pattern one letter of the name takes up, if it fits.
-fn single(pattern: &[char], at: usize, letter: char) -> Option<usize> {
-    match *pattern.get(at)? {
-        '?' => Some(1),
-        '\\' => match pattern.get(at + 1) {
-            Some(escaped) => (*escaped == letter).then_some(2),
-            None => (letter == '\\').then_some(1),
-        },
-        '[' => match bracket(pattern, at, letter) {
-            Some((fits, width)) => fits.then_some(width),
-            None => (letter == '[').then_some(1),
-        },
-        literal => (literal == letter).then_some(1),
-    }
-}
-
-/// Whether a letter is in a bracket expression, and how long that is; `None` when it is never closed.
-fn bracket(pattern: &[char], at: usize, letter: char) -> Option<(bool, usize)> {
-    let mut here = at + 1;
-    let negated = matches!(pattern.get(here)?, '!' | '^');
-    here += usize::from(negated);
-    let first = here;
-    let mut fits = false;
-    loop {
-        let mut low = *pattern.get(here)?;
-        if low == ']' && here > first {
-            return Some((fits != negated, here + 1 - at));
-        }
-        if low == '\\' {
-            here += 1;
-            low = *pattern.get(here)?;
-        }
-        here += 1;
-        let mut high = low;
-        if pattern.get(here) == Some(&'-') && pattern.get(here + 1).is_some_and(|end| *end != ']') {
-            high = *pattern.get(here + 1)?;
-            here += 2;
-        }
-        fits |= (low..=high).contains(&letter);
     }
 }
 
@@ -149,15 +273,29 @@ mod tests {
             ("*a*b*", "xxaxxbxx", true),
             ("[0-4]?-*", "10-x", true),
             ("[!0-4]*", "10-x", false),
+            ("[^0-4]*", "10-x", true),
+            ("[^0-4]*", "50-x", false),
             ("[]x]y", "]y", true),
-            ("a[", "a[", true),
-            ("\\*", "*", true),
-            ("\\*", "a", false),
-            ("", "", true),
+            ("[[:digit:]a]?", "1x", true),
+            ("[[:digit:]a]?", "ax", true),
+            ("[[:digit:]]x", ":x", false),
+            ("[[:nothing:]]*", "n", false),
+            ("[[:x]*", ":", true),
+            ("a[*", "a[", true),
+            ("\\**", "*", true),
+            ("\\**", "a", false),
+            ("[\\]]*", "]", true),
+            ("[a-]*", "-", true),
             ("**********z", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
         ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+            let found = match part(pattern, pattern) {
+                Some(Part::Pattern(tokens)) => matches(&tokens, name.as_bytes()),
+                _ => false,
+            };
+            assert_eq!(found, fits, "{pattern} {name}");
         }
+        assert_eq!(part("a\\*[", "a"), Some(Part::Name("a*[".into())));
+        assert!(parts("/a/[b/c]").is_err() && parts("/[[:digit:]").is_err());
     }
 
     #[test]
@@ -167,7 +305,7 @@ mod tests {
         let paths = |pattern: &str| expand(&tree, pattern).unwrap().paths;
         assert_eq!(paths("/d/*"), ["/d/B", "/d/b"]);
         assert_eq!(paths("/*/b"), ["/d/b", "/e/b"]);
-        assert_eq!(paths("/d/.*"), ["/d/.a"]);
+        assert_eq!(paths("/d/.*"), ["/d/.", "/d/..", "/d/.a"]);
         assert!(paths("/none/*").is_empty());
         assert_eq!(expand(&tree, "/d/*.conf").unwrap().folders, ["/d"]);
         assert!(expand(&tree.dir("/x").refuse("/x", Gap::denied("/x")), "/x/*").is_err());

@@ -1,259 +1,323 @@
-//! The keywords of sshd_config(5): other names, where they may stand, what follows them, what holds without them.
+//! The keywords of sshd_config(5): their names in each release, where they may stand and what follows them.
 
-use super::build::Build;
+mod table;
 
-/// A keyword as sshd knows it.
+use super::algorithms::Kind;
+use super::build::{Build, Vendor};
+
+/// A keyword as some releases of sshd know it. One with several spellings, or one that changed, has several.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Keyword {
-    /// In lower case, as `sshd -T` prints it.
+    /// In lower case, as `sshd -T` of the newest release names it; spellings of one keyword share it.
     pub(super) name: &'static str,
+    /// As the manual page and `sshd -T` of 10.4 and later write it.
+    pub(super) spelling: &'static str,
     /// What sshd demands behind it.
     pub(super) form: Form,
     /// Whether it may stand in a Match block.
     pub(super) in_match: bool,
+    /// Whether what a Match block says reaches a connection that matches. What is allowed there and not copied has no
+    /// effect.
+    pub(super) copied: bool,
+    /// Whether it does anything.
+    pub(super) effect: Effect,
+    since: (u32, u32),
+    before: (u32, u32),
+    of: Patches,
+}
+
+/// Whether a keyword does anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It sets something.
+    Sets,
+    /// sshd says that it is deprecated or unsupported, takes whatever follows, and goes on.
+    Ignored,
+}
+
+/// Who knows a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patches {
+    Everybody,
+    /// The builds with the patch for key exchange by GSSAPI.
+    Distributions,
+    Debian,
+    RedHat,
+    /// The builds without patches to their keywords of GSSAPI.
+    Upstream,
 }
 
 /// What sshd demands behind a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// One of these words in any case.
-    Choice(&'static [&'static str]),
+    /// One of these words in any case, each with the word that stands for it afterwards.
+    Choice(&'static [(&'static str, &'static str)]),
+    /// One of these words in this very case.
+    Exact(&'static [&'static str]),
     /// A number from 0 to 2^31-1.
     Number,
-    /// A time such as `90`, `1m30s`.
+    /// A time such as `90`, `1m30s`; afterwards in seconds.
     Time,
+    /// A time, or `none`, which does the same as 0.
+    TimeOrNone,
     /// One word that is not empty.
     Word,
+    /// As [`Form::Word`], with `none` in any case for nothing.
+    WordOrNone,
+    /// A file, made absolute, or `none`.
+    File,
+    /// As [`Form::File`], but this word in any case stands for itself.
+    FileOr(&'static str),
+    /// A file relative to a home, or `none`.
+    HomeFile,
+    /// Several of those.
+    HomeFiles,
     /// A port by number or by its name in services(5).
     Port,
-    /// An address, perhaps with a port.
+    /// An address, perhaps with a port and a routing domain.
     Listen,
-    /// Words, none of them empty.
-    Words,
+    /// Patterns of users, perhaps with hosts.
+    Users,
+    /// Patterns of groups.
+    Groups,
+    /// Patterns of variables of the environment.
+    Variables,
+    /// Variables of the environment with their values.
+    Assignments,
+    /// Patterns of places in the source.
+    Places,
     /// Lists of authentication methods, or `any`.
     Methods,
     /// A command with its arguments to the end of the line, or `none`.
     Command,
+    /// Anything to the end of the line.
+    Rest,
+    /// Words for the banner to the end of the line, or `none`.
+    Addendum,
+    /// A name and a command with arguments.
+    Subsystem,
+    /// `begin:rate:full`, or one number.
+    Startups,
+    /// A number, or `none`.
+    SourceStartups,
+    /// Bits of a network of IPv4, and of IPv6.
+    NetBlock,
+    /// Penalties with their times.
+    Penalties,
+    /// Addresses and networks.
+    Addresses,
+    /// Hosts with ports, `any` or `none`.
+    Forwards,
+    /// As [`Form::Forwards`]; a port alone is for every host.
+    Listens,
+    /// One or two classes of traffic.
+    Traffic,
+    /// An amount of data, perhaps with a time.
+    Rekey,
+    /// A level of syslog(3) in any case.
+    Level,
+    /// A facility of syslog(3) in any case.
+    Facility,
+    /// `yes`, `no` or patterns of variables.
+    Environment,
+    /// An octal mode.
+    Mask,
+    /// A digest for fingerprints.
+    Digest,
+    /// Names of algorithms, perhaps behind `+`, `-` or `^`.
+    Algorithms(Kind),
+    /// Names of algorithms for key exchange by GSSAPI.
+    GssAlgorithms,
+    /// `touch-required`, `verify-required`, `none`.
+    PubkeyOptions,
+    /// Kinds of channels with times, or `none`.
+    Channels,
+    /// Nothing: this system has no such thing, so that sshd refuses every value.
+    Nothing,
     /// Files to read in its place.
     Include,
     /// Criteria, for the lines below it.
     Match,
-    /// Something that this reader does not verify.
-    Unverified,
+    /// Anything, as nothing comes of it.
+    Anything,
 }
 
-const YES_NO: Form = Form::Choice(&["yes", "no"]);
-const FORWARDING: Form = Form::Choice(&["yes", "all", "no", "remote", "local"]);
-
-const fn everywhere(name: &'static str, form: Form) -> Keyword {
-    Keyword { name, form, in_match: true }
+impl Keyword {
+    fn is_known_to(&self, build: &Build) -> bool {
+        let whose = match self.of {
+            Patches::Everybody => true,
+            Patches::Distributions => build.vendor != Vendor::Upstream,
+            Patches::Debian => build.vendor == Vendor::Debian,
+            Patches::RedHat => build.vendor == Vendor::RedHat,
+            Patches::Upstream => build.vendor == Vendor::Upstream,
+        };
+        whose && self.since <= build.version && build.version < self.before
+    }
 }
 
-const fn global(name: &'static str, form: Form) -> Keyword {
-    Keyword { name, form, in_match: false }
+/// The keyword behind one as written, in any case and under the names that a build knows. sshd refuses a line with
+/// another one.
+///
+/// Whether a build without a vendor was compiled with PAM, Kerberos and GSSAPI cannot be told from its version: their
+/// keywords are taken as compiled in, and [`is_certain`] says so.
+pub(super) fn find(written: &str, build: &Build) -> Option<&'static Keyword> {
+    table::KEYWORDS
+        .iter()
+        .find(|keyword| keyword.spelling.eq_ignore_ascii_case(written) && keyword.is_known_to(build))
 }
 
-/// Keywords that may stand in a Match block, then those that may not, then what distributions add. Taken from the
-/// manual pages of OpenSSH 8.4 to 10 and of the patched builds of Debian and Red Hat.
-static KEYWORDS: &[Keyword] = &[
-    everywhere("acceptenv", Form::Words),
-    everywhere("allowagentforwarding", YES_NO),
-    everywhere("allowgroups", Form::Words),
-    everywhere("allowstreamlocalforwarding", FORWARDING),
-    everywhere("allowtcpforwarding", FORWARDING),
-    everywhere("allowusers", Form::Words),
-    everywhere("authenticationmethods", Form::Methods),
-    everywhere("authorizedkeyscommand", Form::Command),
-    everywhere("authorizedkeyscommanduser", Form::Word),
-    everywhere("authorizedkeysfile", Form::Words),
-    everywhere("authorizedkeysfile2", Form::Unverified),
-    everywhere("authorizedprincipalscommand", Form::Command),
-    everywhere("authorizedprincipalscommanduser", Form::Word),
-    everywhere("authorizedprincipalsfile", Form::Word),
-    everywhere("banner", Form::Word),
-    everywhere("casignaturealgorithms", Form::Word),
-    everywhere("channeltimeout", Form::Words),
-    everywhere("chrootdirectory", Form::Word),
-    everywhere("clientalivecountmax", Form::Number),
-    everywhere("clientaliveinterval", Form::Time),
-    everywhere("denygroups", Form::Words),
-    everywhere("denyusers", Form::Words),
-    everywhere("disableforwarding", YES_NO),
-    everywhere("exposeauthinfo", YES_NO),
-    everywhere("forcecommand", Form::Unverified),
-    everywhere("gatewayports", Form::Choice(&["clientspecified", "yes", "no"])),
-    everywhere("gssapiauthentication", YES_NO),
-    everywhere("hostbasedacceptedalgorithms", Form::Word),
-    everywhere("hostbasedauthentication", YES_NO),
-    everywhere("hostbasedusesnamefrompacketonly", YES_NO),
-    everywhere("ignorerhosts", Form::Choice(&["yes", "no", "shosts-only"])),
-    everywhere("include", Form::Include),
-    everywhere("ipqos", Form::Unverified),
-    everywhere("kbdinteractiveauthentication", YES_NO),
-    everywhere("kerberosauthentication", YES_NO),
-    everywhere("loglevel", Form::Word),
-    everywhere("logverbose", Form::Words),
-    everywhere("match", Form::Match),
-    everywhere("maxauthtries", Form::Number),
-    everywhere("maxsessions", Form::Number),
-    everywhere("pamservicename", Form::Word),
-    everywhere("passwordauthentication", YES_NO),
-    everywhere("permitemptypasswords", YES_NO),
-    everywhere("permitlisten", Form::Words),
-    everywhere("permitopen", Form::Words),
-    everywhere(
-        "permitrootlogin",
-        Form::Choice(&["yes", "no", "prohibit-password", "without-password", "forced-commands-only"]),
-    ),
-    everywhere("permittty", YES_NO),
-    everywhere("permittunnel", Form::Word),
-    everywhere("permituserrc", YES_NO),
-    everywhere("pubkeyacceptedalgorithms", Form::Word),
-    everywhere("pubkeyauthentication", YES_NO),
-    everywhere("pubkeyauthoptions", Form::Words),
-    everywhere("rdomain", Form::Word),
-    everywhere("refuseconnection", YES_NO),
-    everywhere("rekeylimit", Form::Unverified),
-    everywhere("requiredrsasize", Form::Number),
-    everywhere("revokedkeys", Form::Words),
-    everywhere("rhostsrsaauthentication", Form::Unverified),
-    everywhere("rsaauthentication", Form::Unverified),
-    everywhere("setenv", Form::Words),
-    everywhere("streamlocalbindmask", Form::Word),
-    everywhere("streamlocalbindunlink", YES_NO),
-    everywhere("subsystem", Form::Unverified),
-    everywhere("trustedusercakeys", Form::Word),
-    everywhere("unusedconnectiontimeout", Form::Word),
-    everywhere("x11displayoffset", Form::Number),
-    everywhere("x11forwarding", YES_NO),
-    everywhere("x11uselocalhost", YES_NO),
-    global("addressfamily", Form::Choice(&["inet", "inet6", "any"])),
-    global("afstokenpassing", Form::Unverified),
-    global("checkmail", Form::Unverified),
-    global("ciphers", Form::Word),
-    global("compression", Form::Choice(&["yes", "delayed", "no"])),
-    global("fingerprinthash", Form::Word),
-    global("gssapicleanupcredentials", YES_NO),
-    global("gssapidelegatecredentials", YES_NO),
-    global("gssapistrictacceptorcheck", YES_NO),
-    global("hostcertificate", Form::Word),
-    global("hostkey", Form::Word),
-    global("hostkeyagent", Form::Word),
-    global("hostkeyalgorithms", Form::Word),
-    global("ignoreuserknownhosts", YES_NO),
-    global("kerberosgetafstoken", Form::Unverified),
-    global("kerberosorlocalpasswd", YES_NO),
-    global("kerberostgtpassing", Form::Unverified),
-    global("kerberosticketcleanup", YES_NO),
-    global("kexalgorithms", Form::Word),
-    global("keyregenerationinterval", Form::Unverified),
-    global("listenaddress", Form::Listen),
-    global("logingracetime", Form::Time),
-    global("macs", Form::Word),
-    global("maxstartups", Form::Word),
-    global("modulifile", Form::Word),
-    global("pamauthenticationviakbdint", Form::Unverified),
-    global("permituserenvironment", Form::Word),
-    global("persourcemaxstartups", Form::Word),
-    global("persourcenetblocksize", Form::Word),
-    global("persourcepenalties", Form::Words),
-    global("persourcepenaltyexemptlist", Form::Word),
-    global("pidfile", Form::Word),
-    global("port", Form::Port),
-    global("printlastlog", YES_NO),
-    global("printmotd", YES_NO),
-    global("protocol", Form::Unverified),
-    global("reversemappingcheck", Form::Unverified),
-    global("rhostsauthentication", Form::Unverified),
-    global("securitykeyprovider", Form::Word),
-    global("serverkeybits", Form::Unverified),
-    global("sshdauthpath", Form::Word),
-    global("sshdsessionpath", Form::Word),
-    global("strictmodes", YES_NO),
-    global("syslogfacility", Form::Word),
-    global("tcpkeepalive", YES_NO),
-    global("usedns", YES_NO),
-    global("uselogin", Form::Unverified),
-    global("usepam", YES_NO),
-    global("useprivilegeseparation", Form::Unverified),
-    global("verifyreversemapping", Form::Unverified),
-    global("versionaddendum", Form::Unverified),
-    global("xauthlocation", Form::Word),
-    everywhere("debianbanner", Form::Unverified),
-    everywhere("gssapienablek5users", Form::Unverified),
-    everywhere("gssapikexalgorithms", Form::Unverified),
-    everywhere("gssapikeyexchange", Form::Unverified),
-    everywhere("gssapistorecredentialsonrekey", Form::Unverified),
-    everywhere("kerberosuniqueccache", Form::Unverified),
-    everywhere("kerberosusekuserok", Form::Unverified),
-    everywhere("x11maxdisplays", Form::Unverified),
+/// The keyword that a canonical name stands for in a build, if it has an effect there.
+pub(super) fn named(name: &str, build: &Build) -> Option<&'static Keyword> {
+    table::KEYWORDS
+        .iter()
+        .find(|keyword| keyword.name == name && keyword.effect == Effect::Sets && keyword.is_known_to(build))
+}
+
+/// Every spelling of any release.
+#[cfg(test)]
+pub(super) fn spellings() -> Vec<&'static str> {
+    table::KEYWORDS.iter().map(|keyword| keyword.spelling).collect()
+}
+
+/// Whether a build surely acts on a keyword. One that was compiled without it says that it is unsupported and goes on.
+#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
+pub(super) fn is_certain(name: &str, build: &Build) -> bool {
+    let compiled_in = name.starts_with("gssapi")
+        || name.starts_with("kerberos")
+        || matches!(name, "usepam" | "pamservicename");
+    build.vendor != Vendor::Upstream || !compiled_in
+}
+
+/// The names of the keywords that have an effect in a build.
+pub(super) fn names(build: &Build) -> impl Iterator<Item = &'static str> {
+    let known =
+        table::KEYWORDS.iter().filter(|keyword| keyword.effect == Effect::Sets && keyword.is_known_to(build));
+    let mut names: Vec<&str> = known.map(|keyword| keyword.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter()
+}
+
+/// The keywords whose values are facts.
+static RECORDED: &[&str] = &[
+    "addressfamily",
+    "allowgroups",
+    "allowusers",
+    "authenticationmethods",
+    "authorizedkeyscommand",
+    "authorizedkeyscommanduser",
+    "authorizedkeysfile",
+    "authorizedprincipalscommand",
+    "authorizedprincipalscommanduser",
+    "authorizedprincipalsfile",
+    "challengeresponseauthentication",
+    "chrootdirectory",
+    "ciphers",
+    "denygroups",
+    "denyusers",
+    "gssapiauthentication",
+    "hostbasedauthentication",
+    "hostkey",
+    "hostkeyalgorithms",
+    "ignorerhosts",
+    "kbdinteractiveauthentication",
+    "kerberosauthentication",
+    "kexalgorithms",
+    "listenaddress",
+    "macs",
+    "pamservicename",
+    "passwordauthentication",
+    "permitemptypasswords",
+    "permitrootlogin",
+    "pidfile",
+    "port",
+    "pubkeyacceptedalgorithms",
+    "pubkeyauthentication",
+    "refuseconnection",
+    "requiredrsasize",
+    "revokedkeys",
+    "strictmodes",
+    "trustedusercakeys",
+    "usedns",
+    "usepam",
 ];
-
-/// The keyword behind one as written, in any case and under its older names.
-pub(super) fn find(written: &str) -> Option<&'static Keyword> {
-    let lower = written.to_ascii_lowercase();
-    let name = match lower.as_str() {
-        "challengeresponseauthentication" | "skeyauthentication" => "kbdinteractiveauthentication",
-        "dsaauthentication" => "pubkeyauthentication",
-        "hostbasedacceptedkeytypes" => "hostbasedacceptedalgorithms",
-        "hostdsakey" => "hostkey",
-        "keepalive" => "tcpkeepalive",
-        "pubkeyacceptedkeytypes" => "pubkeyacceptedalgorithms",
-        other => other,
-    };
-    KEYWORDS.iter().find(|keyword| keyword.name == name)
-}
-
-/// The keywords whose values are facts, with what holds where no line sets them.
-static RECORDED: &[(&str, &[&str])] = &[
-    ("allowgroups", &[]),
-    ("allowusers", &[]),
-    ("authenticationmethods", &["any"]),
-    ("authorizedkeyscommand", &["none"]),
-    ("authorizedkeyscommanduser", &["none"]),
-    ("authorizedkeysfile", &[".ssh/authorized_keys", ".ssh/authorized_keys2"]),
-    ("authorizedprincipalscommand", &["none"]),
-    ("authorizedprincipalscommanduser", &["none"]),
-    ("chrootdirectory", &["none"]),
-    ("denygroups", &[]),
-    ("denyusers", &[]),
-    ("gssapiauthentication", &["no"]),
-    ("hostbasedauthentication", &["no"]),
-    ("kbdinteractiveauthentication", &["yes"]),
-    ("kerberosauthentication", &["no"]),
-    ("listenaddress", &[]),
-    ("pamservicename", &["sshd"]),
-    ("passwordauthentication", &["yes"]),
-    ("permitemptypasswords", &["no"]),
-    ("permitrootlogin", &["prohibit-password"]),
-    ("pidfile", &["/run/sshd.pid"]),
-    ("port", &["22"]),
-    ("pubkeyauthentication", &["yes"]),
-    ("refuseconnection", &["no"]),
-    ("strictmodes", &["yes"]),
-    ("trustedusercakeys", &["none"]),
-    ("usedns", &["no"]),
-    ("usepam", &["no"]),
-];
-
-/// What holds where no line sets a keyword.
-pub(super) fn default(name: &str, _build: &Build) -> Vec<String> {
-    let default =
-        RECORDED.iter().find(|(recorded, _)| *recorded == name).map_or(&[][..], |(_, default)| default);
-    default.iter().map(|value| (*value).to_owned()).collect()
-}
-
-/// The names of all keywords.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    KEYWORDS.iter().map(|keyword| keyword.name)
-}
 
 /// Whether further lines of a keyword add to the first one, where sshd would otherwise pass over them.
 pub(super) fn accumulates(name: &str) -> bool {
-    matches!(name, "port" | "listenaddress" | "allowusers" | "denyusers" | "allowgroups" | "denygroups")
+    matches!(
+        name,
+        "port"
+            | "listenaddress"
+            | "hostkey"
+            | "hostcertificate"
+            | "allowusers"
+            | "denyusers"
+            | "allowgroups"
+            | "denygroups"
+            | "acceptenv"
+            | "persourcepenalties"
+    )
 }
 
 /// Whether the values of a keyword are facts.
 pub(super) fn is_recorded(name: &str) -> bool {
-    RECORDED.iter().any(|(recorded, _)| *recorded == name)
+    RECORDED.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(version: (u32, u32), vendor: Vendor) -> Build {
+        Build { version, vendor, ..Build::default() }
+    }
+
+    #[test]
+    fn names_change_between_releases() {
+        let of = |written: &str, version| find(written, &build(version, Vendor::Debian));
+        let name =
+            |written: &str, version| of(written, version).map(|keyword| (keyword.name, keyword.effect));
+        let sets = |name| Some((name, Effect::Sets));
+        assert_eq!(name("ChallengeResponseAuthentication", (8, 4)), sets("challengeresponseauthentication"));
+        assert_eq!(name("challengeresponseauthentication", (8, 7)), sets("kbdinteractiveauthentication"));
+        assert_eq!(name("SKeyAuthentication", (8, 6)).unwrap().1, Effect::Ignored);
+        assert_eq!(name("SKeyAuthentication", (9, 2)), sets("kbdinteractiveauthentication"));
+        assert_eq!(name("PubkeyAcceptedKeyTypes", (8, 4)), sets("pubkeyacceptedalgorithms"));
+        assert_eq!(name("PubkeyAcceptedAlgorithms", (8, 4)), None);
+        assert_eq!(name("PUBKEYACCEPTEDALGORITHMS", (8, 5)), sets("pubkeyacceptedalgorithms"));
+        assert_eq!(name("RefuseConnection", (9, 8)), None);
+        assert!(!of("Subsystem", (9, 4)).unwrap().in_match && of("Subsystem", (9, 5)).unwrap().in_match);
+        assert!(!of("SetEnv", (8, 4)).unwrap().copied && of("SetEnv", (8, 5)).unwrap().copied);
+        assert!(!of("DSAAuthentication", (9, 2)).unwrap().in_match);
+    }
+
+    #[test]
+    fn vendors_have_keywords_of_their_own() {
+        let known = |written: &str, vendor| find(written, &build((9, 2), vendor)).is_some();
+        assert!(known("DebianBanner", Vendor::Debian) && !known("DebianBanner", Vendor::RedHat));
+        assert!(known("GSSAPIKeyExchange", Vendor::RedHat) && !known("GSSAPIKeyExchange", Vendor::Upstream));
+        assert!(known("GSSAPIAuthentication", Vendor::Upstream));
+        assert!(find("GSSAPIAuthentication", &build((10, 4), Vendor::Upstream)).is_none());
+        assert!(find("GssAuthentication", &build((10, 4), Vendor::Upstream)).is_some());
+        assert!(is_certain("usepam", &build((9, 2), Vendor::Debian)));
+        assert!(!is_certain("usepam", &build((9, 2), Vendor::Upstream)));
+    }
+
+    #[test]
+    fn a_build_knows_every_spelling_once() {
+        for minor in 0..30 {
+            let version = if minor < 10 { (9, minor) } else { (10, minor - 10) };
+            for vendor in [Vendor::Upstream, Vendor::Debian, Vendor::RedHat] {
+                let build = build(version, vendor);
+                let known: Vec<&Keyword> =
+                    table::KEYWORDS.iter().filter(|keyword| keyword.is_known_to(&build)).collect();
+                let mut spellings: Vec<String> =
+                    known.iter().map(|keyword| keyword.spelling.to_ascii_lowercase()).collect();
+                spellings.sort();
+                let count = spellings.len();
+                spellings.dedup();
+                assert_eq!(spellings.len(), count, "{build:?}");
+            }
+        }
+    }
 }

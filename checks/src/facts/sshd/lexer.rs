@@ -24,7 +24,10 @@ pub(super) fn line(mut text: &str, build: &Build) -> Option<Line> {
         text = text.split('#').next().unwrap_or_default();
     }
     let text = text.trim_start_matches([' ', '\t', '\r']);
-    let text = text.trim_end_matches(|end| is_blank(end) || end == '\x0c');
+    // sshd never takes the first letter of a line for a trailing blank, so that a form feed alone is a keyword.
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let kept = text.get(first..)?.trim_end_matches(|end| is_blank(end) || end == '\x0c').len();
+    let text = text.get(..first + kept)?;
     let (mut keyword, mut rest) = first_word(text)?;
     if keyword.is_empty() {
         (keyword, rest) = first_word(rest?)?;
@@ -56,19 +59,19 @@ pub(super) fn first_word(text: &str) -> Option<(String, Option<&str>)> {
 
 /// The arguments behind a keyword. Since OpenSSH 8.7 quotes of either kind group, a backslash escapes a quote, a backslash
 /// or a blank, and a comment ends them; before, they were taken apart at blanks, `=` and double quotes like the keyword.
-/// `None` when a quotation mark is not closed.
+/// `None` when a quotation mark is not closed; before 8.7 that only ended the arguments.
 pub(super) fn arguments(text: &str, build: &Build) -> Option<Vec<String>> {
-    if build.since(8, 7) { split(text) } else { delimited(text) }
+    if build.since(8, 7) { split(text) } else { Some(delimited(text)) }
 }
 
-fn delimited(text: &str) -> Option<Vec<String>> {
-    let (mut words, mut rest) = (Vec::new(), Some(text));
-    while let Some(text) = rest {
-        let (word, behind) = first_word(text)?;
-        words.push(word);
+fn delimited(text: &str) -> Vec<String> {
+    let mut rest = Some(text);
+    std::iter::from_fn(|| {
+        let (word, behind) = first_word(rest?)?;
         rest = behind;
-    }
-    Some(words)
+        Some(word)
+    })
+    .collect()
 }
 
 fn split(text: &str) -> Option<Vec<String>> {
@@ -145,7 +148,7 @@ mod tests {
     fn before_argument_vectors() {
         let old = |text| read(text, (8, 4));
         assert_eq!(old("Port 22 # x"), Some(("Port".into(), Some(vec!["22".into()]))));
-        assert_eq!(old("Port \"2#2\""), Some(("Port".into(), None)));
+        assert_eq!(old("Port \"2#2\""), Some(("Port".into(), Some(vec![]))));
         assert_eq!(old("A 'b c'=d"), Some(("A".into(), Some(vec!["'b".into(), "c'".into(), "d".into()]))));
         assert_eq!(old("A \"b c\" d"), Some(("A".into(), Some(vec!["b c".into(), "d".into()]))));
     }

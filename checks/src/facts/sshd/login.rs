@@ -235,7 +235,11 @@ struct Question<'a> {
 }
 
 /// What a configuration sets where certain Match blocks hold: the keywords that bear on logging in.
-struct View(HashMap<&'static str, Result<Setting, Gap>>);
+struct View {
+    settings: HashMap<&'static str, Result<Setting, Gap>>,
+    /// The line for which sshd ends every such connection.
+    refused: Result<Option<Evidence>, Gap>,
+}
 
 /// The views that were asked for, each found out once.
 struct Views<'a> {
@@ -251,7 +255,8 @@ impl Views<'_> {
             return *number;
         }
         let effective = self.evaluator.effective(&active);
-        let view = View(KEYWORDS.iter().map(|name| (*name, effective.decided(name))).collect());
+        let settings = KEYWORDS.iter().map(|name| (*name, effective.decided(name))).collect();
+        let view = View { settings, refused: effective.refused() };
         self.known.push(view);
         let number = self.known.len() - 1;
         self.numbers.insert(active, number);
@@ -262,7 +267,7 @@ impl Views<'_> {
 impl View {
     /// The value of one of [`KEYWORDS`] and the lines that decide it.
     fn setting(&self, name: &str) -> Result<&Setting, Gap> {
-        match self.0.get(name) {
+        match self.settings.get(name) {
             Some(Ok(setting)) => Ok(setting),
             Some(Err(gap)) => Err(gap.clone()),
             None => Err(Gap::not_gathered()),

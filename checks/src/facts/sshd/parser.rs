@@ -1,8 +1,10 @@
 //! Reads sshd_config(5) and what it includes into lines in the order in which sshd meets them.
 
+use std::collections::HashMap;
+
 use super::build::Build;
-use super::keywords::{self, Form};
-use super::{Config, Line, MatchLine, criteria, glob, lexer, values};
+use super::keywords::{self, Form, Keyword};
+use super::{Config, Line, MatchLine, criteria, glob, lexer, merge, values};
 use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, FileKind, Host};
@@ -21,6 +23,10 @@ const RECORDED: usize = 20_000;
 const CRITERIA: usize = 200;
 /// Refused lines and gaps that are kept; the rest is only known to exist.
 const KEPT: usize = 50;
+
+/// Keywords of which a line may be refused on account of lines before it.
+const LOOKING_BACK: &[&str] =
+    &["port", "subsystem", "authenticationmethods", "authorizedkeyscommand", "authorizedprincipalscommand"];
 
 /// Which lines are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +58,14 @@ pub(super) fn parse(host: &dyn Host, main: &str, options: Options<'_>) -> Result
         lines_left: LINES,
         bytes_left: BYTES,
         ended: false,
+        start: HashMap::new(),
     };
     for given in options.given {
         walk.given(given);
     }
     let text = walk.load(main)?;
     walk.text(main, &text, None, 0);
+    walk.contradictions();
     Ok(walk.config)
 }
 
@@ -70,6 +78,8 @@ struct Walk<'a> {
     bytes_left: usize,
     /// Set when reading on makes no sense: a bound was met, or sshd would stop right here.
     ended: bool,
+    /// What the lines read so far set at the start of sshd, for keywords of which a line may clash with those before it.
+    start: HashMap<&'static str, Vec<String>>,
 }
 
 impl Walk<'_> {
@@ -90,7 +100,7 @@ impl Walk<'_> {
         let text = given.text.as_deref().unwrap_or_default();
         let Some(line) = lexer::line(text, self.options.build) else { return };
         let place = Evidence { text: None, ..given.clone() };
-        let result = match keywords::find(&line.keyword).map(|keyword| keyword.form) {
+        let result = match keywords::find(&line.keyword, self.options.build).map(|keyword| keyword.form) {
             Some(Form::Include | Form::Match) => Err(format!("{} on the command line", line.keyword)),
             _ => self.line(&place, &line, None, &mut None, 0),
         };
@@ -156,11 +166,11 @@ impl Walk<'_> {
     ) -> Result<(), String> {
         let build = self.options.build;
         // The text of a line whose keyword is unknown is never repeated: an Include may name any file at all.
-        let Some(keyword) = keywords::find(&line.keyword) else {
+        let Some(keyword) = keywords::find(&line.keyword, build) else {
             return Err("no keyword that hostduty knows of sshd".to_owned());
         };
         let written = &line.keyword;
-        if line.rest.is_empty() {
+        if line.rest.is_empty() && build.since(8, 7) {
             return Err(format!("{written} without an argument"));
         }
         let Some(words) = lexer::arguments(&line.rest, build) else {
@@ -186,26 +196,84 @@ impl Walk<'_> {
                 self.config.matches.push(MatchLine { criteria, at, under: outer });
                 *under = self.config.matches.len().checked_sub(1);
             }
-            _ => {
-                let values = values::verify(keyword, written, &words, &line.rest)?;
-                if self.options.record == Record::Judged && !keywords::is_recorded(keyword.name) {
-                    return Ok(());
-                }
-                if values.iter().any(|value| value.contains('\u{fffd}')) {
-                    self.gap(Gap::malformed(format!("{place} is not UTF-8")));
-                }
-                if keyword.form == Form::Port && values.iter().any(|port| port.parse::<u16>().is_err()) {
-                    self.gap(Gap::unsupported(format!("{place} names a port by a word of services(5)")));
-                }
-                let at = place.clone().says(format!("{written} {}", values.join(" ")));
-                let name = keyword.name.to_owned();
-                self.config.lines.push(Line { keyword: name, values, at, under: *under });
-            }
+            _ => self.setting(place, line, keyword, &words, *under)?,
         }
         if self.config.lines.len() + self.config.matches.len() > RECORDED {
             self.end("the number of settings in the configuration of sshd");
         }
         Ok(())
+    }
+
+    /// A line that sets something.
+    fn setting(
+        &mut self,
+        place: &Evidence,
+        line: &lexer::Line,
+        keyword: &'static Keyword,
+        words: &[String],
+        under: Option<usize>,
+    ) -> Result<(), String> {
+        let (build, name, written) = (self.options.build, keyword.name, &line.keyword);
+        let is_active = self.config.active_at_start(under);
+        let is_set = self.start.contains_key(name);
+        let mut refused = None;
+        let mut values = match values::verify(keyword, written, words, &line.rest, build) {
+            Ok(values) => values,
+            Err(why) if merge::passes_over(name, is_set, is_active, build) => {
+                refused = Some(why);
+                Vec::new()
+            }
+            Err(why) => return Err(why),
+        };
+        if LOOKING_BACK.contains(&name) {
+            let is_set = |other: &str| self.start.contains_key(other);
+            let before = self.start.get(name).map(Vec::as_slice);
+            let (merged, _) = merge::merge(name, before, &values, &is_set, build)?;
+            if is_active && !merged.is_empty() {
+                self.start.insert(name, merged);
+            }
+        }
+        let nothing = values.is_empty() && refused.is_none();
+        if nothing || (self.options.record == Record::Judged && !keywords::is_recorded(name)) {
+            return Ok(());
+        }
+        if self.options.record == Record::Judged && keyword.form == Form::Command {
+            // Only the program of a command is kept; its arguments may hold anything.
+            for value in &mut values {
+                value.truncate(value.find([' ', '\t']).unwrap_or(value.len()));
+            }
+        }
+        if values.iter().any(|value| value.contains('\u{fffd}')) {
+            self.gap(Gap::malformed(format!("{place} is not UTF-8")));
+        }
+        if values::depends_on_machine(keyword, &values) && keywords::is_recorded(name) {
+            self.gap(Gap::unsupported(format!(
+                "{place} takes more of the machine to understand than its files"
+            )));
+        }
+        let at = match refused {
+            Some(ref why) => place.clone().says(why.clone()),
+            None => place.clone().says(format!("{written} {}", values.join(" "))),
+        };
+        self.config.lines.push(Line {
+            keyword: name.to_owned(),
+            values,
+            at,
+            under,
+            refused: refused.is_some(),
+        });
+        Ok(())
+    }
+
+    /// What sshd refuses although it takes each line.
+    fn contradictions(&mut self) {
+        let found: Vec<Evidence> = {
+            let evaluator = self.config.evaluator();
+            let values = |name: &str| evaluator.at_start(name).values;
+            let found = values::contradictions(&values, self.options.build);
+            found.into_iter().map(|(name, why)| evaluator.at_start(name).place().says(why)).collect()
+        };
+        found.into_iter().for_each(|at| self.refuse(at));
     }
 
     fn include(
@@ -215,8 +283,14 @@ impl Walk<'_> {
         under: Option<usize>,
         depth: usize,
     ) -> Result<(), String> {
-        if patterns.is_empty() || patterns.iter().any(String::is_empty) {
+        // Before 8.7 an empty word ended the list.
+        let end = patterns.iter().position(String::is_empty).unwrap_or(patterns.len());
+        let (patterns, behind) = patterns.split_at(end);
+        if patterns.is_empty() || (!behind.is_empty() && self.options.build.since(8, 7)) {
             return Err("Include without a file name".to_owned());
+        }
+        if behind.get(1).is_some_and(|word| !word.is_empty()) {
+            return Err("Include with more behind an empty word".to_owned());
         }
         if under.is_none() && self.config.includes.len() < KEPT {
             self.config.includes.push(place.clone().says(patterns.join(" ")));

@@ -20,6 +20,12 @@ impl Context<'_> {
     }
 
     fn refused(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        if let Some(line) = question.settings.refused.clone()? {
+            return Ok(Answer::Closed(
+                "sshd ends the connection over a line of its configuration".to_owned(),
+                vec![line],
+            ));
+        }
         let refuse = question.settings.setting("refuseconnection")?;
         Ok(match refuse.is("yes") {
             true => closed("sshd refuses the connection", refuse, "refuseconnection"),

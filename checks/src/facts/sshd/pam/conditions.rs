@@ -2,7 +2,7 @@
 
 use super::control::Code;
 use super::outcome::Who;
-use crate::facts::sshd::glob;
+use crate::facts::sshd::patterns;
 
 /// Stands for arguments that are too long to keep.
 pub(super) const CUT: &str = "…";
@@ -91,7 +91,7 @@ fn holds(left: &str, how: &str, right: &str, who: &Who, service: &str) -> Option
 fn pattern(pattern: &str, value: &str) -> Option<bool> {
     match pattern.contains(['[', '\\']) {
         true => None,
-        false => Some(glob::matches(pattern, value)),
+        false => Some(patterns::matches(pattern, value)),
     }
 }
 
