@@ -122,7 +122,11 @@ impl<'a> Evaluator<'a> {
                 round.take(line, &is_set);
             }
         }
-        let setting = self.or_default(name, round);
+        let mut setting = self.or_default(name, round);
+        // A list of algorithms that is left empty is filled for each connection, but not one that a Match block empties.
+        if setting.values == [""] && keywords::named(name, &self.config.build).is_some_and(keywords::Keyword::is_algorithms) {
+            setting.values = defaults::of(name, &self.config.build);
+        }
         if name != "kbdinteractiveauthentication" {
             return setting;
         }
