@@ -257,9 +257,9 @@ impl Draw {
             1 => " = ",
             2 => "\t",
             3 => "   ",
-            4 => " =",
-            5 => "= ",
-            6 if self.dice.below(4) == 0 => {
+            4 => "= ",
+            5 if self.dice.below(5) == 0 => " =",
+            6 if self.dice.below(12) == 0 => {
                 self.dice.pick(&["==", " == ", " \r", "\x0c", "\"", ":", "=\t=", " = \"\" "])
             }
             _ => " ",
@@ -287,19 +287,19 @@ impl Draw {
         let middle = word.char_indices().nth(self.dice.below(word.chars().count())).map_or(0, |(at, _)| at);
         let (before, after) = word.split_at(middle);
         let needs = word.contains(' ') && !self.dice.percent(10);
-        match self.dice.below(if needs { 8 } else { 50 }) {
+        match self.dice.below(if needs { 8 } else { 70 }) {
             0..=3 => format!("\"{word}\""),
             4 if self.version >= (8, 7) || self.dice.below(9) == 0 => format!("'{word}'"),
             5 if self.version >= (8, 7) || self.dice.below(9) == 0 => word.replace(' ', "\\ "),
-            6 if self.dice.percent(30) => format!("{before}\"{after}\""),
-            7 if self.dice.percent(30) => format!("\"{before}\"{after}"),
-            8 if self.dice.below(4) == 0 => format!("{before}'{after}'"),
-            9 if self.dice.below(4) == 0 => format!("{before}\\{after}"),
-            10 if self.dice.below(8) == 0 => format!("{before}\"{after}"),
-            11 if self.dice.below(8) == 0 => format!("{word}#x"),
-            12 if self.dice.below(8) == 0 => format!("{before}\\\"{after}"),
-            13 if self.dice.below(8) == 0 => format!("{before}={after}"),
-            14 if self.dice.below(8) == 0 => format!("\"{before}\\\"{after}\""),
+            6 if self.dice.percent(10) => format!("{before}\"{after}\""),
+            7 if self.dice.percent(10) => format!("\"{before}\"{after}"),
+            8 if self.dice.below(16) == 0 => format!("{before}'{after}'"),
+            9 if self.dice.below(16) == 0 => format!("{before}\\{after}"),
+            10 if self.dice.below(16) == 0 => format!("{before}\"{after}"),
+            11 if self.dice.below(16) == 0 => format!("{word}#x"),
+            12 if self.dice.below(16) == 0 => format!("{before}\\\"{after}"),
+            13 if self.dice.below(16) == 0 => format!("{before}={after}"),
+            14 if self.dice.below(16) == 0 => format!("\"{before}\\\"{after}\""),
             _ if needs => format!("\"{word}\""),
             _ => word.to_owned(),
         }

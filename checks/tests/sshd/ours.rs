@@ -51,7 +51,10 @@ fn connection(client: &Client) -> Connection<'_> {
     }
 }
 
-/// Lines that are compared: all but the keys of the host, one of which the oracle gives.
+/// Lines that are compared: all but the keys of the host, one of which the oracle gives, and what says `none`, which
+/// sshd repeats from a Match block in the case in which it is written, or not at all.
 pub(crate) fn compared<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    lines.filter(|line| !line.starts_with("hostkey ")).map(str::to_owned).collect()
+    let says_none =
+        |line: &str| line.split_once(' ').is_some_and(|(_, value)| value.eq_ignore_ascii_case("none"));
+    lines.filter(|line| !line.starts_with("hostkey ") && !says_none(line)).map(str::to_owned).collect()
 }

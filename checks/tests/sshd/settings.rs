@@ -43,14 +43,13 @@ const USERS: &[&str] = &[
     "root@127.0.0.1",
     "alice@2001:db8::/32",
     "a@b@c",
-    "alice@",
     "?ob@!10.0.0.1,10.*",
     "al\0ice",
     "!root *",
     "bob@HOST.Example.org",
 ];
 const NO_USERS: &[&str] =
-    &["", "bob@10.0.0.1/8", "bob@10.0.0.0/33", "alice@2001:db8::1/32", "bob@10.0.0.1,", "@"];
+    &["", "bob@10.0.0.1/8", "bob@10.0.0.0/33", "alice@2001:db8::1/32", "bob@10.0.0.1,", "@", "alice@"];
 const GROUPS: &[&str] =
     &["admins", "admins Staff", "s* !root", "Staff@host", "no\0group", "users admins,Staff"];
 const FILES: &[&str] = &["/etc/ssh/keys", "none", "NONE", "/etc/ssh/%u", "relative/file", "/a\0b"];

@@ -24,14 +24,14 @@ const WEBAUTHN: &str = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
 const WEBAUTHN_CERTIFICATE: &str = "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com";
 
 /// What a list stands for, or `None` when sshd refuses it. Names and patterns behind `+` come last, behind `^` first,
-/// and behind `-` are taken away; without one of these the list stands alone. What leaves nothing over is passed over.
+/// and behind `-` are taken away; without one of these the list stands alone. What takes all away leaves an empty list.
 pub(super) fn assemble(kind: Kind, list: &str, build: &Build) -> Option<Vec<&'static str>> {
     let defaults = defaults(kind, build);
     let known = known(kind, build);
     if let Some(unwanted) = list.strip_prefix('-') {
         let kept: Vec<&str> =
             defaults.iter().copied().filter(|name| in_patterns(name, unwanted) != Some(true)).collect();
-        return Some(if kept.is_empty() { defaults } else { kept });
+        return Some(kept);
     }
     let (sign, names) = match list.chars().next() {
         Some(sign @ ('+' | '^')) => (Some(sign), list.get(1..).unwrap_or_default()),
@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(of("+3des-cbc").unwrap().last(), Some(&"3des-cbc"));
         assert_eq!(of("^3des-cbc").unwrap().first(), Some(&"3des-cbc"));
         assert_eq!(of("-*ctr,chacha*").unwrap(), ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com"]);
-        assert_eq!(of("-*"), Some(defaults(Kind::Cipher, &build((9, 2)))));
+        assert_eq!(of("-*"), Some(vec![]));
         assert_eq!(of("-*,!aes128-ctr").unwrap(), ["aes128-ctr"]);
         for refused in ["", "+", "none", "aes*", "aes128-ctr,x", ","] {
             assert_eq!(of(refused), None, "{refused}");

@@ -75,10 +75,15 @@ impl Attribute {
 /// Why sshd refuses the line, without repeating it.
 pub(super) fn parse(rest: &str, words: &[String], build: &Build) -> Result<Vec<Criterion>, String> {
     // Until 9.8 the line was taken apart at blanks, `=` and double quotes; since then as the arguments of any keyword.
-    let words = if build.since(9, 9) { words.to_vec() } else { delimited(rest) };
-    let mut words = words.into_iter().take_while(|word| !build.since(8, 7) || !word.starts_with('#'));
+    let words = if build.since(9, 9) { words.to_vec() } else { lexer::delimited(rest) };
+    let end = words.iter().position(|word| build.since(8, 7) && word.starts_with('#')).unwrap_or(words.len());
+    let mut words = words.into_iter().take(end);
     let mut criteria: Vec<Criterion> = Vec::new();
     while let Some(word) = words.next() {
+        if word.is_empty() && !build.since(9, 9) {
+            more(words, build)?;
+            break;
+        }
         let (name, value) = match word.split_once('=') {
             Some((name, value)) if build.since(10, 0) && takes_value(name, build) => {
                 (name, Some(value.to_owned()))
@@ -87,11 +92,11 @@ pub(super) fn parse(rest: &str, words: &[String], build: &Build) -> Result<Vec<C
         };
         let of = Attribute::named(name, build);
         if of == Some(Attribute::All) {
-            let alone = criteria.is_empty() && words.next().is_none_or(|next| next.is_empty());
-            return match alone {
-                true => Ok(vec![Criterion { of: Attribute::All, patterns: String::new() }]),
-                false => Err("Match all with other criteria".to_owned()),
-            };
+            if !criteria.is_empty() || words.next().is_some_and(|next| !next.is_empty()) {
+                return Err("Match all with other criteria".to_owned());
+            }
+            more(words, build)?;
+            return Ok(vec![Criterion { of: Attribute::All, patterns: String::new() }]);
         }
         if let Some(of @ Attribute::InvalidUser) = of {
             criteria.push(Criterion { of, patterns: String::new() });
@@ -104,7 +109,7 @@ pub(super) fn parse(rest: &str, words: &[String], build: &Build) -> Result<Vec<C
             return Err("Match with a criterion that this release of sshd does not know".to_owned());
         };
         let fits = match of {
-            Attribute::Address | Attribute::LocalAddress => patterns::address_list(&patterns, None).is_ok(),
+            Attribute::Address | Attribute::LocalAddress => patterns::takes(&patterns, build),
             // sshd looks a name up in services(5); see `is_named_port`.
             Attribute::LocalPort => {
                 port(&patterns).is_some()
@@ -125,15 +130,12 @@ fn takes_value(name: &str, build: &Build) -> bool {
     !matches!(Attribute::named(name, build), None | Some(Attribute::All | Attribute::InvalidUser))
 }
 
-/// The words up to the first empty one, or to a quotation mark that is not closed.
-fn delimited(text: &str) -> Vec<String> {
-    let mut rest = Some(text);
-    std::iter::from_fn(|| {
-        let (word, behind) = lexer::first_word(rest?)?;
-        rest = behind;
-        (!word.is_empty()).then_some(word)
-    })
-    .collect()
+/// Whether what is left behind an empty word is nothing.
+fn more(mut left: impl Iterator<Item = String>, build: &Build) -> Result<(), String> {
+    let next = left.next();
+    // Before 8.7 sshd looked at the next word only.
+    let is_more = next.is_some_and(|next| !next.is_empty()) || (build.since(8, 7) && left.next().is_some());
+    if is_more { Err("Match with more behind an empty word".to_owned()) } else { Ok(()) }
 }
 
 /// A port by number.

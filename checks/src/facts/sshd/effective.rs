@@ -125,11 +125,17 @@ impl<'a> Evaluator<'a> {
                 round.take(line, &is_set);
             }
         }
-        let setting = round.setting().unwrap_or_else(|| Setting {
+        let mut setting = round.setting().unwrap_or_else(|| Setting {
             values: defaults::of(name, &self.config.build),
             at: vec![Evidence::of(DEFAULT)],
             lost: Vec::new(),
         });
+        // A list of algorithms that is left empty is filled for each connection, but not one that a Match block empties.
+        let is_algorithms =
+            keywords::named(name, &self.config.build).is_some_and(keywords::Keyword::is_algorithms);
+        if setting.values == [""] && is_algorithms {
+            setting.values = defaults::of(name, &self.config.build);
+        }
         if name != "kbdinteractiveauthentication" {
             return setting;
         }

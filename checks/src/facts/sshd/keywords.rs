@@ -143,6 +143,11 @@ pub(super) enum Form {
 }
 
 impl Keyword {
+    /// Whether it is followed by a list of algorithms.
+    pub(super) fn is_algorithms(&self) -> bool {
+        matches!(self.form, Form::Algorithms(_))
+    }
+
     fn is_known_to(&self, build: &Build) -> bool {
         let whose = match self.of {
             Patches::Everybody => true,

@@ -9,6 +9,8 @@ pub(super) struct Line {
     pub(super) keyword: String,
     /// Everything behind the keyword; empty when nothing follows it.
     pub(super) rest: String,
+    /// Whether nothing follows the keyword, not even `=`.
+    pub(super) bare: bool,
 }
 
 /// The white space between words.
@@ -35,7 +37,7 @@ pub(super) fn line(mut text: &str, build: &Build) -> Option<Line> {
     if keyword.is_empty() || keyword.starts_with('#') {
         return None;
     }
-    Some(Line { keyword, rest: rest.unwrap_or_default().to_owned() })
+    Some(Line { keyword, bare: rest.is_none(), rest: rest.unwrap_or_default().to_owned() })
 }
 
 /// The text up to a blank, an `=` or through a quoted part, and what follows; no rest when the text ends first.
@@ -64,7 +66,8 @@ pub(super) fn arguments(text: &str, build: &Build) -> Option<Vec<String>> {
     if build.since(8, 7) { split(text) } else { Some(delimited(text)) }
 }
 
-fn delimited(text: &str) -> Vec<String> {
+/// All words between blanks, `=` and double quotes, up to a quotation mark that is not closed.
+pub(super) fn delimited(text: &str) -> Vec<String> {
     let mut rest = Some(text);
     std::iter::from_fn(|| {
         let (word, behind) = first_word(rest?)?;

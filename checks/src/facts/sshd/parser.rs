@@ -219,7 +219,11 @@ impl Walk<'_> {
         let mut refused = None;
         let mut values = match values::verify(keyword, written, words, &line.rest, build) {
             Ok(values) => values,
-            Err(why) if merge::passes_over(name, is_set, is_active, build) => {
+            // A keyword alone is refused even where its arguments are not looked at.
+            Err(why)
+                if merge::passes_over(name, is_set, is_active, build)
+                    && !(line.bare && keyword.form == Form::Command) =>
+            {
                 refused = Some(why);
                 Vec::new()
             }

@@ -1,6 +1,8 @@
 //! The patterns of sshd_config(5): names with `*` and `?`, lists with `!`, addresses with a length of their prefix.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::build::Build;
 
 /// Longest pattern of a list that sshd compares; a longer one makes its whole list match nothing (match.c).
 const LONGEST: usize = 1023;
@@ -76,7 +78,7 @@ pub(crate) fn host_list(patterns: &str, host: &str) -> Listed {
 pub(crate) fn address_list(patterns: &str, address: Option<&str>) -> Result<Listed, ()> {
     let parsed = address.map(self::address);
     // Text that is no address is in no list, not even in one that is malformed.
-    if parsed == Some(None) {
+    if parsed == Some(None) && !address.is_some_and(is_scoped) {
         return Ok(Listed::No);
     }
     let parsed = parsed.flatten();
@@ -99,6 +101,26 @@ pub(crate) fn address_list(patterns: &str, address: Option<&str>) -> Result<List
         }
     }
     Ok(listed)
+}
+
+/// Whether sshd takes a list of addresses. Until 9.7 it compared a network of more than 128 bits as text.
+pub(crate) fn takes(patterns: &str, build: &Build) -> bool {
+    let is_overlong = |entry: &str| {
+        let (address, length) = entry.strip_prefix('!').unwrap_or(entry).split_once('/')?;
+        Some(entry.len() < 64 && self::address(address).is_some() && strtonum(length)? > 128)
+    };
+    address_list(patterns, None).is_ok()
+        && !(build.since(9, 8) && patterns.split(',').any(|entry| is_overlong(entry) == Some(true)))
+}
+
+/// Whether it is an address of one network interface only, such as `fe80::1%eth0`. That is in no network without the
+/// interface, but in a pattern of its text.
+fn is_scoped(text: &str) -> bool {
+    let Some((address, scope)) = text.split_once('%') else { return false };
+    let Ok(address) = address.parse::<Ipv6Addr>() else { return false };
+    let is_local =
+        address.is_unicast_link_local() || (address.is_multicast() && address.segments()[0] & 0xf == 2);
+    !scope.is_empty() && (is_local || scope.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The part behind `@` in AllowUsers and its like: addresses and host names in one list.
@@ -144,8 +166,9 @@ impl Network {
         let (text, length) = match text.split_once('/') {
             None => (text, None),
             Some((text, length)) => match strtonum(length) {
-                Some(length) => (text, Some(length)),
-                None => return Parsed::Text,
+                // See `takes`.
+                Some(length) if length <= 128 => (text, Some(length)),
+                _ => return Parsed::Text,
             },
         };
         let Some(address) = address(text) else { return Parsed::Text };
@@ -258,6 +281,10 @@ mod tests {
             ("10.0.0.1/8", "10.0.0.1", Err(())),
             ("10.0.0.0/33", "10.0.0.1", Err(())),
             ("10.0.0.0/x", "10.0.0.0", Ok(Listed::No)),
+            ("10.0.0.0/129", "10.0.0.0", Ok(Listed::No)),
+            ("fe80::/10", "fe80::1%eth0", Ok(Listed::No)),
+            ("fe80::*", "fe80::1%eth0", Ok(Listed::Yes)),
+            ("*", "2001:db8::1%eth0", Ok(Listed::No)),
             ("10.0.0.1,", "10.0.0.1", Err(())),
             ("", "10.0.0.1", Err(())),
         ] {
