@@ -112,8 +112,9 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts, configured: &[String]) -> Res
 
 fn host_key(host: &dyn Host, facts: &Facts, path: &str) -> Result<HostKey, Gap> {
     let stat = host.stat(path)?;
-    let sshd = facts.sshd.value().and_then(|sshd| sshd.build.value());
-    let red_hat = sshd.is_some_and(|build| build.vendor == Vendor::RedHat);
+    // Only Red Hat has such a group; another sshd whose vendor is known does not ask for it.
+    let build = facts.sshd.value().and_then(|sshd| sshd.build.value());
+    let red_hat = build.is_none_or(|build| build.vendor == Vendor::RedHat);
     let accounts = facts.accounts.value();
     let named = accounts.is_some_and(|accounts| {
         accounts.groups.iter().any(|group| group.gid == stat.gid && group.name == READERS)
@@ -159,8 +160,8 @@ fn host_key(host: &dyn Host, facts: &Facts, path: &str) -> Result<HostKey, Gap> 
 fn beside(host: &dyn Host, path: &str) -> Option<PublicKey> {
     let text = host.read(path, format::SIZE).ok()?;
     text.split(|byte| *byte == b'\n').find_map(|line| {
-        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        blob::describe(&base64::decode(words.skip(1).next()?, format::SIZE)?)
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        blob::describe(&base64::decode(words.nth(1)?, format::SIZE)?)
     })
 }
 

@@ -304,7 +304,7 @@ fn fill(host: &dyn Host, account: Account<'_>, file: &mut KeyFile, context: Cont
         match parsed {
             line::Parsed::Nothing => {}
             line::Parsed::Malformed => file.malformed.push(number),
-            line::Parsed::Key(key) => file.keys.push(AuthorizedKey { line: number, ..key }),
+            line::Parsed::Key(key) => file.keys.push(AuthorizedKey { line: number, ..*key }),
         }
     }
     Ok(())

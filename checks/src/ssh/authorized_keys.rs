@@ -219,33 +219,37 @@ fn shared(found: &SshKeys, accounts: &Accounts, facts: &Facts, judgement: &mut J
             }
         }
     }
-    let is_root = |file: &KeyFile| accounts.find(&file.account).is_some_and(|user| user.uid == 0);
-    for (fingerprint, places) in opens {
+    let mut uids: BTreeMap<&str, u32> = BTreeMap::new();
+    for user in &accounts.users {
+        uids.entry(&user.name).or_insert(user.uid);
+    }
+    let uid = |file: &KeyFile| uids.get(file.account.as_str()).copied();
+    for (fingerprint, mut places) in opens {
         let names: BTreeSet<&str> = places.iter().map(|(file, _)| file.account.as_str()).collect();
-        let uids: BTreeSet<_> =
-            names.iter().filter_map(|name| accounts.find(name)).map(|user| user.uid).collect();
-        if uids.len() < 2 {
+        let people: BTreeSet<_> = places.iter().filter_map(|(file, _)| uid(file)).collect();
+        if people.len() < 2 {
             continue;
         }
-        let evidence =
-            places.iter().map(|(file, key)| Evidence::at(file.path.clone(), key.line).says(shown(key)));
-        let root = places.iter().find(|(file, key)| is_root(file) && !key.has("command"));
+        let is_open_root =
+            |(file, key): &(&KeyFile, &AuthorizedKey)| uid(file) == Some(0) && !key.has("command");
+        places.sort_by_key(|place| !is_open_root(place));
+        let root = places.first().filter(|place| is_open_root(place)).map(|(file, _)| file.account.clone());
+        let evidence = places
+            .iter()
+            .take(20)
+            .map(|(file, key)| Evidence::at(file.path.clone(), key.line).says(shown(key)))
+            .collect::<Vec<_>>();
         match root.filter(|_| !ssh_key::root_is_closed(facts)) {
-            Some((file, _)) => {
-                let others: Vec<&str> = names.iter().copied().filter(|name| *name != file.account).collect();
-                let mut finding = Finding {
-                    subject: file.account.clone(),
-                    message: format!("can be opened with a key that opens {} too", listed(&others)),
-                    evidence: evidence.take(20).collect(),
-                };
-                finding.evidence.sort();
-                judgement.fail(finding);
+            Some(root) => {
+                let others: Vec<&str> = names.into_iter().filter(|name| *name != root).collect();
+                let message = format!("can be opened with a key that opens {} too", listed(&others));
+                judgement.fail(Finding { subject: root, message, evidence });
             }
             None => {
                 let names: Vec<&str> = names.into_iter().collect();
                 judgement.observe(
                     format!("one key, {fingerprint}, is in the files of {}", listed(&names)),
-                    evidence.take(20),
+                    evidence,
                 );
             }
         }

@@ -1,6 +1,6 @@
 //! Private keys that people keep on the disk are protected by a passphrase.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
@@ -41,6 +41,7 @@ private = [{ account = "debian", path = "/home/debian/.ssh/id_rsa", protection =
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     let found = facts.ssh_keys.known()?;
     let mut judgement = Judgement::new();
+    let openers = openers(found, facts);
     for gap in &found.private_gaps {
         judgement.unknown(format!("not every place for private keys is known: {gap}"));
     }
@@ -60,7 +61,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
                 format!(
                     "is a private key{} without a passphrase{readable}{}",
                     owner(key),
-                    opens(key, found, facts)
+                    opens(key, &openers)
                 ),
                 place,
             )),
@@ -82,28 +83,29 @@ fn owner(key: &PrivateKey) -> String {
     if key.account.is_empty() { String::new() } else { format!(" of {}", key.account) }
 }
 
-/// Which accounts of this very host the key opens: root among them makes the file a way up.
-fn opens(key: &PrivateKey, found: &SshKeys, facts: &Facts) -> String {
-    let same = |other: &&AuthorizedKey| {
-        other.fingerprint == key.fingerprint
-            && other.is_expired(facts.taken_at) != Some(true)
-            && !other.is_authority()
-    };
-    let opened: BTreeSet<&str> = found
-        .files
-        .iter()
-        .filter(|file| {
-            !key.fingerprint.is_empty()
-                && file.account != key.account
-                && file.keys_taken().any(|other| same(&other))
-        })
-        .map(|file| file.account.as_str())
-        .take(3)
-        .collect();
-    if opened.is_empty() {
-        return String::new();
+/// The accounts of this very host that each key opens, by its fingerprint.
+fn openers<'a>(found: &'a SshKeys, facts: &Facts) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let mut openers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for file in &found.files {
+        let counts = |key: &&AuthorizedKey| {
+            !key.fingerprint.is_empty() && !key.is_authority() && key.is_expired(facts.taken_at) != Some(true)
+        };
+        for key in file.keys_taken().filter(counts) {
+            openers.entry(&key.fingerprint).or_default().insert(&file.account);
+        }
     }
-    format!(", and it opens {} on this host", opened.into_iter().collect::<Vec<_>>().join(", "))
+    openers
+}
+
+/// Says which other accounts of this host a key opens: root among them makes the file a way up.
+fn opens(key: &PrivateKey, openers: &BTreeMap<&str, BTreeSet<&str>>) -> String {
+    let opened = openers.get(key.fingerprint.as_str()).into_iter().flatten();
+    let others: Vec<&str> = opened.copied().filter(|account| *account != key.account).take(3).collect();
+    if others.is_empty() {
+        String::new()
+    } else {
+        format!(", and it opens {} on this host", others.join(", "))
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) enum Parsed {
     /// Something that is no key.
     Malformed,
     /// A key, its line number still 0.
-    Key(AuthorizedKey),
+    Key(Box<AuthorizedKey>),
 }
 
 /// Reads a line without its end.
@@ -36,12 +36,12 @@ pub(super) fn parse(line: &[u8], context: Context<'_>) -> Parsed {
         return Parsed::Nothing;
     }
     if let Some(key) = key(line, context) {
-        return Parsed::Key(key);
+        return Parsed::Key(Box::new(key));
     }
     let rest = line.get(options_end(line)..).unwrap_or_default();
     let Some(key) = key(skip_blanks(rest), context) else { return Parsed::Malformed };
     // sshd does not stop at the key when it reads what stands before it.
-    Parsed::Key(match options::parse(line, context.utc, context.build) {
+    Parsed::Key(Box::new(match options::parse(line, context.utc, context.build) {
         Err(why) => AuthorizedKey { passed_over: why.to_owned(), ..key },
         Ok(found) => {
             let unclear = match found.named_port {
@@ -52,7 +52,7 @@ pub(super) fn parse(line: &[u8], context: Context<'_>) -> Parsed {
                 (found.names, found.from, found.principals, found.expires);
             AuthorizedKey { options, from, principals, expires, unclear, ..key }
         }
-    })
+    }))
 }
 
 /// A type and its key in base64, as sshd reads them wherever keys stand one to a line.
@@ -137,7 +137,7 @@ pub(super) mod tests {
 
     fn read(line: &str) -> Option<AuthorizedKey> {
         match parse(line.as_bytes(), Context::default()) {
-            Parsed::Key(key) => Some(key),
+            Parsed::Key(key) => Some(*key),
             _ => None,
         }
     }
