@@ -23,7 +23,7 @@ pub(crate) static CHECK: Check = Check {
     remedy: "ssh-keygen -t ed25519   # on the machine that logs in: a new key\n\
              Add the new .pub line to authorized_keys, log in with it, and only then remove the old line.\n\
              Where keys may be older, set `ssh_key_max_age_days` in the configuration; where the machine is younger than it looks, set `delivered_at`.",
-    references: &["sshd(8), AUTHORIZED_KEYS FILE FORMAT", "NIST SP 800-57 part 1 5.3", "NIST IR 7966 5.1"],
+    references: &["sshd(8), AUTHORIZED_KEYS FILE FORMAT", "NIST SP 800-57 part 1 5.3", "NIST IR 7966"],
     examples: Examples {
         kept: r#"
 taken_at = "2026-11-22T12:00:00Z"
