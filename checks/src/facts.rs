@@ -6,6 +6,7 @@ pub mod block;
 pub mod cloud_keys;
 pub mod delivery;
 pub mod firewall_boot;
+pub mod host_keys;
 pub mod hypervisor;
 pub mod kernels;
 pub mod logging;
@@ -63,6 +64,8 @@ pub struct Facts {
     pub cloud_keys: Reading<cloud_keys::CloudKeys>,
     /// authorized_keys of every account, and private keys that lie on the disk.
     pub ssh_keys: Reading<ssh_keys::SshKeys>,
+    /// The keys by which the SSH server proves to be itself.
+    pub host_keys: Reading<host_keys::HostKeys>,
     /// The packet filter that the kernel enforces: nftables and legacy tables.
     pub ruleset: Reading<ruleset::Ruleset>,
     /// What would load a packet filter at the next boot.
@@ -132,6 +135,13 @@ pub static ROOMS: &[Room] = &[
         name: "ssh_keys",
         after: &["accounts", "sshd"],
         gather: |host, facts| facts.ssh_keys = ssh_keys::read(host, facts).into(),
+    },
+    Room {
+        name: "host_keys",
+        after: &["accounts", "sshd"],
+        gather: |host, facts| {
+            facts.host_keys = host_keys::read(host, facts, &host_keys::configured(facts)).into()
+        },
     },
     Room { name: "ruleset", after: &[], gather: |host, facts| facts.ruleset = ruleset::read(host).into() },
     Room {

@@ -18,6 +18,7 @@ pub mod report;
 // What the judges of several checks share.
 mod mac;
 mod software;
+mod ssh_key;
 mod ssh_remedy;
 mod ssh_server;
 
@@ -79,6 +80,8 @@ mod services {
 }
 mod ssh {
     pub(crate) mod authorized_keys;
+    pub(crate) mod authorized_keys_age;
+    pub(crate) mod host_keys;
     pub(crate) mod key_only;
     pub(crate) mod private_keys;
     pub(crate) mod root_login;

@@ -30,11 +30,13 @@ pub struct Thresholds {
     pub index_max_age_days: u32,
     /// Cloud API keys on disk older than this are findings. Days.
     pub cloud_key_max_age_days: u32,
+    /// SSH keys that have opened an account for longer than this are findings. Days.
+    pub ssh_key_max_age_days: u32,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { index_max_age_days: 3, cloud_key_max_age_days: 180 }
+        Self { index_max_age_days: 3, cloud_key_max_age_days: 180, ssh_key_max_age_days: 365 }
     }
 }
 

@@ -32,6 +32,8 @@ pub static CHECKS: &[&Check] = &[
     &crate::secrets::cloud_keys::CHECK,
     &crate::services::legacy::CHECK,
     &crate::ssh::authorized_keys::CHECK,
+    &crate::ssh::authorized_keys_age::CHECK,
+    &crate::ssh::host_keys::CHECK,
     &crate::ssh::key_only::CHECK,
     &crate::ssh::private_keys::CHECK,
     &crate::ssh::root_login::CHECK,

@@ -32,6 +32,7 @@ pub(super) struct Body {
 pub(super) struct Thresholds {
     pub(super) index_max_age_days: Option<u32>,
     pub(super) cloud_key_max_age_days: Option<u32>,
+    pub(super) ssh_key_max_age_days: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

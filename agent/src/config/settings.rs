@@ -35,9 +35,11 @@ pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
         if let Some(moment) = &body.delivered_at {
             policy.delivered_at = Some(instant(fragment, moment)?);
         }
-        let Thresholds { index_max_age_days, cloud_key_max_age_days } = &mut policy.thresholds;
+        let Thresholds { index_max_age_days, cloud_key_max_age_days, ssh_key_max_age_days } =
+            &mut policy.thresholds;
         *index_max_age_days = body.thresholds.index_max_age_days.unwrap_or(*index_max_age_days);
         *cloud_key_max_age_days = body.thresholds.cloud_key_max_age_days.unwrap_or(*cloud_key_max_age_days);
+        *ssh_key_max_age_days = body.thresholds.ssh_key_max_age_days.unwrap_or(*ssh_key_max_age_days);
         if let Some(allowed) = &body.sockets.allowed {
             policy.allowed_sockets =
                 allowed.iter().map(|text| socket(fragment, text)).collect::<Result<_, _>>()?;

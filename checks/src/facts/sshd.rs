@@ -40,6 +40,8 @@ use crate::evidence::Evidence;
 use crate::gap::{Gap, Reading};
 use crate::host::Host;
 
+/// What sshd calls itself to PAM where no line says otherwise.
+const SERVICE: &str = "sshd";
 /// The source of a value that no line sets.
 pub const DEFAULT: &str = "default of sshd";
 
@@ -170,6 +172,10 @@ impl Config {
         let active = evaluator.active(&Connection::default());
         evaluator.effective(&active).setting(name)
     }
+    /// The lines that set a keyword, for whomever.
+    pub fn lines_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Line> {
+        self.lines.iter().filter(move |line| line.keyword == name)
+    }
     /// Every value that any line gives a keyword, or its default.
     pub fn values_anywhere<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
         let lines = self.lines.iter().filter(move |line| line.keyword == name);
@@ -189,8 +195,8 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
         let value = config.as_ref().ok().and_then(|config| config.global(name).ok()?.values.first().cloned());
         value.unwrap_or_else(|| or.to_owned())
     };
-    let named = config.as_ref().map(|config| config.values_anywhere("pamservicename").collect());
-    let services: BTreeSet<String> = named.unwrap_or_else(|_| ["sshd".to_owned()].into());
+    let mut services: BTreeSet<String> = [SERVICE.to_owned()].into();
+    services.extend(config.iter().flat_map(|config| config.values_anywhere("pamservicename")));
     let pid_file = setting("pidfile", "/run/sshd.pid");
     Ok(Sshd {
         program: program.into(),

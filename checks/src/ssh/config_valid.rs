@@ -80,7 +80,7 @@ mod tests {
             ("Include d/*\n", Verdict::Unknown),
         ] {
             let tree = Tree::default()
-                .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0")
+                .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0")
                 .file("/etc/ssh/sshd_config", config)
                 .refuse("/etc/ssh/d/x", Gap::denied("/etc/ssh/d/x"));
             let process = Process { name: "sshd".into(), ..Process::default() };

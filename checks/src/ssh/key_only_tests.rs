@@ -15,7 +15,7 @@ const PAM: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requ
 
 fn tree(config: &str) -> Tree {
     Tree::new(Timestamp(1_000))
-        .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0")
+        .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0")
         .file("/etc/pam.d/sshd", PAM)
         .file("/etc/ssh/sshd_config", config)
 }

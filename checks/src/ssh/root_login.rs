@@ -149,8 +149,9 @@ mod tests {
     use crate::host::Tree;
 
     fn facts(config: &str, password: Reading<Password>) -> Facts {
-        let tree =
-            Tree::default().file("/etc/ssh/sshd_config", config).file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0");
+        let tree = Tree::default()
+            .file("/etc/ssh/sshd_config", config)
+            .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0");
         let root = User { name: "root".into(), password, ..User::default() };
         let process = Process { name: "sshd".into(), ..Process::default() };
         Facts {

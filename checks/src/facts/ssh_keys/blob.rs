@@ -2,93 +2,199 @@
 
 use sha2::{Digest, Sha256};
 
-use super::AuthorizedKey;
+use super::base64;
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-/// Longer keys than this in base64 are taken for none; a 16,384-bit RSA key takes about 2,800.
-const ENCODED: usize = 16 << 10;
+/// What anyone may know of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::facts) struct PublicKey {
+    /// Its type as ssh(1) names it, such as `ssh-ed25519`.
+    pub(in crate::facts) kind: String,
+    /// Its size in bits, where the type leaves a choice.
+    pub(in crate::facts) bits: Option<u32>,
+    /// As `ssh-keygen -l` prints it.
+    pub(in crate::facts) fingerprint: String,
+}
 
-/// Decodes base64 with its padding; `None` for anything else.
-pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
-    if text.len() > ENCODED || !text.len().is_multiple_of(4) {
-        return None;
+/// RSA below this many bits is no key to OpenSSH, whatever its configuration says.
+pub(in crate::facts) const SMALLEST_RSA: u32 = 1_024;
+/// The longest number that OpenSSH takes, in bytes.
+const LONGEST: usize = 2_048;
+
+/// The families of keys, each with the fields of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Rsa,
+    Dsa,
+    Ecdsa(Curve),
+    EcdsaToken,
+    Ed25519,
+    Ed25519Token,
+}
+
+/// The curves of RFC 5656 that OpenSSH knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Curve {
+    P256,
+    P384,
+    P521,
+}
+
+impl Curve {
+    fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "nistp256",
+            Self::P384 => "nistp384",
+            Self::P521 => "nistp521",
+        }
     }
-    let digits = text.trim_end_matches('=');
-    if text.len() - digits.len() > 2 {
-        return None;
+    pub(super) fn bits(self) -> u32 {
+        match self {
+            Self::P256 => 256,
+            Self::P384 => 384,
+            Self::P521 => 521,
+        }
     }
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut held, mut bits) = (0_u32, 0_u32);
-    for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
+}
+
+impl Family {
+    /// What a name stands for, and whether it is a certificate's. Names of signatures stand for their keys.
+    pub(super) fn of(name: &str) -> Option<(Self, bool)> {
+        let (base, certificate) = match name.strip_suffix("-cert-v01@openssh.com") {
+            Some(base) => (base, true),
+            None => (name, false),
+        };
+        // Certificates put their own ending in the place of the vendor's.
+        let token =
+            |plain: &str| base == plain && certificate || base.strip_suffix("@openssh.com") == Some(plain);
+        let family = match base {
+            "ssh-rsa" | "rsa-sha2-256" | "rsa-sha2-512" => Self::Rsa,
+            "ssh-dss" => Self::Dsa,
+            "ecdsa-sha2-nistp256" => Self::Ecdsa(Curve::P256),
+            "ecdsa-sha2-nistp384" => Self::Ecdsa(Curve::P384),
+            "ecdsa-sha2-nistp521" => Self::Ecdsa(Curve::P521),
+            "ssh-ed25519" => Self::Ed25519,
+            "webauthn-sk-ecdsa-sha2-nistp256@openssh.com" if !certificate => Self::EcdsaToken,
+            _ if token("sk-ecdsa-sha2-nistp256") => Self::EcdsaToken,
+            _ if token("sk-ssh-ed25519") => Self::Ed25519Token,
             _ => return None,
         };
-        held = (held << 6 | u32::from(value)) & 0xffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from(held >> bits & 0xff).ok()?);
+        Some((family, certificate))
+    }
+
+    /// The name of its plain keys or of its certificates.
+    pub(super) fn kind(self, certificate: bool) -> String {
+        let plain = self.name();
+        match certificate {
+            true => format!("{}-cert-v01@openssh.com", plain.trim_end_matches("@openssh.com")),
+            false => plain.to_owned(),
         }
     }
-    Some(bytes)
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rsa => "ssh-rsa",
+            Self::Dsa => "ssh-dss",
+            Self::Ecdsa(Curve::P256) => "ecdsa-sha2-nistp256",
+            Self::Ecdsa(Curve::P384) => "ecdsa-sha2-nistp384",
+            Self::Ecdsa(Curve::P521) => "ecdsa-sha2-nistp521",
+            Self::EcdsaToken => "sk-ecdsa-sha2-nistp256@openssh.com",
+            Self::Ed25519 => "ssh-ed25519",
+            Self::Ed25519Token => "sk-ssh-ed25519@openssh.com",
+        }
+    }
 }
 
-/// Type, size and fingerprint of a key whose file says that it is of type `kind`.
-pub(super) fn describe(kind: &str, blob: &[u8]) -> Option<AuthorizedKey> {
+/// Reads a key. A certificate is described by the key that it certifies, its own fields are passed over.
+pub(in crate::facts) fn describe(blob: &[u8]) -> Option<PublicKey> {
     let mut rest = blob;
-    if field(&mut rest)? != kind.as_bytes() {
-        return None;
-    }
-    let plain = kind.strip_suffix("-cert-v01@openssh.com");
-    if plain.is_some() {
-        // A certificate puts a nonce before the fields of its key, and more behind them.
+    let (family, certificate) = inner(field(&mut rest)?)?;
+    if certificate {
+        // A nonce comes before the fields of the key.
         field(&mut rest)?;
     }
-    let base = plain.unwrap_or(kind.trim_end_matches("@openssh.com"));
-    let bits = match base {
-        "ssh-rsa" => {
-            field(&mut rest)?;
-            Some(magnitude(field(&mut rest)?)?)
-        }
-        "ssh-dss" => {
-            let prime = magnitude(field(&mut rest)?)?;
-            (0..3).try_for_each(|_| field(&mut rest).map(drop))?;
-            Some(prime)
-        }
-        "ecdsa-sha2-nistp256" | "ecdsa-sha2-nistp384" | "ecdsa-sha2-nistp521" | "sk-ecdsa-sha2-nistp256" => {
-            let curve = field(&mut rest)?;
-            field(&mut rest)?;
-            (kind.contains(std::str::from_utf8(curve).ok()?)).then_some(())?;
-            Some(base.rsplit("nistp").next()?.parse().ok()?)
-        }
-        "ssh-ed25519" | "sk-ssh-ed25519" => {
-            (field(&mut rest)?.len() == 32).then_some(())?;
-            None
-        }
-        // Types that come after this program are named, their size is not known.
-        _ => return kind.contains('-').then(|| named(kind, None, blob)),
-    };
-    if plain.is_none() && base.starts_with("sk-") {
-        field(&mut rest)?;
-    }
-    if plain.is_none() && !rest.is_empty() {
+    let key = body(family, &mut rest)?;
+    if !certificate && !rest.is_empty() {
         return None;
     }
-    let key = named(kind, bits, blob);
-    Some(if plain.is_some() { AuthorizedKey { fingerprint: String::new(), ..key } } else { key })
+    Some(PublicKey { kind: family.kind(certificate), ..key })
 }
 
-fn named(kind: &str, bits: Option<u32>, blob: &[u8]) -> AuthorizedKey {
-    AuthorizedKey { kind: kind.to_owned(), bits, fingerprint: fingerprint(blob), ..AuthorizedKey::default() }
+/// What the name inside of a key stands for. OpenSSH also takes its own short names there.
+fn inner(name: &[u8]) -> Option<(Family, bool)> {
+    let name = std::str::from_utf8(name).ok()?;
+    let short = match name.to_ascii_uppercase().as_str() {
+        "RSA" => Some(Family::Rsa),
+        "DSA" => Some(Family::Dsa),
+        "ED25519" => Some(Family::Ed25519),
+        "ED25519-SK" => Some(Family::Ed25519Token),
+        _ => None,
+    };
+    short.map_or_else(|| Family::of(name), |family| Some((family, false)))
+}
+
+/// The fields of a plain key. Whether a point lies on its curve is not computed: one that does not has no private key.
+fn body(family: Family, rest: &mut &[u8]) -> Option<PublicKey> {
+    match family {
+        Family::Rsa => {
+            let exponent = number(rest)?;
+            Some(rsa(number(rest)?, exponent))
+        }
+        Family::Dsa => Some(dsa([number(rest)?, number(rest)?, number(rest)?, number(rest)?])),
+        Family::Ecdsa(curve) => {
+            (field(rest)? == curve.name().as_bytes()).then_some(())?;
+            ecdsa(curve, field(rest)?)
+        }
+        Family::EcdsaToken => {
+            let curve = field(rest)?;
+            (curve == Curve::P256.name().as_bytes()).then_some(())?;
+            let point = field(rest)?;
+            ecdsa(Curve::P256, point)?;
+            Some(named(family, Some(256), &[curve, point, field(rest)?]))
+        }
+        Family::Ed25519 => ed25519(field(rest)?),
+        Family::Ed25519Token => {
+            let point = field(rest)?;
+            (point.len() == 32).then_some(())?;
+            Some(named(family, None, &[point, field(rest)?]))
+        }
+    }
+}
+
+/// An RSA key by its modulus and exponent, both without leading zeros.
+pub(super) fn rsa(modulus: &[u8], exponent: &[u8]) -> PublicKey {
+    named(Family::Rsa, Some(magnitude(modulus)), &[&positive(exponent), &positive(modulus)])
+}
+
+/// A DSA key by p, q, g and y, without leading zeros.
+pub(super) fn dsa(numbers: [&[u8]; 4]) -> PublicKey {
+    let [p, q, g, y] = numbers.map(positive);
+    named(Family::Dsa, numbers.first().map(|p| magnitude(p)), &[&p, &q, &g, &y])
+}
+
+/// An ECDSA key by its point, which must be written in full.
+pub(super) fn ecdsa(curve: Curve, point: &[u8]) -> Option<PublicKey> {
+    let coordinate = usize::try_from(curve.bits().div_ceil(8)).ok()?;
+    (point.first() == Some(&4) && point.len() == 2 * coordinate + 1).then_some(())?;
+    Some(named(Family::Ecdsa(curve), Some(curve.bits()), &[curve.name().as_bytes(), point]))
+}
+
+fn ed25519(point: &[u8]) -> Option<PublicKey> {
+    (point.len() == 32).then(|| named(Family::Ed25519, None, &[point]))
+}
+
+/// The fingerprint is that of the key as OpenSSH would write it again, not of the bytes in the file.
+fn named(family: Family, bits: Option<u32>, fields: &[&[u8]]) -> PublicKey {
+    let mut digest = Sha256::new();
+    for field in [family.name().as_bytes()].iter().chain(fields) {
+        digest.update(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+        digest.update(field);
+    }
+    let fingerprint = format!("SHA256:{}", base64::encode(&digest.finalize()));
+    PublicKey { kind: family.name().to_owned(), bits, fingerprint }
 }
 
 /// Cuts one length-prefixed field off the front.
-fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, behind) = rest.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (field, behind) = behind.split_at_checked(length)?;
@@ -96,27 +202,33 @@ fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(field)
 }
 
-/// The size of a positive number in bits.
-fn magnitude(number: &[u8]) -> Option<u32> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let first = number.get(zeros)?;
-    let below = u32::try_from(number.len() - zeros - 1).ok()?.checked_mul(8)?;
-    below.checked_add(8 - first.leading_zeros())
+/// A number that is not negative and not too long, without its leading zeros.
+fn number<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let bytes = field(rest)?;
+    if bytes.first().is_some_and(|first| first & 0x80 != 0) || bytes.len() > LONGEST + 1 {
+        return None;
+    }
+    let bytes = stripped(bytes);
+    (bytes.len() <= LONGEST).then_some(bytes)
 }
 
-/// `SHA256:` and the digest in base64 without padding.
-fn fingerprint(blob: &[u8]) -> String {
-    let digest = Sha256::digest(blob);
-    let mut text = String::from("SHA256:");
-    for chunk in digest.chunks(3) {
-        let held = chunk.iter().fold(0_usize, |held, byte| held << 8 | usize::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for place in 0..=chunk.len() {
-            let digit = ALPHABET.get(held >> (18 - 6 * place) & 0x3f).copied().unwrap_or(b'?');
-            text.push(char::from(digit));
-        }
-    }
-    text
+/// A number without its leading zeros.
+pub(super) fn stripped(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// A number as it is written: a zero keeps it from being taken for negative.
+fn positive(number: &[u8]) -> Vec<u8> {
+    let sign = number.first().filter(|first| **first & 0x80 != 0).map(|_| 0);
+    sign.into_iter().chain(number.iter().copied()).collect()
+}
+
+/// The size in bits of a number without leading zeros.
+fn magnitude(number: &[u8]) -> u32 {
+    let Some(first) = number.first() else { return 0 };
+    let below = u32::try_from(number.len().saturating_sub(1)).unwrap_or(u32::MAX).saturating_mul(8);
+    below.saturating_add(8_u32.saturating_sub(first.leading_zeros()))
 }
 
 #[cfg(test)]
@@ -124,40 +236,63 @@ mod tests {
     use super::*;
     use crate::facts::ssh_keys::line::tests::ED25519;
 
-    #[test]
-    fn base64_of_rfc_4648() {
-        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmE=", "fooba")]
-        {
-            assert_eq!(base64(text).unwrap(), bytes.as_bytes(), "{text}");
-        }
-        for text in ["Zg", "Zg=", "====", "Z===", "Zm9v Zm9v", "Zm=v", "é==="] {
-            assert!(base64(text).is_none(), "{text}");
-        }
+    fn fields(fields: &[&[u8]]) -> Vec<u8> {
+        fields
+            .iter()
+            .flat_map(|field| [&u32::try_from(field.len()).unwrap().to_be_bytes()[..], field].concat())
+            .collect()
     }
 
     #[test]
     fn the_fingerprint_of_ssh_keygen() {
-        let key = describe("ssh-ed25519", &base64(ED25519).unwrap()).unwrap();
+        let blob = base64::decode(ED25519.as_bytes(), 1_000).unwrap();
+        let key = describe(&blob).unwrap();
         assert_eq!(key.fingerprint, "SHA256:QsrpcflGgo+xvyVuDrkx/R07qI26sSYMeanvry365jY");
-        assert_eq!(key.bits, None);
+        assert_eq!((key.kind.as_str(), key.bits), ("ssh-ed25519", None));
+        // The short name inside makes the same key.
+        let short = fields(&[b"ed25519", blob.get(19..).unwrap()]);
+        assert_eq!(describe(&short), Some(key));
     }
 
     #[test]
     fn sizes() {
-        assert_eq!(magnitude(&[0, 0x80, 0]), Some(16));
-        assert_eq!(magnitude(&[1, 0]), Some(9));
-        assert_eq!(magnitude(&[0, 0]), None);
-        let rsa = |bytes: usize| {
-            let mut blob = b"\0\0\0\x07ssh-rsa\0\0\0\x03\x01\0\x01".to_vec();
-            blob.extend((u32::try_from(bytes).unwrap() + 1).to_be_bytes());
-            blob.push(0);
-            blob.extend(vec![0xff; bytes]);
-            blob
-        };
-        assert_eq!(describe("ssh-rsa", &rsa(128)).unwrap().bits, Some(1024));
-        let mut longer = rsa(256);
-        longer.push(0);
-        assert!(describe("ssh-rsa", &longer).is_none());
-        assert!(describe("ssh-rsa", b"\xff\xff\xff\xffssh-rsa").is_none());
+        let rsa = |modulus: &[u8]| fields(&[b"ssh-rsa", b"\x01\0\x01", modulus]);
+        let bits = |modulus: &[u8]| describe(&rsa(modulus)).and_then(|key| key.bits);
+        assert_eq!(bits(&[[0].as_slice(), &[0xff; 128]].concat()), Some(1_024));
+        assert_eq!(bits(&[1, 0]), Some(9));
+        assert_eq!(bits(&[0, 0]), Some(0));
+        assert_eq!(bits(&[0x80; 128]), None, "a negative number");
+        assert_eq!(bits(&[0x01; 2_049]), None, "too long");
+        assert_eq!(bits(&[[0].as_slice(), &[0xff; 2_048]].concat()), Some(16_384));
+        let longer = [rsa(&[0x7f; 128]), vec![0]].concat();
+        assert!(describe(&longer).is_none());
+        assert!(describe(b"\xff\xff\xff\xffssh-rsa").is_none());
+        assert_eq!(describe(&rsa(&[0, 0, 0x7f])), describe(&rsa(&[0x7f])), "zeros are no part of a number");
+    }
+
+    #[test]
+    fn points_of_another_curve_are_no_key() {
+        let ecdsa = |curve: &[u8], point: &[u8]| fields(&[b"ecdsa-sha2-nistp256", curve, point]);
+        let point = [[4].as_slice(), &[1; 64]].concat();
+        assert_eq!(describe(&ecdsa(b"nistp256", &point)).unwrap().bits, Some(256));
+        assert!(describe(&ecdsa(b"nistp384", &point)).is_none());
+        assert!(describe(&ecdsa(b"nistp256", &[2; 33])).is_none());
+        assert!(describe(&fields(&[b"ecdsa", b"nistp256", &point])).is_none());
+    }
+
+    #[test]
+    fn names() {
+        for (name, wanted) in [
+            ("rsa-sha2-512", Some((Family::Rsa, false))),
+            ("rsa-sha2-256-cert-v01@openssh.com", Some((Family::Rsa, true))),
+            ("sk-ssh-ed25519@openssh.com", Some((Family::Ed25519Token, false))),
+            ("sk-ssh-ed25519-cert-v01@openssh.com", Some((Family::Ed25519Token, true))),
+            ("sk-ssh-ed25519", None),
+            ("ssh-ed25519@openssh.com", None),
+            ("SSH-RSA", None),
+            ("", None),
+        ] {
+            assert_eq!(Family::of(name), wanted, "{name}");
+        }
     }
 }

@@ -1,144 +1,192 @@
-//! Private keys in the `.ssh` folders of accounts, told by their first lines; their content is never kept.
+//! Private keys in home folders and below /etc/ssh, told by their first lines; their content is never kept.
 
-use super::{PrivateKey, Protection, SshKeys, blob};
-use crate::facts::accounts::User;
+use std::collections::BTreeSet;
+
+use super::{PrivateKey, format};
+use crate::facts::accounts::Accounts;
 use crate::gap::{Gap, GapKind};
 use crate::host::{FileKind, Host};
 
 /// Files of one folder that are looked at; more are a gap.
 const FILES: usize = 500;
-/// A larger file is no private key.
-const SIZE: usize = 64 << 10;
+/// How far below `.ssh` folders are looked into; deeper ones are a gap.
+const DEPTH: usize = 4;
+/// Folders below one `.ssh`; more are a gap.
+const FOLDERS: usize = 100;
+/// More gaps than this are only counted.
+const MOST_GAPS: usize = 100;
 
 /// Where ssh(1) looks for a key by itself.
 const USUAL: [&str; 7] =
     ["id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_rsa", "identity"];
 
-/// Looks through the `.ssh` folder of an account.
-pub(super) fn search(host: &dyn Host, user: &User, found: &mut SshKeys) {
-    let dir = format!("{}/.ssh", user.home.trim_end_matches('/'));
-    let names = match host.list(&dir) {
-        Ok(names) => names,
-        Err(gap) if gap.is_absent() => return,
-        // One odd name, or too many, must not hide the keys that bear the usual names.
-        Err(gap) if matches!(gap.why, GapKind::Malformed | GapKind::TooLarge) => {
-            found.gaps.push(gap);
-            USUAL.map(str::to_owned).to_vec()
+/// What the search finds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) keys: Vec<PrivateKey>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// Looks through the home of every account, homes of nobody below /home, and /etc/ssh. `host_keys` are left out there.
+pub(super) fn search(host: &dyn Host, accounts: &Accounts, host_keys: &[String]) -> Found {
+    let mut search = Search { host, found: Found::default(), skipped: 0 };
+    let mut homes = BTreeSet::new();
+    for user in &accounts.users {
+        if homes.insert(user.home.trim_end_matches('/').to_owned()) {
+            search.home(&user.name, &user.home, user.uid);
         }
-        Err(gap) => return found.gaps.push(gap),
-    };
-    let skipped = |name: &str| {
-        name.ends_with(".pub")
-            || name.starts_with("known_hosts")
-            || name.starts_with("authorized_keys")
-            || matches!(name, "config" | "environment" | "rc")
-    };
-    let mut names = names.iter().filter(|name| !skipped(name));
-    for name in names.by_ref().take(FILES) {
-        let path = format!("{dir}/{name}");
-        let Ok(stat) = host.stat(&path) else { continue };
-        if stat.kind != FileKind::File {
-            continue;
+    }
+    // An account that was deleted leaves its keys behind.
+    for name in host.list("/home").unwrap_or_default().into_iter().take(FILES) {
+        let home = format!("/home/{name}");
+        if let Ok(stat) = host.stat_link(&home)
+            && stat.kind == FileKind::Dir
+            && homes.insert(home.clone())
+        {
+            search.home("", &home, stat.uid);
         }
-        let protection = match host.read_as(&path, user.uid, SIZE) {
-            Ok(bytes) => protection(&bytes),
-            Err(gap) if matches!(gap.why, GapKind::TooLarge | GapKind::Absent) => None,
+    }
+    search.below(Folder { path: "/etc/ssh".to_owned(), account: "", uid: 0 }, |path| {
+        !is_host_key(path, host_keys)
+    });
+    let mut found = search.found;
+    if search.skipped > 0 {
+        found.gaps.push(Gap::unsupported(format!("{} more files could not be looked into", search.skipped)));
+    }
+    found
+}
+
+/// Host keys have a check of their own; what their name says they are not left out for another folder.
+fn is_host_key(path: &str, host_keys: &[String]) -> bool {
+    let usual = path.strip_prefix("/etc/ssh/ssh_host_").is_some_and(|rest| rest.ends_with("_key"));
+    usual || host_keys.iter().any(|key| key == path)
+}
+
+/// A folder that belongs to an account.
+#[derive(Clone)]
+struct Folder<'a> {
+    path: String,
+    account: &'a str,
+    uid: u32,
+}
+
+struct Search<'a> {
+    host: &'a dyn Host,
+    found: Found,
+    skipped: usize,
+}
+
+impl Search<'_> {
+    fn home(&mut self, account: &str, home: &str, uid: u32) {
+        let home = home.trim_end_matches('/');
+        self.below(Folder { path: format!("{home}/.ssh"), account, uid }, |_| true);
+        // A folder of the system that accounts have for want of a home holds no keys of people.
+        let first = home.trim_start_matches('/').split('/').next().unwrap_or_default();
+        if ["", "bin", "sbin", "usr", "dev", "proc", "sys", "run", "nonexistent"].contains(&first) {
+            return;
+        }
+        let names = match self.host.list(home) {
+            Ok(names) => names,
+            Err(gap) if gap.is_absent() || gap.why == GapKind::Unsupported => return,
+            Err(gap) => return self.gap(gap),
+        };
+        let named = |name: &&String| {
+            let name = name.as_str();
+            name.ends_with(".pem")
+                || name.ends_with(".ppk")
+                || name.starts_with("id_") && !name.ends_with(".pub")
+        };
+        let mut names = names.iter().filter(named);
+        for name in names.by_ref().take(FILES) {
+            self.look(format!("{home}/{name}"), account, uid, false);
+        }
+        if names.next().is_some() {
+            self.gap(Gap::too_large(home));
+        }
+    }
+
+    /// Looks at every file in a folder and in those below it.
+    fn below(&mut self, folder: Folder<'_>, wanted: impl Fn(&str) -> bool) {
+        let mut todo = vec![(folder.clone(), 0)];
+        let mut seen = 0;
+        while let Some((here, depth)) = todo.pop() {
+            seen += 1;
+            if depth > DEPTH || seen > FOLDERS {
+                self.gap(Gap::too_large(here.path));
+                continue;
+            }
+            let names = match self.host.list(&here.path) {
+                Ok(names) => names,
+                Err(gap) if gap.is_absent() => continue,
+                // One odd name, or too many, must not hide the keys that bear the usual names.
+                Err(gap) if matches!(gap.why, GapKind::Malformed | GapKind::TooLarge) => {
+                    self.gap(gap);
+                    USUAL.map(str::to_owned).to_vec()
+                }
+                Err(gap) => {
+                    self.gap(gap);
+                    continue;
+                }
+            };
+            let skipped = |name: &str| {
+                name.ends_with(".pub")
+                    || name.starts_with("known_hosts")
+                    || name.starts_with("authorized_keys")
+                    || matches!(name, "config" | "environment" | "rc")
+            };
+            let mut names = names.iter().filter(|name| !skipped(name));
+            for name in names.by_ref().take(FILES) {
+                let path = format!("{}/{name}", here.path);
+                if wanted(&path) && self.look(path.clone(), here.account, here.uid, true) {
+                    todo.push((Folder { path, ..here }, depth + 1));
+                }
+            }
+            if names.next().is_some() {
+                self.gap(Gap::too_large(here.path));
+            }
+        }
+    }
+
+    /// Looks at one file; true for a folder that is no symlink.
+    fn look(&mut self, path: String, account: &str, uid: u32, whole: bool) -> bool {
+        let Ok(stat) = self.host.stat(&path) else { return false };
+        match stat.kind {
+            FileKind::File => {}
+            FileKind::Dir if whole => {
+                return self.host.stat_link(&path).is_ok_and(|link| link.kind == FileKind::Dir);
+            }
+            _ => return false,
+        }
+        let form = match self.host.read_as(&path, uid, format::SIZE) {
+            Ok(bytes) => format::read(&bytes),
             Err(gap) => {
-                found.gaps.push(gap);
+                if !matches!(gap.why, GapKind::TooLarge | GapKind::Absent) {
+                    self.gap(gap);
+                }
                 None
             }
         };
-        if let Some(protection) = protection {
-            found.private.push(PrivateKey {
-                account: user.name.clone(),
+        if let Some(form) = form {
+            let public = form.public.unwrap_or_default();
+            self.found.keys.push(PrivateKey {
+                account: account.to_owned(),
                 path,
-                protection,
+                protection: form.protection,
+                kind: public.kind,
+                fingerprint: public.fingerprint,
                 mode: stat.mode,
                 uid: stat.uid,
                 modified: stat.modified,
             });
         }
+        false
     }
-    if names.next().is_some() {
-        found.gaps.push(Gap::too_large(dir));
-    }
-}
 
-/// How a private key is protected; `None` when the bytes are none.
-fn protection(bytes: &[u8]) -> Option<Protection> {
-    let text = String::from_utf8_lossy(bytes.get(..bytes.len().min(SIZE))?);
-    if text.starts_with("PuTTY-User-Key-File-") {
-        let cipher = text.lines().take(5).find_map(|line| line.strip_prefix("Encryption:"));
-        return Some(match cipher.map(str::trim) {
-            Some("none") => Protection::None,
-            Some(_) => Protection::Encrypted,
-            None => Protection::Unknown,
-        });
-    }
-    let mut lines = text.lines().map(str::trim).skip_while(|line| !line.starts_with("-----BEGIN "));
-    let label = lines.next()?.strip_prefix("-----BEGIN ")?.strip_suffix("-----")?;
-    match label {
-        "OPENSSH PRIVATE KEY" => {
-            let body: String = lines.take_while(|line| !line.starts_with('-')).take(4).collect();
-            // Whole groups of four decode by themselves.
-            let head = body.get(..body.len().min(160) / 4 * 4).unwrap_or_default();
-            Some(blob::base64(head).map_or(Protection::Unknown, |head| openssh(&head)))
-        }
-        "ENCRYPTED PRIVATE KEY" => Some(Protection::Encrypted),
-        "PRIVATE KEY" => Some(Protection::None),
-        "RSA PRIVATE KEY" | "DSA PRIVATE KEY" | "EC PRIVATE KEY" => {
-            let encrypted =
-                lines.take(3).any(|line| line.starts_with("Proc-Type:") && line.ends_with("ENCRYPTED"));
-            Some(if encrypted { Protection::Encrypted } else { Protection::None })
-        }
-        other => other.ends_with("PRIVATE KEY").then_some(Protection::Unknown),
-    }
-}
-
-/// PROTOCOL.key of OpenSSH: a magic word, then the name of the cipher.
-fn openssh(head: &[u8]) -> Protection {
-    let cipher = head.strip_prefix(b"openssh-key-v1\0\0\0\0");
-    match cipher.and_then(|rest| rest.split_first()) {
-        Some((4, rest)) if rest.starts_with(b"none") => Protection::None,
-        Some((1..=64, _)) => Protection::Encrypted,
-        _ => Protection::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn heads_of_private_keys() {
-        let openssh = |body: &str| {
-            format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
-        };
-        for (text, wanted) in [
-            (
-                openssh("b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW"),
-                Some(Protection::None),
-            ),
-            (
-                openssh("b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABBFakeSaltFak"),
-                Some(Protection::Encrypted),
-            ),
-            (openssh("!!!!"), Some(Protection::Unknown)),
-            (openssh(""), Some(Protection::Unknown)),
-            ("-----BEGIN PRIVATE KEY-----\nMII".into(), Some(Protection::None)),
-            ("-----BEGIN ENCRYPTED PRIVATE KEY-----\n".into(), Some(Protection::Encrypted)),
-            ("-----BEGIN RSA PRIVATE KEY-----\nMII".into(), Some(Protection::None)),
-            (
-                "-----BEGIN EC PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n".into(),
-                Some(Protection::Encrypted),
-            ),
-            ("-----BEGIN NEW PRIVATE KEY-----\n".into(), Some(Protection::Unknown)),
-            ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n".into(), Some(Protection::None)),
-            ("-----BEGIN CERTIFICATE-----\n".into(), None),
-            ("just notes\n".into(), None),
-            ("\0\u{fffd}\n".repeat(1_000), None),
-        ] {
-            assert_eq!(protection(text.as_bytes()), wanted, "{text:.60}");
+    fn gap(&mut self, gap: Gap) {
+        if self.found.gaps.len() < MOST_GAPS {
+            self.found.gaps.push(gap);
+        } else {
+            self.skipped = self.skipped.saturating_add(1);
         }
     }
 }

@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::gap::Gap;
 use crate::host::{self, Host};
 
+/// Where the program lies that deals with one connection since 9.8; libpam is linked into that one.
+const SESSIONS: &[&str] = &[
+    "/usr/lib/ssh/sshd-session",
+    "/usr/lib/openssh/sshd-session",
+    "/usr/libexec/sshd-session",
+    "/usr/libexec/openssh/sshd-session",
+    "/usr/libexec/ssh/sshd-session",
+];
+
 /// A release of OpenSSH as a distribution built it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +24,9 @@ pub struct Build {
     pub release: String,
     /// Whose patches it carries.
     pub vendor: Vendor,
+    /// Whether it was built without PAM, as Alpine's is: it passes over UsePAM then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_pam: bool,
 }
 
 /// Whose patches a build of OpenSSH carries.
@@ -46,6 +58,7 @@ impl Build {
             version: (major.parse().ok()?, minor.parse().ok()?),
             release: release.to_owned(),
             vendor,
+            without_pam: false,
         })
     }
 
@@ -64,6 +77,11 @@ pub(super) fn read(host: &dyn Host, program: &str) -> Result<Build, Gap> {
     let red_hat = ["/etc/redhat-release", "/etc/fedora-release"];
     if build.vendor == Vendor::Upstream && red_hat.iter().any(|path| host.stat(path).is_ok()) {
         build.vendor = Vendor::RedHat;
+    }
+    if build.vendor == Vendor::Upstream {
+        let asks_pam = |program: &[u8]| memchr::memmem::find(program, b"libpam.so").is_some();
+        let helpers = SESSIONS.iter().filter_map(|path| host.read(path, host::LARGE).ok());
+        build.without_pam = !asks_pam(&bytes) && !helpers.into_iter().any(|program| asks_pam(&program));
     }
     Ok(build)
 }

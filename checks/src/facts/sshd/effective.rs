@@ -175,6 +175,10 @@ impl Effective<'_> {
     /// The same without the lines that lost.
     pub(super) fn decided(&self, name: &str) -> Result<Setting, Gap> {
         let (evaluator, config) = (self.evaluator, self.evaluator.config);
+        if name == "usepam" && config.build.without_pam {
+            let at = vec![Evidence::of("sshd is built without PAM")];
+            return Ok(Setting { values: vec!["no".to_owned()], at, lost: Vec::new() });
+        }
         let start = evaluator.at_start(name);
         let mut matched = Round::new(name, &config.build);
         for (number, line) in evaluator.lines(name) {

@@ -99,8 +99,35 @@ enum Item {
     Class(Class),
 }
 
-/// A class of letters.
-type Class = fn(&u8) -> bool;
+/// A class of letters, such as `[:digit:]`.
+#[derive(Debug, Clone, Copy)]
+struct Class {
+    name: &'static [u8],
+    holds: fn(&u8) -> bool,
+}
+
+impl PartialEq for Class {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Class {}
+
+static CLASSES: &[Class] = &[
+    Class { name: b"alnum", holds: u8::is_ascii_alphanumeric },
+    Class { name: b"alpha", holds: u8::is_ascii_alphabetic },
+    Class { name: b"blank", holds: |letter| matches!(letter, b' ' | b'\t') },
+    Class { name: b"cntrl", holds: u8::is_ascii_control },
+    Class { name: b"digit", holds: u8::is_ascii_digit },
+    Class { name: b"graph", holds: u8::is_ascii_graphic },
+    Class { name: b"lower", holds: u8::is_ascii_lowercase },
+    Class { name: b"print", holds: |letter| matches!(letter, b' '..=b'~') },
+    Class { name: b"punct", holds: u8::is_ascii_punctuation },
+    Class { name: b"space", holds: |letter| matches!(letter, b' ' | b'\t'..=b'\r') },
+    Class { name: b"upper", holds: u8::is_ascii_uppercase },
+    Class { name: b"xdigit", holds: u8::is_ascii_hexdigit },
+];
 
 /// A pattern taken apart. sshd brings its own glob(3) wherever the C library has none like that of BSD: only `!` negates
 /// a set, and there are classes such as `[:digit:]`.
@@ -205,21 +232,7 @@ fn set(letters: &[(u8, bool)], mut at: usize) -> Set {
 }
 
 fn class(name: &[u8]) -> Option<Class> {
-    Some(match name {
-        b"alnum" => u8::is_ascii_alphanumeric,
-        b"alpha" => u8::is_ascii_alphabetic,
-        b"blank" => |letter| matches!(letter, b' ' | b'\t'),
-        b"cntrl" => u8::is_ascii_control,
-        b"digit" => u8::is_ascii_digit,
-        b"graph" => u8::is_ascii_graphic,
-        b"lower" => u8::is_ascii_lowercase,
-        b"print" => |letter| matches!(letter, b' '..=b'~'),
-        b"punct" => u8::is_ascii_punctuation,
-        b"space" => |letter| matches!(letter, b' ' | b'\t'..=b'\r'),
-        b"upper" => u8::is_ascii_uppercase,
-        b"xdigit" => u8::is_ascii_hexdigit,
-        _ => return None,
-    })
+    CLASSES.iter().find(|class| class.name == name).copied()
 }
 
 /// Whether a name matches a pattern. At most pattern × name steps.
@@ -239,7 +252,7 @@ fn matches(pattern: &[Token], name: &[u8]) -> bool {
             (Some(Token::Set { negated, of }), Some(letter)) => {
                 let is_in = of.iter().any(|item| match item {
                     Item::Range(low, high) => (low..=high).contains(&letter),
-                    Item::Class(class) => class(letter),
+                    Item::Class(class) => (class.holds)(letter),
                 });
                 is_in != *negated
             }

@@ -164,7 +164,7 @@ impl Keyword {
 /// another one.
 ///
 /// Whether a build without a vendor was compiled with PAM, Kerberos and GSSAPI cannot be told from its version: their
-/// keywords are taken as compiled in, and [`is_certain`] says so.
+/// keywords are taken as compiled in; for PAM the program itself says so, see [`Build`].
 pub(super) fn find(written: &str, build: &Build) -> Option<&'static Keyword> {
     table::KEYWORDS
         .iter()
@@ -182,15 +182,6 @@ pub(super) fn named(name: &str, build: &Build) -> Option<&'static Keyword> {
 #[cfg(test)]
 pub(super) fn spellings() -> Vec<&'static str> {
     table::KEYWORDS.iter().map(|keyword| keyword.spelling).collect()
-}
-
-/// Whether a build surely acts on a keyword. One that was compiled without it says that it is unsupported and goes on.
-#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
-pub(super) fn is_certain(name: &str, build: &Build) -> bool {
-    let compiled_in = name.starts_with("gssapi")
-        || name.starts_with("kerberos")
-        || matches!(name, "usepam" | "pamservicename");
-    build.vendor != Vendor::Upstream || !compiled_in
 }
 
 /// The names of the keywords that have an effect in a build.
@@ -304,8 +295,6 @@ mod tests {
         assert!(known("GSSAPIAuthentication", Vendor::Upstream));
         assert!(find("GSSAPIAuthentication", &build((10, 4), Vendor::Upstream)).is_none());
         assert!(find("GssAuthentication", &build((10, 4), Vendor::Upstream)).is_some());
-        assert!(is_certain("usepam", &build((9, 2), Vendor::Debian)));
-        assert!(!is_certain("usepam", &build((9, 2), Vendor::Upstream)));
     }
 
     #[test]

@@ -176,6 +176,10 @@ fn read(lines: &[String], oracle: &Oracle) -> Answer {
         let before = set.get(keyword.name).map(Vec::as_slice);
         match merge::merge(keyword.name, before, &values, &|name| set.contains_key(name), build) {
             Ok((_, Counts::Lost)) => {}
+            // A list of algorithms that is left empty is filled in the end.
+            Ok((values, _)) if values == [""] && keyword.is_algorithms() => {
+                set.insert(keyword.name, defaults::of(keyword.name, build));
+            }
             Ok((values, _)) => {
                 set.insert(keyword.name, values);
             }

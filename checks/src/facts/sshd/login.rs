@@ -12,7 +12,7 @@ use super::criteria::Attribute;
 use super::effective::{Active, Evaluator};
 use super::origins::{Listening, Origin, Origins, origins};
 use super::truths::Truths;
-use super::{Config, Setting, Sshd};
+use super::{Config, SERVICE, Setting, Sshd};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, User};
@@ -275,6 +275,10 @@ impl View {
     }
     fn is(&self, name: &str, value: &str) -> Result<bool, Gap> {
         Ok(self.setting(name)?.is(value))
+    }
+    /// The service that sshd names to PAM. Before 9.9 it is always the same.
+    fn service(&self) -> Result<&str, Gap> {
+        Ok(self.setting("pamservicename")?.values.first().map_or(SERVICE, String::as_str))
     }
 }
 

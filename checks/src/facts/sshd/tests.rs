@@ -5,7 +5,9 @@ use crate::gap::GapKind;
 use crate::host::{FileKind, Tree};
 
 fn tree(main: impl AsRef<[u8]>) -> Tree {
-    Tree::new(Timestamp(1_000)).file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0").file("/etc/ssh/sshd_config", main)
+    Tree::new(Timestamp(1_000))
+        .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0")
+        .file("/etc/ssh/sshd_config", main)
 }
 
 fn settings(tree: &Tree) -> Config {
@@ -106,7 +108,7 @@ fn unreadable_includes_are_gaps() {
     assert!(settings(&folder).gaps.is_empty() && settings(&folder).refused.is_empty());
     assert_eq!(settings(&tree("Include d\n").link("/etc/ssh/d", "/nowhere")).refused.len(), 1);
     let fifo = Tree::new(Timestamp(0)).node("/etc/ssh/sshd_config", FileKind::Other, b"");
-    let fifo = fifo.file("/usr/sbin/sshd", "\0OpenSSH_9.2p1\0");
+    let fifo = fifo.file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0");
     assert_eq!(read(&fifo).unwrap().config.known().unwrap_err().why, GapKind::Unsupported);
     assert!(read(&Tree::new(Timestamp(0))).unwrap().config.known().unwrap_err().is_absent());
 }

@@ -111,9 +111,8 @@ impl Context<'_> {
         if !question.settings.is("usepam", "yes")? {
             return Ok(Answer::Opens(Vec::new()));
         }
-        let service =
-            question.settings.setting("pamservicename")?.values.first().cloned().unwrap_or_default();
-        let answer = question.person.admission(self, &service)?;
+        let service = question.settings.service()?;
+        let answer = question.person.admission(self, service)?;
         let evidence = answer.evidence.clone();
         Ok(match &answer.decision {
             Decision::Yes => Answer::Opens(Vec::new()),

@@ -109,10 +109,9 @@ impl Context<'_> {
     }
 
     fn typed_into_pam(&self, question: &Question<'_>, how: Conversation) -> Result<Answer, Gap> {
-        let service =
-            question.settings.setting("pamservicename")?.values.first().cloned().unwrap_or_default();
+        let service = question.settings.service()?;
         let empty = question.settings.setting("permitemptypasswords")?;
-        let outcome = question.person.authenticate(self, &service, how, empty.is("yes"))?;
+        let outcome = question.person.authenticate(self, service, how, empty.is("yes"))?;
         if outcome.nothing.is_yes() {
             return Ok(Answer::Opens(outcome.nothing.evidence.clone()));
         }
