@@ -5,6 +5,7 @@ mod line;
 mod private;
 mod strict;
 
+pub(crate) use blob::base64;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};

@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 
 pub use access::Access;
 pub use build::{Build, Vendor};
+pub(crate) use daemon::is_asked_for;
 pub use pam::{PamModule, Typed};
 pub use routes::{Method, ROUTE_KEYWORDS, Route};
 use serde::{Deserialize, Serialize};
-pub use server::{Presence, Server};
 
 use crate::date::Timestamp;
 use crate::evidence::Evidence;
@@ -40,11 +40,6 @@ pub struct Sshd {
     pub build: Reading<Build>,
     /// What sshd_config(5) and its includes say.
     pub config: Reading<Config>,
-    /// Places that start sshd with `-f` or `-o`, so that the files alone do not decide.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub command_line: Vec<Evidence>,
-    /// When the running sshd last read its configuration: the change of its PidFile.
-    pub loaded_at: Reading<Timestamp>,
     /// The `auth` modules that PAM asks on behalf of sshd, in their order.
     pub pam: Reading<Vec<PamModule>>,
 }
@@ -139,16 +134,10 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
         let value = config.as_ref().ok().and_then(|config| config.settings.get(name)?.values.first());
         value.map_or_else(|| or.to_owned(), Clone::clone)
     };
-    let pid_file = setting("pidfile", "/run/sshd.pid");
     let program = daemon::program(host);
     Ok(Sshd {
         build: program.clone().and_then(|program| build::read(host, &program)).into(),
         program: program.into(),
-        command_line: daemon::command_line(host),
-        loaded_at: match pid_file.starts_with('/') {
-            true => host.stat(&pid_file).map(|stat| stat.modified).into(),
-            false => Err(Gap::absent("the PidFile of sshd")).into(),
-        },
         pam: pam::read(host, &setting("pamservicename", "sshd")).into(),
         config: config.into(),
     })

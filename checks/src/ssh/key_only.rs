@@ -9,7 +9,7 @@ use crate::facts::sshd::{Access, Method, ROUTE_KEYWORDS, Route, Sshd, Typed};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::ssh_server;
+use crate::ssh_server::{self, Asked};
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-key-only",
@@ -36,6 +36,11 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [sshd.known.config.known]
 files = ["/etc/ssh/sshd_config"]
 [sshd.known.config.known.settings]
@@ -47,6 +52,11 @@ authenticationmethods = { values = ["any"], at = { source = "default of sshd" } 
         broken: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [accounts.known]
 groups = []
 [[accounts.known.users]]
@@ -78,12 +88,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::ssh::key_only(facts);
     }
     let sshd = facts.sshd.known()?;
-    let mut judgement = match ssh_server::presence(facts) {
+    let mut judgement = match ssh_server::presence(facts, Asked::Anybody)? {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
     let config = sshd.config.known()?;
-    if !ssh_server::is_decided(sshd, config, &mut judgement) {
+    if !ssh_server::is_decided(facts, config, &mut judgement) {
         return Ok(judgement);
     }
     for (block, setting) in config.matches_on(ROUTE_KEYWORDS) {

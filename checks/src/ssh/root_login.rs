@@ -8,7 +8,7 @@ use crate::facts::accounts::{PasswordState, User};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::ssh_server;
+use crate::ssh_server::{self, Asked};
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-root-login",
@@ -30,12 +30,22 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [sshd.known.config.known.settings]
 permitrootlogin = { values = ["prohibit-password"], at = { source = "default of sshd" } }
 "#,
         broken: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [accounts.known]
 [[accounts.known.users]]
 name = "root"
@@ -57,12 +67,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::ssh::root_login(facts);
     }
     let sshd = facts.sshd.known()?;
-    let mut judgement = match ssh_server::presence(facts) {
+    let mut judgement = match ssh_server::presence(facts, Asked::Root)? {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
     let config = sshd.config.known()?;
-    if !ssh_server::is_decided(sshd, config, &mut judgement) {
+    if !ssh_server::is_decided(facts, config, &mut judgement) {
         return Ok(judgement);
     }
     for (block, setting) in config.matches_on(&["permitrootlogin"]) {
@@ -137,20 +147,27 @@ mod tests {
     use crate::check::Verdict;
     use crate::facts::accounts::{Accounts, Password};
     use crate::facts::processes::{Process, Processes};
-    use crate::facts::sshd;
+    use crate::facts::units::Units;
+    use crate::facts::{ssh_servers, sshd};
     use crate::gap::Reading;
     use crate::host::Tree;
 
     fn facts(config: &str, password: Reading<Password>) -> Facts {
-        let tree = Tree::default().file("/etc/ssh/sshd_config", config).file("/usr/sbin/sshd", "");
+        let tree = Tree::default()
+            .file("/etc/ssh/sshd_config", config)
+            .file("/usr/sbin/sshd", "")
+            .file("/proc/0/cmdline", "/usr/sbin/sshd\0-D");
         let root = User { name: "root".into(), password, ..User::default() };
         let process = Process { name: "sshd".into(), ..Process::default() };
-        Facts {
+        let mut facts = Facts {
             sshd: sshd::read(&tree).into(),
             accounts: Ok(Accounts { users: vec![root], ..Accounts::default() }).into(),
             processes: Ok(Processes { list: vec![process], ..Processes::default() }).into(),
+            units: Ok(Units::default()).into(),
             ..Facts::default()
-        }
+        };
+        facts.ssh_servers = Ok(ssh_servers::read(&tree, &facts)).into();
+        facts
     }
 
     fn verdict(config: &str, password: Reading<Password>) -> Verdict {

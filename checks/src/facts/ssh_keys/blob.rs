@@ -9,7 +9,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 const ENCODED: usize = 16 << 10;
 
 /// Decodes base64 with its padding; `None` for anything else.
-pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     if text.len() > ENCODED || !text.len().is_multiple_of(4) {
         return None;
     }
