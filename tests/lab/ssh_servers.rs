@@ -117,7 +117,7 @@ fn words_of_units_are_those_that_systemd_hands_over() {
     machine.put(&file, "/tmp/script");
     machine.sh("sh /tmp/script; systemctl daemon-reload; systemctl enable t0 t1 t2 t3 t4 t5; systemctl start t0 t1 t2 t3 t4 t5; sleep 1");
     let found = servers(&machine);
-    for number in 0..lines.len() {
+    for (number, line) in lines.iter().enumerate() {
         let handed = machine.sh(&format!("tr '\\000' '\\001' < /out/-u{number}"));
         let handed: Vec<&str> = handed.split_terminator('\u{1}').collect();
         // What sshd would make of it: only -o and -u are there.
@@ -141,7 +141,7 @@ fn words_of_units_are_those_that_systemd_hands_over() {
             .iter()
             .map(|given| (text(&given["flag"]), text(&given["value"])))
             .collect();
-        assert_eq!(ours, wanted, "{}: {handed:?}", lines[number]);
+        assert_eq!(ours, wanted, "{line}: {handed:?}");
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Longer values are left to a shell: a few lines can make one of any length.
+const LONGEST: usize = 64 << 10;
+
 /// A value, or nothing where only a shell knows it.
 pub(super) type Values = BTreeMap<String, Option<String>>;
 
@@ -26,6 +29,9 @@ pub(super) fn value(text: &str, values: &Values) -> Option<String> {
     let mut quote = None;
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
+        if value.len() > LONGEST {
+            return None;
+        }
         match (letter, quote) {
             (letter, Some(open)) if letter == open => quote = None,
             (letter, Some('\'')) => value.push(letter),
@@ -87,6 +93,9 @@ mod tests {
         ] {
             assert_eq!(value(name).as_deref(), wanted, "{name}");
         }
+        let mut doubled = Values::new();
+        read(&format!("A=x\n{}", "A=$A$A\n".repeat(100)), &mut doubled);
+        assert_eq!(doubled.get("A"), Some(&None));
         assert!(values.contains_key("D") && !values.contains_key("if [ a "));
     }
 }

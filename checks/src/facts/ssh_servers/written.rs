@@ -40,6 +40,9 @@ const WRAPPERS: &[&str] = &[
     "unshare",
 ];
 
+/// Command lines that are kept.
+const MOST: usize = 1_024;
+
 /// When a server is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -129,7 +132,11 @@ pub(super) fn read(
                 continue;
             }
         };
-        for candidate in candidates {
+        if found.len() > MOST {
+            gaps.push(Gap::too_large("the list of units that start SSH servers"));
+            break;
+        }
+        for candidate in candidates.iter().take(MOST) {
             found.extend(commands.iter().map(|start| Written {
                 program: start.program.clone(),
                 arguments: start.arguments.clone(),

@@ -9,6 +9,8 @@ use crate::host::{self, Host};
 
 /// Command lines of one unit that are looked at.
 const COMMANDS: usize = 64;
+/// Bytes in the arguments of one command; no server is handed as many.
+const LONGEST: usize = 128 << 10;
 /// Settings after which a service sees other files than the host has.
 const OWN_FILES: &[&str] =
     &["RootDirectory", "RootImage", "BindPaths", "BindReadOnlyPaths", "MountImages", "ExtensionImages"];
@@ -59,6 +61,8 @@ pub(crate) fn starts(host: &dyn Host, name: &str, unit: &Unit) -> Result<Vec<Sta
         };
         if setting.value.is_empty() {
             list.clear();
+        } else if setting.value.len() > LONGEST {
+            gaps.push(Gap::too_large(setting.at.to_string()));
         } else if list.len() < COMMANDS {
             list.push(setting);
         }
@@ -250,10 +254,24 @@ fn commands_of(
             && starts.len() < COMMANDS
         {
             let arguments = ready.skip(called);
-            let arguments: Vec<String> = match prefix.contains(':') {
-                true => arguments.collect(),
-                false => arguments.flat_map(|word| words::expand(&word, variables)).collect(),
-            };
+            let mut whole: Vec<String> = Vec::new();
+            let mut length = 0_usize;
+            for word in arguments {
+                let words = match prefix.contains(':') {
+                    true => Some(vec![word]),
+                    false => words::expand(&word, variables),
+                };
+                let words = words.filter(|words| {
+                    length = words.iter().map(String::len).fold(length, usize::saturating_add);
+                    length <= LONGEST
+                });
+                let Some(words) = words else {
+                    gaps.push(Gap::too_large(format!("the command line of {}", setting.at)));
+                    break;
+                };
+                whole.extend(words);
+            }
+            let arguments = whole;
             starts.push(Start { program, arguments, at: setting.at.clone(), gaps });
         }
         if !more {

@@ -68,19 +68,25 @@ pub(crate) fn all(mut text: &str, kind: Kind) -> Result<Vec<String>, Unbalanced>
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unbalanced;
 
+/// Words longer than this are not made of variables; the kernel takes none that are longer.
+const LONGEST: usize = 128 << 10;
+
 /// What becomes of a word of a command line: `$NAME` alone falls apart into words, `${NAME}` does not, and what has no
-/// value vanishes.
-pub(crate) fn expand(word: &str, environment: &Environment) -> Vec<String> {
+/// value vanishes. `None` where that would be too long.
+pub(crate) fn expand(word: &str, environment: &Environment) -> Option<Vec<String>> {
     if let Some(name) = word.strip_prefix('$')
         && !name.starts_with(['{', '$'])
     {
         let value = environment.get(name).map_or("", String::as_str);
-        return all(value, Kind::Value).unwrap_or_default();
+        return (value.len() <= LONGEST).then(|| all(value, Kind::Value).unwrap_or_default());
     }
     let mut whole = String::new();
     let mut rest = word;
     while let Some((before, after)) = rest.split_once('$') {
         whole.push_str(before);
+        if whole.len() > LONGEST {
+            return None;
+        }
         rest = if let Some(after) = after.strip_prefix('$') {
             whole.push('$');
             after
@@ -93,7 +99,7 @@ pub(crate) fn expand(word: &str, environment: &Environment) -> Vec<String> {
         };
     }
     whole.push_str(rest);
-    vec![whole]
+    Some(vec![whole])
 }
 
 /// The bytes that an escape stands for, and the length of the escape without its backslash.
@@ -189,7 +195,10 @@ mod tests {
             ("${A", &["${A"]),
             ("$", &[]),
         ] {
-            assert_eq!(expand(word, &environment), wanted, "{word}");
+            assert_eq!(expand(word, &environment).unwrap(), wanted, "{word}");
         }
+        let environment = Environment::from([("A".to_owned(), "x".repeat(100_000))]);
+        assert!(expand("$A", &environment).is_some());
+        assert!(expand(&"${A}".repeat(100_000), &environment).is_none());
     }
 }
