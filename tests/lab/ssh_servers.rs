@@ -129,11 +129,9 @@ fn words_of_units_are_those_that_systemd_hands_over() {
             let value = if rest.is_empty() { *words.next().unwrap_or(&"") } else { rest };
             wanted.push((flag.to_owned(), value.to_owned()));
         }
-        let ours = found["daemons"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|daemon| daemon["given"][0]["value"] == number.to_string());
+        let ours = found["daemons"].as_array().unwrap().iter().find(|daemon| {
+            daemon["given"][0]["value"].as_str().is_some_and(|value| value.parse() == Ok(number))
+        });
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let ours: Vec<(String, String)> = ours.unwrap()["given"]
             .as_array()
