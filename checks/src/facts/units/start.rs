@@ -72,8 +72,10 @@ pub(crate) fn starts(host: &dyn Host, name: &str, unit: &Unit) -> Result<Vec<Sta
     for setting in written {
         assignments(name, setting, &mut variables, &mut gaps);
     }
+    // All of them together, so that one that is named again and again takes no time.
+    let mut room = host::SMALL;
     for setting in files {
-        file(host, name, setting, &mut variables, &mut gaps);
+        file(host, name, setting, &mut room, &mut variables, &mut gaps);
     }
     let mut starts = Vec::new();
     for setting in commands {
@@ -184,7 +186,14 @@ fn assignments(name: &str, setting: &Setting, variables: &mut Environment, gaps:
 }
 
 /// One `EnvironmentFile=`. With a dash before it the file may be missing.
-fn file(host: &dyn Host, name: &str, setting: &Setting, variables: &mut Environment, gaps: &mut Vec<Gap>) {
+fn file(
+    host: &dyn Host,
+    name: &str,
+    setting: &Setting,
+    room: &mut usize,
+    variables: &mut Environment,
+    gaps: &mut Vec<Gap>,
+) {
     let path = setting.value.strip_prefix('-');
     let (path, may_be_missing) = (path.unwrap_or(&setting.value), path.is_some());
     let path = match specifiers(path, name) {
@@ -192,8 +201,11 @@ fn file(host: &dyn Host, name: &str, setting: &Setting, variables: &mut Environm
         Ok(_) => return gaps.push(Gap::unsupported(format!("{} is a pattern of files", setting.at))),
         Err(what) => return gaps.push(Gap::unsupported(format!("{}: {what}", setting.at))),
     };
-    match host.read(&path, host::SMALL) {
-        Ok(bytes) => variables.extend(environment::parse(&String::from_utf8_lossy(&bytes))),
+    match host.read(&path, *room) {
+        Ok(bytes) => {
+            *room = room.saturating_sub(bytes.len());
+            variables.extend(environment::parse(&String::from_utf8_lossy(&bytes)));
+        }
         Err(gap) if gap.is_absent() && may_be_missing => {}
         Err(gap) => gaps.push(gap),
     }
