@@ -18,6 +18,7 @@ pub mod provider_traces;
 pub mod ruleset;
 pub mod sockets;
 pub mod ssh_keys;
+pub mod ssh_servers;
 pub mod sshd;
 pub mod sudoers;
 pub mod units;
@@ -54,6 +55,8 @@ pub struct Facts {
     pub processes: Reading<processes::Processes>,
     /// Listening and bound sockets.
     pub sockets: Reading<sockets::Sockets>,
+    /// SSH servers that run or will be started, with their command lines.
+    pub ssh_servers: Reading<ssh_servers::SshServers>,
     /// The configuration of the SSH server.
     pub sshd: Reading<sshd::Sshd>,
     /// When the provider handed the machine over, by all the evidence on it.
@@ -115,7 +118,19 @@ pub static ROOMS: &[Room] = &[
         after: &[],
         gather: |host, facts| facts.hypervisor = hypervisor::read(host).into(),
     },
-    Room { name: "sshd", after: &[], gather: |host, facts| facts.sshd = sshd::read(host).into() },
+    Room {
+        name: "ssh_servers",
+        after: &["units", "processes", "sockets"],
+        gather: |host, facts| facts.ssh_servers = Ok(ssh_servers::read(host, facts)).into(),
+    },
+    Room {
+        name: "sshd",
+        after: &["ssh_servers"],
+        gather: |host, facts| {
+            facts.sshd = sshd::read(host, facts).into();
+            sshd::date(host, facts);
+        },
+    },
     Room {
         name: "delivery",
         after: &["accounts"],

@@ -7,30 +7,34 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 /// What a customer finds on a fresh server.
-const PACKAGES: &str = "systemd-sysv,dbus,openssh-server,iproute2,nftables,sudo,cron,rsyslog,libpam-systemd";
+const PACKAGES: &str =
+    "systemd-sysv,dbus,openssh-server,iproute2,nftables,sudo,cron,rsyslog,libpam-systemd,dropbear-bin";
 
 /// The root that every machine is a layer over, unpacked once below the build folder.
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bookworm");
-    if !root.is_dir() {
+    // A root with other packages is of an earlier day.
+    let list = root.with_extension("packages");
+    if !root.is_dir() || std::fs::read_to_string(&list).ok().as_deref() != Some(PACKAGES) {
         let output = script(&["root", "bookworm", root.to_str().unwrap(), PACKAGES]);
         assert!(
             output.status.success(),
             "no Debian could be unpacked: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        std::fs::write(list, PACKAGES).unwrap();
     }
     root
 });
 
 /// A booted machine that ends with its test.
-struct Machine {
+pub(super) struct Machine {
     name: String,
 }
 
 impl Machine {
     /// Boots a throw-away copy of Debian 12.
-    fn boot(name: &str) -> Self {
+    pub(super) fn boot(name: &str) -> Self {
         let output = script(&["start", ROOT.to_str().unwrap(), name]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let machine = Self { name: name.to_owned() };
@@ -40,7 +44,7 @@ impl Machine {
     }
 
     /// Copies a file into it.
-    fn put(&self, from: &Path, to: &str) {
+    pub(super) fn put(&self, from: &Path, to: &str) {
         let mut command = Command::new(top().join("tests/lab/machine"));
         command.args(["run", &self.name, "sh", "-c", &format!("cat > {to}")]);
         let copied = command.stdin(std::fs::File::open(from).unwrap()).status().unwrap();
@@ -48,13 +52,13 @@ impl Machine {
     }
 
     /// Runs a shell line in it and gives its standard output.
-    fn sh(&self, line: &str) -> String {
+    pub(super) fn sh(&self, line: &str) -> String {
         let output = script(&["run", &self.name, "sh", "-c", line]);
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Its report.
-    fn report(&self) -> Value {
+    pub(super) fn report(&self) -> Value {
         serde_json::from_str(&self.sh("hostduty report --format json")).unwrap()
     }
 }
@@ -73,7 +77,7 @@ fn script(arguments: &[&str]) -> Output {
     Command::new(top().join("tests/lab/machine")).args(arguments).output().unwrap()
 }
 
-fn verdict<'a>(report: &'a Value, id: &str) -> &'a str {
+pub(super) fn verdict<'a>(report: &'a Value, id: &str) -> &'a str {
     let check = report["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap();
     check["verdict"].as_str().unwrap()
 }

@@ -8,6 +8,7 @@
 )]
 
 mod machines;
+mod ssh_servers;
 mod strace;
 
 #[path = "../../checks/tests/say/mod.rs"]

@@ -31,15 +31,18 @@ pub use effective::{Active, Effective, Evaluator};
 pub use login::{Account, Answer, Entry, Logins, Method, Way};
 pub use origins::{Listening, Origin, Origins, origins};
 use serde::{Deserialize, Serialize};
-pub use server::{Presence, Server};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::date::Timestamp;
 use crate::evidence::Evidence;
+use crate::facts::Facts;
+use crate::facts::ssh_servers::Daemon;
 use crate::gap::{Gap, Reading};
 use crate::host::Host;
 
+/// The file that every distribution's sshd reads unless it is told otherwise.
+const MAIN: &str = "/etc/ssh/sshd_config";
 /// What sshd calls itself to PAM where no line says otherwise.
 const SERVICE: &str = "sshd";
 /// The source of a value that no line sets.
@@ -53,16 +56,24 @@ pub struct Sshd {
     pub program: Reading<String>,
     /// Which release it is.
     pub build: Reading<Build>,
-    /// What sshd_config(5) and its includes say.
+    /// What the installed server reads where nothing says otherwise: sshd_config(5) and its includes.
     pub config: Reading<Config>,
-    /// Places that start sshd with `-f` or `-o`, so that the files alone do not decide.
+    /// What daemons read that are started with another file, or with options that come before it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub command_line: Vec<Evidence>,
-    /// When the running sshd last read its configuration: the change of its PidFile.
-    pub loaded_at: Reading<Timestamp>,
+    pub started: Vec<Started>,
     /// What PAM asks on behalf of sshd, by the name of the service that some line makes it ask.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pam: BTreeMap<String, Reading<pam::Stack>>,
+}
+
+/// The configuration of a daemon that does not read the usual one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Started {
+    /// Its index among the daemons of [`ssh_servers::SshServers`].
+    pub daemon: usize,
+    /// What it reads.
+    pub config: Reading<Config>,
 }
 
 /// sshd_config(5) and what it includes, nothing decided yet: see [`Config::evaluator`].
@@ -183,32 +194,102 @@ impl Config {
     }
 }
 
-/// Reads sshd_config(5) and what it includes.
-pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
+/// Reads what every daemon reads, and what the installed server would read.
+pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Sshd, Gap> {
     let program = daemon::program(host);
     let build = program.clone().and_then(|program| build::read(host, &program));
-    let build_or_none = build.clone().unwrap_or_default();
-    let config = build.clone().and_then(|build| {
-        main_file(host, None, parser::Options { build: &build, given: &[], record: parser::Record::Judged })
-    });
-    let setting = |name: &str, or: &str| {
-        let value = config.as_ref().ok().and_then(|config| config.global(name).ok()?.values.first().cloned());
-        value.unwrap_or_else(|| or.to_owned())
+    let judged = |main: Option<&str>, given: &[Evidence]| {
+        let build = build.as_ref().map_err(Clone::clone)?;
+        main_file(host, main, parser::Options { build, given, record: parser::Record::Judged })
     };
+    let config = judged(None, &[]);
+    let daemons = facts.ssh_servers.value().map_or(&[][..], |servers| &servers.daemons);
+    let mut started = Vec::new();
+    for (index, daemon) in daemons.iter().enumerate() {
+        let given = daemon::given(daemon);
+        if daemon.file != MAIN || !given.is_empty() {
+            // A file `none` is none at all.
+            let file = if daemon.file == "none" { "/dev/null" } else { &daemon.file };
+            let main = (file != MAIN).then_some(file);
+            started.push(Started { daemon: index, config: judged(main, &given).into() });
+        }
+    }
+    let configs = config.iter().chain(started.iter().filter_map(|started| started.config.value()));
     let mut services: BTreeSet<String> = [SERVICE.to_owned()].into();
-    services.extend(config.iter().flat_map(|config| config.values_anywhere("pamservicename")));
-    let pid_file = setting("pidfile", "/run/sshd.pid");
+    services.extend(configs.flat_map(|config| config.values_anywhere("pamservicename").collect::<Vec<_>>()));
     Ok(Sshd {
         program: program.into(),
-        build: build.into(),
-        command_line: daemon::command_line(host, &build_or_none),
-        loaded_at: match pid_file.starts_with('/') {
-            true => host.stat(&pid_file).map(|stat| stat.modified).into(),
-            false => Err(Gap::absent("the PidFile of sshd")).into(),
-        },
         pam: services.into_iter().map(|name| (name.clone(), pam::read(host, &name).into())).collect(),
+        build: build.into(),
         config: config.into(),
+        started,
     })
+}
+
+/// Takes the PidFile of each configuration into account for the time at which its daemons have last read it.
+pub(crate) fn date(host: &dyn Host, facts: &mut Facts) {
+    let pid_file = |config: &Config| Some(config.global("pidfile").ok()?.values.first()?.clone());
+    let Some(sshd) = facts.sshd.value() else { return };
+    let usual = sshd.config.value().and_then(pid_file);
+    let others: BTreeMap<usize, Option<String>> = sshd
+        .started
+        .iter()
+        .map(|started| (started.daemon, started.config.value().and_then(pid_file)))
+        .collect();
+    let Reading::Known(servers) = &mut facts.ssh_servers else { return };
+    for (index, daemon) in servers.daemons.iter_mut().enumerate() {
+        if let Some(path) = others.get(&index).unwrap_or(&usual) {
+            daemon.reread(host, path);
+        }
+    }
+}
+
+/// One configuration and the daemons that read it; none where the server is only installed.
+pub struct Served<'a> {
+    /// What they read.
+    pub config: Result<&'a Config, Gap>,
+    /// Who they are.
+    pub daemons: Vec<&'a Daemon>,
+}
+
+impl Served<'_> {
+    /// Where they listen: by their sockets, or by what their files say.
+    #[must_use]
+    pub fn listening(&self) -> Listening {
+        let sockets =
+            self.daemons.iter().flat_map(|daemon| &daemon.listens).filter_map(|listen| listen.address);
+        let mut listening = Listening::default();
+        for socket in sockets {
+            listening.addresses.push(socket.ip());
+            listening.ports.insert(socket.port());
+        }
+        match (&self.config, listening.addresses.is_empty()) {
+            (Ok(config), true) => Listening::of(config),
+            _ => listening,
+        }
+    }
+}
+
+impl Facts {
+    /// The configurations that decide what happens on this host, each once.
+    ///
+    /// # Errors
+    /// Nobody looked for servers or for their configuration.
+    pub fn served(&self) -> Result<Vec<Served<'_>>, Gap> {
+        let (sshd, servers) = (self.sshd.known()?, self.ssh_servers.known()?);
+        let own = |index: usize| sshd.started.iter().find(|started| started.daemon == index);
+        let usual = servers.daemons.iter().enumerate().filter(|(index, _)| own(*index).is_none());
+        let usual: Vec<&Daemon> = usual.map(|(_, daemon)| daemon).collect();
+        let mut served = Vec::new();
+        if !usual.is_empty() || sshd.started.is_empty() {
+            served.push(Served { config: sshd.config.known(), daemons: usual });
+        }
+        for started in &sshd.started {
+            let daemons = servers.daemons.get(started.daemon).into_iter().collect();
+            served.push(Served { config: started.config.known(), daemons });
+        }
+        Ok(served)
+    }
 }
 
 /// Reads one configuration with all its lines, of which some may hold secrets; `main` is the file given with `-f`.
@@ -244,7 +325,7 @@ fn main_file(host: &dyn Host, main: Option<&str>, options: parser::Options<'_>) 
     if let Some(main) = main {
         return parser::parse(host, main, options);
     }
-    match parser::parse(host, "/etc/ssh/sshd_config", options) {
+    match parser::parse(host, MAIN, options) {
         Err(gap) if gap.is_absent() && host.stat("/usr/etc/ssh/sshd_config").is_ok() => {
             parser::parse(host, "/usr/etc/ssh/sshd_config", options)
         }

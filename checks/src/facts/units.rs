@@ -1,11 +1,14 @@
 //! The init system's units: which files define them and what would start them at boot.
 
+mod environment;
 mod inetd;
 mod openrc;
+pub(crate) mod start;
 mod systemd;
 mod sysv;
 mod udev;
 mod unit_file;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +57,9 @@ pub struct Unit {
     /// The unit that this name stands for, when it is an alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias_of: Option<String>,
+    /// The drop-ins that change it, in the order in which they apply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop_ins: Vec<String>,
     /// The symlinks that start it (`/etc/systemd/system/multi-user.target.wants/ssh.service`), the vendor's too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wanted_by: Vec<String>,

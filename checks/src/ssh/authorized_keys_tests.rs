@@ -79,7 +79,7 @@ fn exposed_files_and_files_that_are_not_known() {
     for (config, wanted) in [
         (&[("strictmodes", "yes")][..], "so that sshd passes over it"),
         (&[("strictmodes", "no")], "StrictModes is switched off"),
-        (&[], "(/h: anyone)"),
+        (&[], "so that sshd passes over it"),
     ] {
         let judgement = judged(vec![exposed()], config);
         assert!(judgement.findings[0].message.ends_with(wanted), "{judgement:?}");

@@ -7,7 +7,7 @@ use crate::facts::Facts;
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::ssh_server;
+use crate::ssh_server::{self, Asked};
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-config-valid",
@@ -27,6 +27,11 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [sshd.known.config.known]
 build = { version = [9, 2] }
 files = ["/etc/ssh/sshd_config"]
@@ -34,6 +39,11 @@ files = ["/etc/ssh/sshd_config"]
         broken: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [sshd.known.config.known]
 build = { version = [9, 2] }
 files = ["/etc/ssh/sshd_config"]
@@ -44,22 +54,29 @@ refused = [{ source = "/etc/ssh/sshd_config.d/mine.conf", line = 3, text = "Pass
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
-    let sshd = facts.sshd.known()?;
-    let mut judgement = match ssh_server::presence(facts) {
+    let mut judgement = match ssh_server::presence(facts, Asked::Anybody)? {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
-    let config = sshd.config.known()?;
-    for refused in &config.refused {
-        let why = refused.text.clone().unwrap_or_default();
-        let place = Evidence { text: None, ..refused.clone() };
-        judgement.fail(Finding::new(place.to_string(), format!("keeps sshd from starting: {why}"), refused.clone()));
+    for served in facts.served()? {
+        let config = match served.config {
+            Ok(config) => config,
+            Err(gap) => {
+                judgement.unknown(format!("the configuration of sshd is not known: {gap}"));
+                continue;
+            }
+        };
+        for refused in &config.refused {
+            let why = refused.text.clone().unwrap_or_default();
+            let place = Evidence { text: None, ..refused.clone() };
+            judgement.fail(Finding::new(place.to_string(), format!("keeps sshd from starting: {why}"), refused.clone()));
+        }
+        for gap in &config.gaps {
+            judgement.unknown(format!("part of the configuration of sshd is not known: {gap}"));
+        }
+        let files = config.files.iter().map(|file| Evidence::of(file.clone()));
+        judgement.observe(format!("sshd takes every line of {} files", config.files.len()), files);
     }
-    for gap in &config.gaps {
-        judgement.unknown(format!("part of the configuration of sshd is not known: {gap}"));
-    }
-    let files = config.files.iter().map(|file| Evidence::of(file.clone()));
-    judgement.observe(format!("{} files are read, and sshd takes every line", config.files.len()), files);
     Ok(judgement)
 }
 
@@ -68,7 +85,8 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::facts::processes::{Process, Processes};
-    use crate::facts::sshd;
+    use crate::facts::units::Units;
+    use crate::facts::{ssh_servers, sshd};
     use crate::host::Tree;
 
     #[test]
@@ -82,13 +100,16 @@ mod tests {
             let tree = Tree::default()
                 .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0")
                 .file("/etc/ssh/sshd_config", config)
+                .file("/proc/0/cmdline", "/usr/sbin/sshd\0-D")
                 .refuse("/etc/ssh/d/x", Gap::denied("/etc/ssh/d/x"));
             let process = Process { name: "sshd".into(), ..Process::default() };
-            let facts = Facts {
-                sshd: sshd::read(&tree).into(),
+            let mut facts = Facts {
                 processes: Ok(Processes { list: vec![process], ..Processes::default() }).into(),
+                units: Ok(Units::default()).into(),
                 ..Facts::default()
             };
+            facts.ssh_servers = Ok(ssh_servers::read(&tree, &facts)).into();
+            facts.sshd = sshd::read(&tree, &facts).into();
             assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), wanted, "{config}");
         }
     }

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::sshd::{Account, Answer, Listening, origins};
+use crate::facts::sshd::{Account, Answer, Logins, origins};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::{ssh_remedy, ssh_server};
+use crate::ssh_remedy;
+use crate::ssh_server::{self, Asked};
 
 /// Lines that a finding or a pass names.
 const EVIDENCE: usize = 8;
@@ -39,6 +40,11 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [accounts.known]
 groups = []
 users = [{ name = "debian", uid = 1000, gid = 1000, home = "/home/debian", shell = "/bin/bash", line = 30, password = { known = { state = "usable", source = "/etc/shadow", line = 30 } } }]
@@ -53,6 +59,11 @@ lines = [
         broken: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [accounts.known]
 groups = []
 users = [{ name = "debian", uid = 1000, gid = 1000, home = "/home/debian", shell = "/bin/bash", line = 30, password = { known = { state = "usable", source = "/etc/shadow", line = 30 } } }]
@@ -72,36 +83,51 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::ssh::key_only(facts);
     }
     let sshd = facts.sshd.known()?;
-    let mut judgement = match ssh_server::presence(facts) {
+    let mut judgement = match ssh_server::presence(facts, Asked::Anybody)? {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
-    let config = sshd.config.known()?;
-    if !ssh_server::is_decided(sshd, config, &mut judgement) {
-        return Ok(judgement);
-    }
-    let logins = facts.logins(sshd, config, origins(&config.evaluator(), &Listening::of(config)))?;
-    let mut doubts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut closing: Vec<Evidence> = Vec::new();
+    for (config, listening) in ssh_server::decided(facts, &mut judgement)? {
+        let logins = facts.logins(sshd, config, origins(&config.evaluator(), &listening))?;
+        let before = judgement.findings.len();
+        typed(&logins, &mut judgement, &mut closing);
+        if judgement.findings.len() > before && judgement.remedy.is_none() {
+            let wanted = ssh_remedy::missing(config, &ssh_remedy::no_passwords(config));
+            judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, &wanted));
+        }
+    }
+    if judgement.findings.is_empty() && judgement.unknowns.is_empty() {
+        let mut places = BTreeSet::new();
+        closing.retain(|place| places.insert(place.clone()));
+        closing.truncate(EVIDENCE);
+        judgement.observe("no password alone lets any account in, from anywhere", closing);
+        ssh_server::freshness(facts, &mut judgement);
+    }
+    Ok(judgement)
+}
+
+/// Says who gets in by typing, and gathers what closes the door to others.
+fn typed(logins: &Logins<'_>, judgement: &mut Judgement, closing: &mut Vec<Evidence>) {
+    let mut doubts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for account in &logins.accounts {
         let mut open: Vec<(String, String)> = Vec::new();
         let mut lines: Vec<Evidence> = Vec::new();
         for entry in &account.entries {
             let from = logins.from(&entry.origins);
             for way in entry.ways.iter().filter(|way| way.is_typed()) {
+                let mut doubt = |rest: String| doubts.entry(rest).or_default().push(&account.name);
                 match &way.answer {
                     Answer::Opens(deciding) => {
                         open.push((from.clone(), way.name()));
                         lines.extend(deciding.iter().cloned());
                     }
-                    Answer::Unknown(reason) => doubts
-                        .entry(format!("(method {}) from {from}, is not known: {reason}", way.name()))
-                        .or_default()
-                        .push(&account.name),
-                    Answer::Paused(reason, _) => doubts
-                        .entry(format!("(method {}) from {from} once that is over: {reason}", way.name()))
-                        .or_default()
-                        .push(&account.name),
+                    Answer::Unknown(reason) => {
+                        doubt(format!("(method {}) from {from}, is not known: {reason}", way.name()));
+                    }
+                    Answer::Paused(reason, _) => {
+                        doubt(format!("(method {}) from {from} once that is over: {reason}", way.name()));
+                    }
                     Answer::Closed(_, deciding) => closing.extend(deciding.iter().cloned()),
                 }
             }
@@ -117,17 +143,6 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for doubt in &logins.doubts {
         judgement.unknown(doubt.clone());
     }
-    if !judgement.findings.is_empty() {
-        let wanted = ssh_remedy::missing(config, &ssh_remedy::no_passwords(config));
-        judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, &wanted));
-    } else if judgement.unknowns.is_empty() {
-        let mut places = BTreeSet::new();
-        closing.retain(|place| places.insert(place.clone()));
-        closing.truncate(EVIDENCE);
-        judgement.observe("no password alone lets any account in, from anywhere", closing);
-        ssh_server::freshness(facts, &mut judgement);
-    }
-    Ok(judgement)
 }
 
 /// An account that gets in by typing, from where and by which methods.

@@ -6,8 +6,8 @@ use crate::date::Timestamp;
 use crate::facts::accounts::{Accounts, Password, PasswordState, User};
 use crate::facts::packages::Packages;
 use crate::facts::processes::{Process, Processes};
-use crate::facts::sshd;
 use crate::facts::units::{Unit, UnitState, Units};
+use crate::facts::{ssh_servers, sshd};
 use crate::host::Tree;
 
 const PAM: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\nauth required pam_permit.so\n\
@@ -18,6 +18,7 @@ fn tree(config: &str) -> Tree {
         .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0")
         .file("/etc/pam.d/sshd", PAM)
         .file("/etc/ssh/sshd_config", config)
+        .file("/proc/1/cmdline", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups")
 }
 
 fn user(name: &str, uid: u32, state: PasswordState) -> User {
@@ -28,14 +29,21 @@ fn user(name: &str, uid: u32, state: PasswordState) -> User {
 fn facts(tree: &Tree, users: Vec<User>) -> Facts {
     let process = Process { pid: 1, name: "sshd".into(), started: Timestamp(2_000), ..Process::default() };
     let installed = [("openssh-server".to_owned(), "1:9.2p1-2".to_owned())].into();
-    Facts {
-        sshd: sshd::read(tree).into(),
+    let mut facts = Facts {
         accounts: Ok(Accounts { users, ..Accounts::default() }).into(),
         processes: Ok(Processes { list: vec![process], ..Processes::default() }).into(),
         units: Ok(Units::default()).into(),
         packages: Ok(Packages { installed, ..Packages::default() }).into(),
         ..Facts::default()
-    }
+    };
+    look(tree, &mut facts);
+    facts
+}
+
+fn look(tree: &Tree, facts: &mut Facts) {
+    facts.ssh_servers = Ok(ssh_servers::read(tree, facts)).into();
+    facts.sshd = sshd::read(tree, facts).into();
+    sshd::date(tree, facts);
 }
 
 fn judged(facts: &Facts) -> Judgement {
@@ -177,8 +185,9 @@ fn doubt_about_the_files_is_no_pass() {
         assert_eq!(judged(&facts(&tree, vec![])).verdict(), Verdict::Unknown, "{config}");
     }
     let closed = tree("PasswordAuthentication no\n");
-    let options = closed.clone().file("/etc/default/ssh", "SSHD_OPTS=-oPasswordAuthentication=yes\n");
-    assert_eq!(judged(&facts(&options, vec![])).verdict(), Verdict::Unknown);
+    let options = closed.clone().file("/proc/1/cmdline", "/usr/sbin/sshd\0-oPasswordAuthentication=yes");
+    let judgement = judged(&facts(&options, vec![user("anna", 1000, PasswordState::Usable)]));
+    assert_eq!(judgement.verdict(), Verdict::Fail, "what comes before the file wins: {judgement:?}");
     let changed = closed.with("/etc/ssh/sshd_config", |node| node.modified = Timestamp(3_000));
     assert_eq!(judged(&facts(&changed, vec![])).verdict(), Verdict::Unknown);
     let reloaded =
@@ -192,12 +201,18 @@ fn doubt_about_the_files_is_no_pass() {
 
 #[test]
 fn hidden_processes_hide_how_sshd_was_started() {
-    let mut host = facts(&tree("PasswordAuthentication no\n"), vec![]);
-    let unit = Unit { state: UnitState::Enabled, ..Unit::default() };
+    let config = "PasswordAuthentication no\n";
+    let unit_file = "[Service]\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n";
+    let tree = tree(config).file("/ssh.service", unit_file);
+    let mut host = facts(&tree, vec![]);
+    let programs = vec!["/usr/sbin/sshd".to_owned()];
+    let unit = Unit { path: "/ssh.service".into(), programs, state: UnitState::Enabled, ..Unit::default() };
     host.units = Ok(Units { units: [("ssh.service".to_owned(), unit)].into(), ..Units::default() }).into();
     host.processes = Err(Gap::denied("the processes of other users")).into();
+    look(&tree, &mut host);
     assert_eq!(judged(&host).verdict(), Verdict::Unknown);
     host.processes = Err(Gap::offline("the list of processes")).into();
+    look(&tree, &mut host);
     assert_eq!(judged(&host).verdict(), Verdict::Pass, "nothing runs in an image");
 }
 
@@ -222,14 +237,24 @@ fn the_method_none_is_no_closed_door() {
 fn servers_that_do_not_answer_and_servers_that_are_not_sshd() {
     let mut host = facts(&tree(""), vec![user("anna", 1000, PasswordState::Usable)]);
     host.processes = Ok(Processes::default()).into();
+    look(&tree(""), &mut host);
     let judgement = judged(&host);
     assert_eq!(judgement.verdict(), Verdict::Pass);
     assert!(judgement.observations[0].message.contains("neither runs"));
     host.units = Err(Gap::denied("/etc/systemd")).into();
+    look(&tree(""), &mut host);
     assert_eq!(judged(&host).verdict(), Verdict::Unknown);
-    host.sshd = sshd::read(&Tree::default()).into();
+    host.sshd = sshd::read(&Tree::default(), &Facts::default()).into();
+    assert_eq!(judged(&host).verdict(), Verdict::Unknown, "a unit may start another server");
+    host.units = Ok(Units::default()).into();
+    look(&Tree::default(), &mut host);
     assert_eq!(judged(&host).verdict(), Verdict::NotApplicable);
     let dropbear = Process { name: "dropbear".into(), ..Process::default() };
     host.processes = Ok(Processes { list: vec![dropbear], ..Processes::default() }).into();
-    assert_eq!(judged(&host).verdict(), Verdict::Unknown);
+    for (arguments, wanted) in [("", Verdict::Fail), ("\0-s", Verdict::Pass), ("\0-Q", Verdict::Unknown)] {
+        let tree = Tree::default().file("/proc/0/cmdline", format!("/usr/sbin/dropbear{arguments}"));
+        look(&tree, &mut host);
+        let judgement = judged(&host);
+        assert_eq!(judgement.verdict(), wanted, "{arguments} {judgement:?}");
+    }
 }

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::accounts::{PasswordState, User};
-use crate::facts::sshd::{Listening, Setting, origins};
+use crate::facts::sshd::{Setting, origins};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::{ssh_remedy, ssh_server};
+use crate::ssh_remedy;
+use crate::ssh_server::{self, Asked};
 
 /// What keeps root's password from opening anything, and root's key working.
 const ROOT_BY_KEY: &[(&str, &str)] = &[("permitrootlogin", "PermitRootLogin prohibit-password")];
@@ -34,6 +35,11 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [accounts.known]
 groups = []
 users = [{ name = "root", uid = 0, gid = 0, home = "/root", shell = "/bin/bash", line = 1, password = { known = { state = "usable", source = "/etc/shadow", line = 1 } } }]
@@ -44,6 +50,11 @@ files = ["/etc/ssh/sshd_config"]
         broken: r#"
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 [accounts.known]
 groups = []
 users = [{ name = "root", uid = 0, gid = 0, home = "/root", shell = "/bin/bash", line = 1, password = { known = { state = "usable", source = "/etc/shadow", line = 1 } } }]
@@ -60,34 +71,32 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::ssh::root_login(facts);
     }
     let sshd = facts.sshd.known()?;
-    let mut judgement = match ssh_server::presence(facts) {
+    let mut judgement = match ssh_server::presence(facts, Asked::Root)? {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
-    let config = sshd.config.known()?;
-    if !ssh_server::is_decided(sshd, config, &mut judgement) {
-        return Ok(judgement);
-    }
     let accounts = facts.accounts.known()?;
     let roots: Vec<&User> = accounts.users.iter().filter(|user| user.uid == 0).collect();
     if roots.is_empty() {
         judgement.unknown("/etc/passwd names no account with uid 0");
     }
-    for user in roots {
-        for (from, setting) in
-            facts.setting_by_origin(config, &Listening::of(config), user, "permitrootlogin")?
-        {
-            match setting {
-                Ok(setting) => from_somewhere(user, &from, &setting, &mut judgement),
-                Err(gap) => judgement.unknown(format!("from {from}: {gap}")),
+    for (config, listening) in ssh_server::decided(facts, &mut judgement)? {
+        let before = judgement.findings.len();
+        for user in &roots {
+            for (from, setting) in facts.setting_by_origin(config, &listening, user, "permitrootlogin")? {
+                match setting {
+                    Ok(setting) => from_somewhere(user, &from, &setting, &mut judgement),
+                    Err(gap) => judgement.unknown(format!("from {from}: {gap}")),
+                }
             }
+        }
+        if judgement.findings.len() > before && judgement.remedy.is_none() {
+            let logins = facts.logins(sshd, config, origins(&config.evaluator(), &listening))?;
+            judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, ROOT_BY_KEY));
         }
     }
     if judgement.findings.is_empty() {
         ssh_server::freshness(facts, &mut judgement);
-    } else {
-        let logins = facts.logins(sshd, config, origins(&config.evaluator(), &Listening::of(config)))?;
-        judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, ROOT_BY_KEY));
     }
     Ok(judgement)
 }
@@ -144,22 +153,27 @@ mod tests {
     use crate::check::Verdict;
     use crate::facts::accounts::{Accounts, Password};
     use crate::facts::processes::{Process, Processes};
-    use crate::facts::sshd;
+    use crate::facts::units::Units;
+    use crate::facts::{ssh_servers, sshd};
     use crate::gap::Reading;
     use crate::host::Tree;
 
     fn facts(config: &str, password: Reading<Password>) -> Facts {
         let tree = Tree::default()
             .file("/etc/ssh/sshd_config", config)
-            .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0");
+            .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0")
+            .file("/proc/0/cmdline", "/usr/sbin/sshd\0-D");
         let root = User { name: "root".into(), password, ..User::default() };
         let process = Process { name: "sshd".into(), ..Process::default() };
-        Facts {
-            sshd: sshd::read(&tree).into(),
+        let mut facts = Facts {
             accounts: Ok(Accounts { users: vec![root], ..Accounts::default() }).into(),
             processes: Ok(Processes { list: vec![process], ..Processes::default() }).into(),
+            units: Ok(Units::default()).into(),
             ..Facts::default()
-        }
+        };
+        facts.ssh_servers = Ok(ssh_servers::read(&tree, &facts)).into();
+        facts.sshd = sshd::read(&tree, &facts).into();
+        facts
     }
 
     fn verdict(config: &str, password: Reading<Password>) -> Verdict {

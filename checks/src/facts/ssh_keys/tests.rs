@@ -21,7 +21,11 @@ fn gather(tree: &Tree) -> SshKeys {
     };
     let groups = vec![Group { name: "anna".into(), gid: 1000, members: vec![] }];
     let accounts = Accounts { users: vec![daemon, anna()], groups, ..Accounts::default() };
-    let facts = Facts { accounts: Ok(accounts).into(), sshd: sshd::read(tree).into(), ..Facts::default() };
+    let facts = Facts {
+        accounts: Ok(accounts).into(),
+        sshd: sshd::read(tree, &Facts::default()).into(),
+        ..Facts::default()
+    };
     read(tree, &facts).unwrap()
 }
 

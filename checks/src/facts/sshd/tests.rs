@@ -1,6 +1,6 @@
 //! Configurations as administrators, cloud images and attackers write them.
 
-use super::*;
+use super::{read as read_for, *};
 use crate::gap::GapKind;
 use crate::host::{FileKind, Tree};
 
@@ -8,6 +8,10 @@ fn tree(main: impl AsRef<[u8]>) -> Tree {
     Tree::new(Timestamp(1_000))
         .file("/usr/sbin/sshd", "\0OpenSSH_9.2p1 Debian-2\0")
         .file("/etc/ssh/sshd_config", main)
+}
+
+fn read(tree: &Tree) -> Result<Sshd, Gap> {
+    read_for(tree, &Facts::default())
 }
 
 fn settings(tree: &Tree) -> Config {

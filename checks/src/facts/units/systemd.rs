@@ -115,8 +115,9 @@ pub(super) fn read(host: &dyn Host, units: &mut Units) -> Result<(), Gap> {
                 } else {
                     let mut file = UnitFile::default();
                     file.apply(&bytes);
-                    for drop_in in drop_ins(host, &index, name, &mut units.gaps) {
+                    for (path, drop_in) in drop_ins(host, &index, name, &mut units.gaps) {
                         file.apply(&drop_in);
+                        unit.drop_ins.push(path);
                     }
                     unit.state = state::of(&index, name, &real, folder, &file);
                     unit.wanted_by = starters(&index, name, &file);
@@ -205,8 +206,8 @@ fn define(index: &Index, name: &str) -> Definition {
     Definition::Missing
 }
 
-/// The contents of the drop-ins of a unit in the order in which they apply.
-fn drop_ins(host: &dyn Host, index: &Index, name: &str, gaps: &mut Vec<Gap>) -> Vec<Vec<u8>> {
+/// The drop-ins of a unit with their contents, in the order in which they apply.
+fn drop_ins(host: &dyn Host, index: &Index, name: &str, gaps: &mut Vec<Gap>) -> Vec<(String, Vec<u8>)> {
     let mut folders = vec![format!("{name}.d")];
     folders.extend(index.aliases_of(name).take(64).map(|(_, alias)| format!("{alias}.d")));
     folders.extend(instance_of(name).map(|template| format!("{template}.d")));
@@ -229,9 +230,9 @@ fn drop_ins(host: &dyn Host, index: &Index, name: &str, gaps: &mut Vec<Gap>) -> 
         }
     }
     let mut contents = Vec::new();
-    for path in files.values().take(256) {
-        match host.read(path, host::SMALL) {
-            Ok(bytes) => contents.push(bytes),
+    for path in files.into_values().take(256) {
+        match host.read(&path, host::SMALL) {
+            Ok(bytes) => contents.push((path, bytes)),
             // A drop-in that leads to /dev/null hides its namesakes.
             Err(gap) if gap.is_absent() || gap.why == GapKind::Unsupported => {}
             Err(gap) => note(gaps, gap),

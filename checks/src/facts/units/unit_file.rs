@@ -25,7 +25,7 @@ impl UnitFile {
     pub(super) fn apply(&mut self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
         let mut section = String::new();
-        for line in logical_lines(&text) {
+        for (_, line) in logical_lines(&text) {
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 section = name.to_owned();
                 continue;
@@ -62,29 +62,30 @@ impl UnitFile {
     }
 }
 
-/// Lines without comments and blank lines, joined where one ends in a backslash.
-fn logical_lines(text: &str) -> Vec<String> {
+/// Lines without comments and blank lines, joined where one ends in a backslash that no other escapes; each with the
+/// number of its first.
+pub(super) fn logical_lines(text: &str) -> Vec<(u32, String)> {
     let mut lines = Vec::new();
-    let mut open = String::new();
-    for line in text.lines() {
+    let mut open = None;
+    for (number, line) in (1_u32..).zip(text.lines()) {
         let line = line.trim();
-        if line.starts_with(['#', ';']) || (line.is_empty() && open.is_empty()) {
+        if line.starts_with(['#', ';']) || (line.is_empty() && open.is_none()) {
             continue;
         }
+        let (first, mut whole) = open.take().unwrap_or((number, String::new()));
         match line.strip_suffix('\\') {
-            Some(start) => {
-                open.push_str(start);
-                open.push(' ');
+            Some(start) if line.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1 => {
+                whole.push_str(start);
+                whole.push(' ');
+                open = Some((first, whole));
             }
-            None => {
-                open.push_str(line);
-                lines.push(std::mem::take(&mut open));
+            _ => {
+                whole.push_str(line);
+                lines.push((first, whole));
             }
         }
     }
-    if !open.is_empty() {
-        lines.push(open);
-    }
+    lines.extend(open);
     lines
 }
 
