@@ -49,7 +49,10 @@ fuzz_target!(|data: &[u8]| {
     }
     let planted = format!("auth sufficient pam_permit.so {CANARY}\naccount requisite pam_deny.so\n");
     if let Some(stack) = stack(&[planted.as_bytes(), data].concat()).filter(|stack| stack.aborts.is_none()) {
-        assert!(stack.authenticate(&Who::somebody(), Conversation::Password, false).nothing.is_yes(), "{stack:?}");
+        assert!(
+            stack.authenticate(&Who::somebody(), Conversation::Password, false).nothing.is_yes(),
+            "{stack:?}"
+        );
         assert!(stack.account(&Who::somebody()).is_no());
     }
     let wall = format!("auth requisite pam_deny.so\nauth optional pam_none.so token={CANARY}\n");

@@ -4,20 +4,21 @@
 //! where every possibility ends the same is the answer certain.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::control::{Action, Code};
 use super::outcome::{Answer, Conversation, Decision, Outcome, Who};
 use super::reader::RULES;
-use super::ways::{self, Memory, Secret, Ways};
+use super::ways::{self, Memory, Secret, Way, Ways};
 use super::{Rule, Sort, Stack};
 use crate::evidence::Evidence;
 
 /// States of one walk; a stack that takes more is not followed to its end.
-const STATES: usize = 4_000;
+const STATES: usize = 2_000;
 /// Rules that are shown for one answer.
 const SHOWN: usize = 8;
 /// Modules with passwords from elsewhere that are followed one by one.
-const ELSEWHERE: usize = 16;
+const ELSEWHERE: usize = 8;
 
 impl Stack {
     /// What `pam_authenticate` comes to for an account. `empty` is PermitEmptyPasswords of sshd_config(5).
@@ -77,7 +78,7 @@ impl Stack {
                 Code::ABORT,
             );
         }
-        let mut walk = Walk { rules, ways, known: HashMap::new() };
+        let mut walk = Walk { rules, ways, known: HashMap::new(), asked: HashMap::new() };
         let value = walk.value(&State::default());
         let (code, trail) = walk.trail(&value);
         let shown = |rules: &[usize]| {
@@ -145,6 +146,8 @@ struct Walk<'a> {
     rules: &'a [Rule],
     ways: &'a Ways<'a>,
     known: HashMap<State, Value>,
+    /// What each rule may return, whatever came before it.
+    asked: HashMap<(usize, Memory), Rc<Vec<Vec<Way>>>>,
 }
 
 /// Where a rule leads.
@@ -178,7 +181,7 @@ impl Walk<'_> {
         for choice in choices {
             match (self.of(&choice), &mut best) {
                 (Value::Yes, _) => return Value::Yes,
-                (Value::Unknown(more), Value::Unknown(places)) => places.extend(more),
+                (Value::Unknown(more), Value::Unknown(places)) => join(places, more),
                 (Value::Unknown(more), best) => *best = Value::Unknown(more),
                 (Value::No, _) => {}
             }
@@ -202,8 +205,9 @@ impl Walk<'_> {
     }
 
     /// Where the next rule leads in each world that is possible, for each choice of the client; nothing behind the last.
-    fn worlds(&self, state: &State) -> Option<Vec<Vec<Next>>> {
-        let rule = self.rules.get(state.at)?;
+    fn worlds(&mut self, state: &State) -> Option<Vec<Vec<Next>>> {
+        let rules = self.rules;
+        let rule = rules.get(state.at)?;
         let mut state = state.clone();
         let level = usize::from(rule.level);
         state.began.truncate(level);
@@ -214,14 +218,20 @@ impl Walk<'_> {
             state.at += 1;
             return Some(vec![vec![Next::Goes(state)]]);
         }
-        let worlds = self.ways.of(state.at, rule, state.memory);
-        let follow = |(code, memory)| self.follow(rule, &State { memory, ..state.clone() }, code);
-        Some(worlds.into_iter().map(|choices| choices.into_iter().map(follow).collect()).collect())
+        let (at, memory) = (state.at, state.memory);
+        let worlds =
+            self.asked.entry((at, memory)).or_insert_with(|| Rc::new(self.ways.of(at, rule, memory)));
+        let worlds = Rc::clone(worlds);
+        let follow = |(code, memory): &Way| {
+            let state = State { memory: *memory, ..state.clone() };
+            self.follow(rule, state, *code)
+        };
+        Some(worlds.iter().map(|choices| choices.iter().map(follow).collect()).collect())
     }
 
     /// What libpam does when a module has returned.
-    fn follow(&self, rule: &Rule, state: &State, code: Code) -> Next {
-        let mut next = state.clone();
+    fn follow(&self, rule: &Rule, mut next: State, code: Code) -> Next {
+        let at = next.at;
         if code == Code::INCOMPLETE {
             return Next::Ends(code);
         }
@@ -245,15 +255,15 @@ impl Walk<'_> {
                     next.now = Standing(Impression::Good, code);
                 }
                 if action == Action::Done && next.now.0 == Impression::Good {
-                    next.at = self.behind(state.at, rule.level);
+                    next.at = self.behind(at, rule.level);
                 }
             }
             Action::Bad => next.now = bad(next.now),
             Action::Die => {
                 next.now = bad(next.now);
-                next.at = self.behind(state.at, rule.level);
+                next.at = self.behind(at, rule.level);
             }
-            Action::Jump(rules) => match self.jump(state.at, rule.level, rules) {
+            Action::Jump(rules) => match self.jump(at, rule.level, rules) {
                 (at, true) => next.at = at,
                 (at, false) => {
                     next.at = at;
@@ -329,6 +339,14 @@ impl Walk<'_> {
     }
 }
 
+/// Of many places the first are enough.
+fn join(places: &mut BTreeSet<usize>, more: BTreeSet<usize>) {
+    places.extend(more);
+    while places.len() > SHOWN {
+        places.pop_last();
+    }
+}
+
 /// What is certain whichever world it is.
 fn common(at: usize, values: Vec<Value>) -> Value {
     let kind = std::mem::discriminant::<Value>;
@@ -343,7 +361,7 @@ fn common(at: usize, values: Vec<Value>) -> Value {
     }
     for value in values {
         if let Value::Unknown(more) = value {
-            places.extend(more);
+            join(&mut places, more);
         }
     }
     Value::Unknown(places)

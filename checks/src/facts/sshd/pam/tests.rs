@@ -222,6 +222,18 @@ fn what_libpam_cannot_read_refuses_everybody() {
 }
 
 #[test]
+fn pam_conf_counts_only_where_there_is_no_folder() {
+    let conf = "# x\nSSHD auth required pam_permit.so\nlogin auth required pam_deny.so\nother account required pam_permit.so\n";
+    let old = of(Tree::new(Timestamp(0)).file("/etc/pam.conf", conf));
+    assert_eq!((old.auth.len(), old.account.len()), (1, 1));
+    assert!(old.authenticate(&Who::somebody(), KEYBOARD, false).nothing.is_yes());
+    let vendor =
+        host().file("/etc/pam.conf", conf).file("/usr/lib/pam.d/sshd", "auth required pam_deny.so\n");
+    assert_eq!(of(vendor).auth[0].at, Evidence::at("/usr/lib/pam.d/sshd", 1));
+    assert!(read(&host().file("/etc/pam.conf", conf).dir("/etc/pam.d"), "sshd").unwrap_err().is_absent());
+}
+
+#[test]
 fn what_is_not_followed_is_a_gap() {
     let gap = |own: &str| read(&host().file("/etc/pam.d/sshd", own), "sshd").unwrap_err().why;
     assert_eq!(gap("@include sshd\n"), GapKind::TooLarge);

@@ -1,5 +1,7 @@
 //! What a module may return, by what the client types and by what is known of the account and the host.
 
+use std::collections::HashSet;
+
 use super::control::{Action, Code};
 use super::modules::{self, Kind};
 use super::outcome::{Conversation, Expiry, Who};
@@ -74,6 +76,15 @@ impl Ways<'_> {
 
     /// Each list holds what the client can choose from; which list it is does not depend on the client.
     pub(super) fn of(&self, index: usize, rule: &Rule, memory: Memory) -> Vec<Vec<Way>> {
+        let mut worlds = self.all(index, rule, memory);
+        for choices in &mut worlds {
+            let mut seen = HashSet::new();
+            choices.retain(|way| seen.insert(*way));
+        }
+        worlds
+    }
+
+    fn all(&self, index: usize, rule: &Rule, memory: Memory) -> Vec<Vec<Way>> {
         if rule.sort == Sort::Broken {
             return vec![vec![(Code::PERM_DENIED, memory)]];
         }
