@@ -27,7 +27,7 @@ use sshd::theirs::{Answer, Desk, Room};
 use sshd::{Pair, draw, found, ours, written};
 
 /// Differences that are made small and shown.
-const SHOWN: usize = 6;
+const SHOWN: usize = 12;
 
 #[test]
 fn what_is_written_by_hand() {
