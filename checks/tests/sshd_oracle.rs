@@ -16,8 +16,8 @@ mod say;
 mod sshd;
 
 use std::env;
-use std::fs;
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,7 +55,9 @@ fn what_is_drawn() {
         let version = room.build.version;
         let drawn = |number: usize| draw::pair(seed, number as u64, version);
         let refused = compare(&room, &format!("drawn with HOSTDUTY_SEED={seed}"), count, &drawn);
-        if env::var_os("GO_ON").is_some() { continue; }
+        if env::var_os("GO_ON").is_some() {
+            continue;
+        }
         assert!((count / 10..count / 4).contains(&refused), "{refused} of {count} refused: seed {seed}");
     }
 }
@@ -63,13 +65,16 @@ fn what_is_drawn() {
 /// The Debians to ask.
 fn rooms() -> Vec<Room> {
     let roots = env::var("HOSTDUTY_SSHD_ROOTS").unwrap_or_default();
-    let is_root = fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t0"));
+    let is_root =
+        fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t0"));
     let mut rooms = Vec::new();
     for suite in ["bullseye", "bookworm", "trixie"] {
         let root = Path::new(&roots).join(suite);
         match is_root && !roots.is_empty() && root.join("usr/sbin/sshd").exists() {
             true => rooms.push(Room::open(&root)),
-            false => left_out(format!("comparing with sshd of {suite}, which takes root and what tests/run unpacks")),
+            false => left_out(format!(
+                "comparing with sshd of {suite}, which takes root and what tests/run unpacks"
+            )),
         }
     }
     rooms
@@ -77,7 +82,8 @@ fn rooms() -> Vec<Room> {
 
 /// Compares pair after pair on all processors; how many sshd refuses.
 fn compare(room: &Room, what: &str, count: usize, pair: &(dyn Fn(usize) -> Pair + Sync)) -> usize {
-    let (next, refused, asked, differ) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (next, refused, asked, differ) =
+        (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let shown = Mutex::new(String::new());
     std::thread::scope(|scope| {
         for number in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -92,11 +98,21 @@ fn compare(room: &Room, what: &str, count: usize, pair: &(dyn Fn(usize) -> Pair 
                     let pair = pair(at);
                     let theirs = desk.ask(&pair);
                     match theirs {
-                        Answer::Refuses(ref why) => { if env::var_os("WHY").is_some() { eprintln!("WHY {}", why.split("line ").last().unwrap_or_default().replace("\r\n", " | ")); } refused.fetch_add(1, Ordering::Relaxed) }
+                        Answer::Refuses(ref why) => {
+                            if env::var_os("WHY").is_some() {
+                                eprintln!(
+                                    "WHY {}",
+                                    why.split("line ").last().unwrap_or_default().replace("\r\n", " | ")
+                                );
+                            }
+                            refused.fetch_add(1, Ordering::Relaxed)
+                        }
                         Answer::Asks => asked.fetch_add(1, Ordering::Relaxed),
                         Answer::Says(_) => 0,
                     };
-                    if difference(&desk, &pair, theirs).is_some() && differ.fetch_add(1, Ordering::Relaxed) < SHOWN {
+                    if difference(&desk, &pair, theirs).is_some()
+                        && differ.fetch_add(1, Ordering::Relaxed) < SHOWN
+                    {
                         let text = report(&desk, pair);
                         let _ = writeln!(shown.lock().unwrap(), "pair {at}:\n{text}");
                     }
@@ -105,9 +121,20 @@ fn compare(room: &Room, what: &str, count: usize, pair: &(dyn Fn(usize) -> Pair 
         }
     });
     let (refused, asked, differ) = (refused.into_inner(), asked.into_inner(), differ.into_inner());
-    eprintln!("{}: {count} pairs {what}, {refused} refused, {asked} not answered, {differ} differ", room.build.release);
-    if env::var_os("GO_ON").is_some() { eprintln!("{}", shown.into_inner().unwrap()); return refused; }
-    assert!(differ == 0, "{}, {what}: {differ} of {count} differ\n{}", room.build.release, shown.into_inner().unwrap());
+    eprintln!(
+        "{}: {count} pairs {what}, {refused} refused, {asked} not answered, {differ} differ",
+        room.build.release
+    );
+    if env::var_os("GO_ON").is_some() {
+        eprintln!("{}", shown.into_inner().unwrap());
+        return refused;
+    }
+    assert!(
+        differ == 0,
+        "{}, {what}: {differ} of {count} differ\n{}",
+        room.build.release,
+        shown.into_inner().unwrap()
+    );
     refused
 }
 
@@ -116,14 +143,19 @@ fn difference(desk: &Desk<'_>, pair: &Pair, theirs: Answer) -> Option<String> {
     let ours = ours::answer(pair, &desk.conf(), &desk.room.build);
     match (theirs, ours) {
         // Which port a word stands for, services(5) of the machine knows.
-        (_, Answer::Says(ours)) if ours.iter().any(|line| line.starts_with("gap: ") && line.contains("services(5)")) => None,
+        (_, Answer::Says(ours))
+            if ours.iter().any(|line| line.starts_with("gap: ") && line.contains("services(5)")) =>
+        {
+            None
+        }
         (Answer::Asks, _) | (Answer::Refuses(_), Answer::Refuses(_)) => None,
         (Answer::Says(theirs), Answer::Says(ours)) => {
             let theirs = ours::compared(theirs.iter().map(String::as_str));
             let only = |these: &[String], those: &[String]| -> Vec<String> {
                 these.iter().filter(|line| !those.contains(line)).cloned().collect()
             };
-            (theirs != ours).then(|| format!("sshd: {:#?}\nours: {:#?}", only(&theirs, &ours), only(&ours, &theirs)))
+            (theirs != ours)
+                .then(|| format!("sshd: {:#?}\nours: {:#?}", only(&theirs, &ours), only(&ours, &theirs)))
         }
         (theirs, ours) => {
             let short = |answer: Answer| match answer {
@@ -139,7 +171,8 @@ fn difference(desk: &Desk<'_>, pair: &Pair, theirs: Answer) -> Option<String> {
 /// The smallest pair that still differs, and how.
 fn report(desk: &Desk<'_>, mut pair: Pair) -> String {
     loop {
-        let smaller = pair.smaller().into_iter().find(|less| difference(desk, less, desk.ask(less)).is_some());
+        let smaller =
+            pair.smaller().into_iter().find(|less| difference(desk, less, desk.ask(less)).is_some());
         match smaller {
             Some(less) => pair = less,
             None => break,

@@ -98,6 +98,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
                         .entry(format!("(method {}) from {from}, is not known: {reason}", way.name()))
                         .or_default()
                         .push(&account.name),
+                    Answer::Paused(reason, _) => doubts
+                        .entry(format!("(method {}) from {from} once that is over: {reason}", way.name()))
+                        .or_default()
+                        .push(&account.name),
                     Answer::Closed(_, deciding) => closing.extend(deciding.iter().cloned()),
                 }
             }
@@ -120,7 +124,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         let mut places = BTreeSet::new();
         closing.retain(|place| places.insert(place.clone()));
         closing.truncate(EVIDENCE);
-        judgement.observe("no account gets in by typing, from anywhere", closing);
+        judgement.observe("no password alone lets any account in, from anywhere", closing);
         ssh_server::freshness(facts, &mut judgement);
     }
     Ok(judgement)

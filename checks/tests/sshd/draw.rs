@@ -61,18 +61,38 @@ const INCLUDES: &[(&str, usize)] = &[
 const CRITERIA: &[(&str, &[&str], &[&str])] = &[
     (
         "User",
-        &["alice", "bob", "root", "a*", "?ob", "*", "!bob", "carol", "Carol", "ghost", "al\\ice", "a*c?", "**e", "a b"],
+        &[
+            "alice", "bob", "root", "a*", "?ob", "*", "!bob", "carol", "Carol", "ghost", "al\\ice", "a*c?",
+            "**e", "a b",
+        ],
         &[""],
     ),
-    ("Group", &["admins", "Staff", "staff", "s*", "!root", "users", "*", "?ucarol", "alice", "no such"], &[""]),
+    (
+        "Group",
+        &["admins", "Staff", "staff", "s*", "!root", "users", "*", "?ucarol", "alice", "no such"],
+        &[""],
+    ),
     (
         "Host",
-        &["*.example.org", "HOST.Example.ORG", "host.example.org", "!*.example.com", "10.0.0.1", "*", "?*", "*.net"],
+        &[
+            "*.example.org",
+            "HOST.Example.ORG",
+            "host.example.org",
+            "!*.example.com",
+            "10.0.0.1",
+            "*",
+            "?*",
+            "*.net",
+        ],
         &[""],
     ),
     ("Address", ADDRESSES, NO_ADDRESSES),
     ("LocalAddress", ADDRESSES, NO_ADDRESSES),
-    ("LocalPort", &["22", "2222", "022", "65535"], &["0", "22,2222", "70000", "-1", "x y", "22x", "!22", "*"]),
+    (
+        "LocalPort",
+        &["22", "2222", "022", "65535"],
+        &["0", "22,2222", "70000", "-1", "x y", "22x", "!22", "*"],
+    ),
     ("RDomain", &["vrf1", "vrf*", "!vrf2", "*", "Vrf1"], &[""]),
 ];
 
@@ -102,8 +122,17 @@ const ADDRESSES: &[&str] = &[
     "host.example.org",
     "10.0.0.0/x",
 ];
-const NO_ADDRESSES: &[&str] =
-    &["10.0.0.1/8", "10.0.0.0/33", "", "::1/64", "::/129", "10/8", "10.0.0.0/-1", "10.0.0.0/129", "2001:db8::/999"];
+const NO_ADDRESSES: &[&str] = &[
+    "10.0.0.1/8",
+    "10.0.0.0/33",
+    "",
+    "::1/64",
+    "::/129",
+    "10/8",
+    "10.0.0.0/-1",
+    "10.0.0.0/129",
+    "2001:db8::/999",
+];
 
 const CLIENT_ADDRESSES: &[&str] = &[
     "10.0.0.1",
@@ -151,7 +180,23 @@ impl Draw {
         let mut place = if rank > 0 && self.dice.percent(75) { Place::Anywhere } else { Place::Global };
         for _ in 0..=self.dice.below(most) {
             let line = match self.dice.below(100) {
-                0..=5 => self.dice.pick(&["", "# nothing", "   ", "#\"", "\t# x", "\r", " \r", "=", "  #Match all", "\"\"", "# x", " \t"]).to_owned(),
+                0..=5 => self
+                    .dice
+                    .pick(&[
+                        "",
+                        "# nothing",
+                        "   ",
+                        "#\"",
+                        "\t# x",
+                        "\r",
+                        " \r",
+                        "=",
+                        "  #Match all",
+                        "\"\"",
+                        "# x",
+                        " \t",
+                    ])
+                    .to_owned(),
                 6..=20 => {
                     place = Place::Anywhere;
                     self.block()
@@ -174,7 +219,9 @@ impl Draw {
             // sshd refuses one without the other.
             let command = line.to_lowercase();
             let names = ["AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"];
-            let user = names.iter().find(|name| command.contains(&name.to_lowercase()) && !command.contains("commanduser"));
+            let user = names
+                .iter()
+                .find(|name| command.contains(&name.to_lowercase()) && !command.contains("commanduser"));
             lines.push(line);
             lines.extend(user.filter(|_| !self.dice.percent(5)).map(|name| format!("{name}User nobody")));
         }
@@ -185,7 +232,8 @@ impl Draw {
     fn setting(&mut self, from: &'static [Setting], place: Place) -> String {
         let setting = loop {
             let setting = &from[self.dice.below(from.len())];
-            let fits = place == Place::Global || setting.place == Place::Anywhere || self.dice.below(400) == 0;
+            let fits =
+                place == Place::Global || setting.place == Place::Anywhere || self.dice.below(400) == 0;
             if fits && (self.version >= setting.since || self.dice.below(40) == 0) {
                 break setting;
             }
@@ -211,7 +259,9 @@ impl Draw {
             3 => "   ",
             4 => "= ",
             5 if self.dice.below(5) == 0 => " =",
-            6 if self.dice.below(12) == 0 => self.dice.pick(&["==", " == ", " \r", "\x0c", "\"", ":", "=\t=", " = \"\" "]),
+            6 if self.dice.below(12) == 0 => {
+                self.dice.pick(&["==", " == ", " \r", "\x0c", "\"", ":", "=\t=", " = \"\" "])
+            }
             _ => " ",
         };
         format!("{keyword}{separator}{rest}")
@@ -221,7 +271,10 @@ impl Draw {
         match self.dice.below(8) {
             0 => word.to_lowercase(),
             1 => word.to_uppercase(),
-            2 => word.chars().map(|letter| if self.dice.percent(50) { letter.to_ascii_uppercase() } else { letter }).collect(),
+            2 => word
+                .chars()
+                .map(|letter| if self.dice.percent(50) { letter.to_ascii_uppercase() } else { letter })
+                .collect(),
             _ => word.to_owned(),
         }
     }
@@ -258,20 +311,49 @@ impl Draw {
             0..=5 => self.dice.pick(&["all", "All", "all", "ALL # everybody", "all ", "\"all\""]).to_owned(),
             6 if self.dice.below(3) == 0 => self
                 .dice
-                .pick(&["all user x", "user alice all", "planet earth", "", "user", "# x", "all all", "user alice # x",
-                    "user # x", "all #", "all#", "user alice group", "\"user alice\"", "exec true", "final",
-                    "user alice \"\" x", "\"\" user alice", "canonical", "user 'alice", "invalid-user x"])
+                .pick(&[
+                    "all user x",
+                    "user alice all",
+                    "planet earth",
+                    "",
+                    "user",
+                    "# x",
+                    "all all",
+                    "user alice # x",
+                    "user # x",
+                    "all #",
+                    "all#",
+                    "user alice group",
+                    "\"user alice\"",
+                    "exec true",
+                    "final",
+                    "user alice \"\" x",
+                    "\"\" user alice",
+                    "canonical",
+                    "user 'alice",
+                    "invalid-user x",
+                ])
                 .to_owned(),
-            7..=9 if self.version >= (9, 9) || self.dice.below(10) == 0 => {
-                self.dice.pick(&["invalid-user", "Invalid-User", "invalid-user address 10.*", "user g* invalid-user"]).to_owned()
-            }
+            7..=9 if self.version >= (9, 9) || self.dice.below(10) == 0 => self
+                .dice
+                .pick(&["invalid-user", "Invalid-User", "invalid-user address 10.*", "user g* invalid-user"])
+                .to_owned(),
             10 if self.version >= (10, 0) || self.dice.below(10) == 0 => self
                 .dice
-                .pick(&["version OpenSSH_10*", "version *", "Version=!*Debian*,*", "version OpenSSH_9*", "version *Debian* user alice"])
+                .pick(&[
+                    "version OpenSSH_10*",
+                    "version *",
+                    "Version=!*Debian*,*",
+                    "version OpenSSH_9*",
+                    "version *Debian* user alice",
+                ])
                 .to_owned(),
             _ => {
                 let count = [1, 1, 1, 1, 2, 2, 3][self.dice.below(7)];
-                (0..count).map(|_| self.criterion()).collect::<Vec<_>>().join(self.dice.pick(&[" ", " ", " ", "  ", "\t"]))
+                (0..count)
+                    .map(|_| self.criterion())
+                    .collect::<Vec<_>>()
+                    .join(self.dice.pick(&[" ", " ", " ", "  ", "\t"]))
             }
         };
         self.line("Match", &rest)
@@ -286,7 +368,11 @@ impl Draw {
                 0 => self.dice.pick(bad).to_owned(),
                 _ => self.dice.pick(good).to_owned(),
             };
-            patterns.push(if name != "LocalPort" && self.dice.below(9) == 0 { format!("!{pattern}") } else { pattern });
+            patterns.push(if name != "LocalPort" && self.dice.below(9) == 0 {
+                format!("!{pattern}")
+            } else {
+                pattern
+            });
         }
         let separator = match self.dice.below(12) {
             0 if self.version < (9, 9) || self.version >= (10, 0) || self.dice.below(5) == 0 => "=",
@@ -315,10 +401,20 @@ impl Draw {
         let some = |dice: &mut Dice, from: &[&str]| (!dice.percent(8)).then(|| dice.pick(from).to_owned());
         let dice = &mut self.dice;
         Client {
-            user: some(dice, &["alice", "bob", "root", "Carol", "carol", "ghost", "al ice", "nobody", "Alice"]),
+            user: some(
+                dice,
+                &["alice", "bob", "root", "Carol", "carol", "ghost", "al ice", "nobody", "Alice"],
+            ),
             host: some(
                 dice,
-                &["host.example.org", "Host.EXAMPLE.org", "other.example.com", "10.0.0.1", "a.net", "UNKNOWN"],
+                &[
+                    "host.example.org",
+                    "Host.EXAMPLE.org",
+                    "other.example.com",
+                    "10.0.0.1",
+                    "a.net",
+                    "UNKNOWN",
+                ],
             ),
             addr: some(dice, CLIENT_ADDRESSES),
             laddr: some(dice, CLIENT_ADDRESSES),

@@ -66,7 +66,8 @@ impl Pair {
     /// The files with what `{dir}` and `{rel}` stand for, `folder` lying in /etc/ssh.
     pub(crate) fn contents(&self, folder: &str) -> impl Iterator<Item = (String, String)> {
         self.files.iter().map(move |(name, lines)| {
-            let text = lines.join("\n").replace("{dir}", &format!("/etc/ssh/{folder}")).replace("{rel}", folder);
+            let text =
+                lines.join("\n").replace("{dir}", &format!("/etc/ssh/{folder}")).replace("{rel}", folder);
             (format!("/etc/ssh/{folder}/{name}"), text + "\n")
         })
     }

@@ -38,7 +38,10 @@ fn connection(client: &Client) -> Connection<'_> {
     let user = client.user.as_deref();
     Connection {
         user,
-        groups: Groups { names: user.map(groups).unwrap_or_default().iter().copied().collect(), may_be_more: false },
+        groups: Groups {
+            names: user.map(groups).unwrap_or_default().iter().copied().collect(),
+            may_be_more: false,
+        },
         invalid_user: client.invalid_user,
         host: client.host.as_deref(),
         address: client.addr.as_deref(),
@@ -51,6 +54,7 @@ fn connection(client: &Client) -> Connection<'_> {
 /// Lines that are compared: all but the keys of the host, one of which the oracle gives, and what says `none`, which
 /// sshd repeats from a Match block in the case in which it is written, or not at all.
 pub(crate) fn compared<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let says_none = |line: &str| line.split_once(' ').is_some_and(|(_, value)| value.eq_ignore_ascii_case("none"));
+    let says_none =
+        |line: &str| line.split_once(' ').is_some_and(|(_, value)| value.eq_ignore_ascii_case("none"));
     lines.filter(|line| !line.starts_with("hostkey ") && !says_none(line)).map(str::to_owned).collect()
 }

@@ -48,8 +48,10 @@ const USERS: &[&str] = &[
     "!root *",
     "bob@HOST.Example.org",
 ];
-const NO_USERS: &[&str] = &["", "bob@10.0.0.1/8", "bob@10.0.0.0/33", "alice@2001:db8::1/32", "bob@10.0.0.1,", "@", "alice@"];
-const GROUPS: &[&str] = &["admins", "admins Staff", "s* !root", "Staff@host", "no\0group", "users admins,Staff"];
+const NO_USERS: &[&str] =
+    &["", "bob@10.0.0.1/8", "bob@10.0.0.0/33", "alice@2001:db8::1/32", "bob@10.0.0.1,", "@", "alice@"];
+const GROUPS: &[&str] =
+    &["admins", "admins Staff", "s* !root", "Staff@host", "no\0group", "users admins,Staff"];
 const FILES: &[&str] = &["/etc/ssh/keys", "none", "NONE", "/etc/ssh/%u", "relative/file", "/a\0b"];
 const NO_FILES: &[&str] = &["", "/a /b"];
 const COMMANDS: &[&str] = &[
@@ -125,7 +127,17 @@ pub(crate) static ACCESS: &[Setting] = &[
             "hostbased publickey",
             "gssapi-with-mic,publickey publickey",
         ],
-        &["any publickey", "publickey any", "pubkey", ",", "", "publickey,", "Publickey", "publickey,,password", "ANY"],
+        &[
+            "any publickey",
+            "publickey any",
+            "pubkey",
+            ",",
+            "",
+            "publickey,",
+            "Publickey",
+            "publickey,,password",
+            "ANY",
+        ],
     ),
     other(
         &["AuthorizedKeysFile"],
@@ -164,13 +176,25 @@ pub(crate) static ACCESS: &[Setting] = &[
     other(
         &["ForceCommand"],
         Anywhere,
-        &["none", "internal-sftp", "/bin/sh -c 'echo a b'", "echo \"a  b\" # c", "None", "internal-sftp -f AUTH"],
+        &[
+            "none",
+            "internal-sftp",
+            "/bin/sh -c 'echo a b'",
+            "echo \"a  b\" # c",
+            "None",
+            "internal-sftp -f AUTH",
+        ],
         &[""],
     ),
     other(&["MaxAuthTries", "MaxSessions"], Anywhere, NUMBERS, NO_NUMBERS),
     Setting { since: (9, 1), ..other(&["RequiredRSASize"], Anywhere, NUMBERS, NO_NUMBERS) },
     other(&["LoginGraceTime"], Global, TIMES, NO_TIMES),
-    other(&["Port"], Global, &["22", "2222", "65535", "22", "0022"], &["0", "65536", "-1", "", "22 23", "22x", "+22"]),
+    other(
+        &["Port"],
+        Global,
+        &["22", "2222", "65535", "22", "0022"],
+        &["0", "65536", "-1", "", "22 23", "22x", "+22"],
+    ),
     other(
         &["ListenAddress"],
         Global,
@@ -178,12 +202,7 @@ pub(crate) static ACCESS: &[Setting] = &[
         &["", "127.0.0.1:0", "127.0.0.1:x", "127.0.0.1 x", "[::1", "127.0.0.1:65536", "::1 rdomain"],
     ),
     other(&["AddressFamily"], Global, &["any", "inet", "inet6", "INET"], &["", "ipv4", "inet any"]),
-    other(
-        &["PermitUserEnvironment"],
-        Global,
-        &["yes", "no", "LANG,LC_*", "A*,!AB"],
-        &["", "yes no", "Yes"],
-    ),
+    other(&["PermitUserEnvironment"], Global, &["yes", "no", "LANG,LC_*", "A*,!AB"], &["", "yes no", "Yes"]),
     other(&["AcceptEnv"], Anywhere, &["LANG LC_*", "A", "*", "LC_?", "X\0Y"], &["", "A=b", "A  B=c"]),
     // Linux knows none of these.
     Setting { since: (99, 0), ..other(&["RDomain"], Anywhere, &["none", "%D"], &["", "%D x"]) },
@@ -191,7 +210,10 @@ pub(crate) static ACCESS: &[Setting] = &[
 
 /// Further keywords, for what they do to the lines around them.
 pub(crate) static REST: &[Setting] = &[
-    flag(&["X11Forwarding", "AllowAgentForwarding", "PermitTTY", "PermitUserRC", "DisableForwarding"], Anywhere),
+    flag(
+        &["X11Forwarding", "AllowAgentForwarding", "PermitTTY", "PermitUserRC", "DisableForwarding"],
+        Anywhere,
+    ),
     flag(&["X11UseLocalhost", "StreamLocalBindUnlink"], Anywhere),
     flag(&["PrintMotd", "PrintLastLog", "TCPKeepAlive", "KeepAlive", "DebianBanner"], Global),
     other(
@@ -201,7 +223,14 @@ pub(crate) static REST: &[Setting] = &[
         &["", "\"x"],
     ),
     other(
-        &["Protocol", "UsePrivilegeSeparation", "KeyRegenerationInterval", "ServerKeyBits", "UseLogin", "CheckMail"],
+        &[
+            "Protocol",
+            "UsePrivilegeSeparation",
+            "KeyRegenerationInterval",
+            "ServerKeyBits",
+            "UseLogin",
+            "CheckMail",
+        ],
         Global,
         &["2", "yes", "sandbox", "1h", "2,1 x"],
         &["", "\"x"],
@@ -219,13 +248,31 @@ pub(crate) static REST: &[Setting] = &[
     other(&["PermitListen"], Anywhere, &["any", "none", "8080", "localhost:80 *:1", "*"], &["", "a:x"]),
     other(&["PermitTunnel"], Anywhere, &["yes", "no", "point-to-point", "ethernet"], &["", "Ethernet"]),
     other(&["SetEnv"], Anywhere, &["A=b", "A=b C=d\0e", "A=", "X=a=b"], &["", "A"]),
-    other(&["Subsystem"], Global, &["sftp internal-sftp", "sftp /usr/lib/sftp-server -f AUTH", "x y z"], &["", "sftp"]),
+    other(
+        &["Subsystem"],
+        Global,
+        &["sftp internal-sftp", "sftp /usr/lib/sftp-server -f AUTH", "x y z"],
+        &["", "sftp"],
+    ),
     other(&["MaxStartups"], Global, &["10", "10:30:100", "1:1:1"], &["", "10:30", "0", "10:200:3", "x"]),
-    other(&["RekeyLimit"], Anywhere, &["default", "1G", "500M 1h", "default none", "16"], &["", "15", "x", "1G x"]),
-    other(&["IPQoS"], Anywhere, &["none", "lowdelay throughput", "af21 cs1", "0x10", "ef"], &["", "x", "ef x"]),
+    other(
+        &["RekeyLimit"],
+        Anywhere,
+        &["default", "1G", "500M 1h", "default none", "16"],
+        &["", "15", "x", "1G x"],
+    ),
+    other(
+        &["IPQoS"],
+        Anywhere,
+        &["none", "lowdelay throughput", "af21 cs1", "0x10", "ef"],
+        &["", "x", "ef x"],
+    ),
     other(&["FingerprintHash"], Global, &["md5", "sha256", "SHA256"], &["", "sha1"]),
     other(&["PidFile", "ModuliFile", "XAuthLocation"], Global, FILES, NO_FILES),
     other(&["StreamLocalBindMask"], Anywhere, &["0177", "077", "0"], &["", "9", "01000"]),
     other(&["VersionAddendum"], Global, &["none", "a word or two", "x"], &[""]),
-    Setting { since: (9, 2), ..other(&["ChannelTimeout"], Anywhere, &["none", "session=5m", "*=1h x11*=0"], &["", "x", "a=x"]) },
+    Setting {
+        since: (9, 2),
+        ..other(&["ChannelTimeout"], Anywhere, &["none", "session=5m", "*=1h x11*=0"], &["", "x", "a=x"])
+    },
 ];

@@ -151,6 +151,7 @@ impl Drop for Desk<'_> {
 /// The longest text in a program that starts as releases do.
 fn release(program: &[u8]) -> String {
     let text = |part: &[u8]| String::from_utf8_lossy(part).into_owned();
-    let parts = program.split(|byte| !(b' '..=b'~').contains(byte)).filter(|part| part.starts_with(b"OpenSSH_"));
+    let parts =
+        program.split(|byte| !(b' '..=b'~').contains(byte)).filter(|part| part.starts_with(b"OpenSSH_"));
     parts.map(text).filter(|text| Build::named(text).is_some()).max_by_key(String::len).unwrap_or_default()
 }

@@ -99,9 +99,7 @@ fn override_flag<'a>(words: impl Iterator<Item = &'a str>, build: &Build) -> Opt
             Some(Some(("o", rest))) => {
                 let option = if rest.is_empty() { words.next().unwrap_or_default() } else { rest };
                 let name = option.split('=').next().unwrap_or_default();
-                if keywords::find(name, build)
-                    .is_none_or(|keyword| keywords::is_recorded(keyword.name))
-                {
+                if keywords::find(name, build).is_none_or(|keyword| keywords::is_recorded(keyword.name)) {
                     return Some("-o");
                 }
             }
@@ -127,9 +125,18 @@ mod tests {
             .file("/proc/13/cmdline", "sshd: -o@pts/0")
             .file("/proc/14/comm", "bash\n")
             .file("/proc/14/cmdline", "bash\0-f");
-        let places: Vec<String> = command_line(&tree, &crate::facts::sshd::testing::build()).iter().map(ToString::to_string).collect();
+        let places: Vec<String> = command_line(&tree, &crate::facts::sshd::testing::build())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(places, ["/etc/default/ssh:2: -o", "/proc/12/cmdline: -f"]);
-        assert!(command_line(&Tree::new(Timestamp(0)).file("/etc/default/ssh", "SSHD_OPTS=\n"), &crate::facts::sshd::testing::build()).is_empty());
+        assert!(
+            command_line(
+                &Tree::new(Timestamp(0)).file("/etc/default/ssh", "SSHD_OPTS=\n"),
+                &crate::facts::sshd::testing::build()
+            )
+            .is_empty()
+        );
     }
 
     #[test]
@@ -140,7 +147,10 @@ mod tests {
             .file("/etc/systemd/system/ssh@.service.d/o.conf", drop_in)
             .file("/etc/systemd/system/sshd.service", "[Service]\nEnvironment=SSHD_OPTS=-Df/srv/x\n")
             .file("/etc/systemd/system/ssh.service.d/limits.conf", "[Service]\nLimitNOFILE=-o\n");
-        let places: Vec<String> = command_line(&tree, &crate::facts::sshd::testing::build()).iter().map(ToString::to_string).collect();
+        let places: Vec<String> = command_line(&tree, &crate::facts::sshd::testing::build())
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             places,
             ["/etc/systemd/system/ssh@.service.d/o.conf:5: -o", "/etc/systemd/system/sshd.service:2: -f",]
@@ -155,7 +165,11 @@ mod tests {
             ("-o Nonsense=1", Some("-o")),
             ("-o", Some("-o")),
         ] {
-            assert_eq!(override_flag(options.split(' '), &crate::facts::sshd::testing::build()), wanted, "{options}");
+            assert_eq!(
+                override_flag(options.split(' '), &crate::facts::sshd::testing::build()),
+                wanted,
+                "{options}"
+            );
         }
     }
 }

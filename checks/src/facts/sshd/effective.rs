@@ -8,7 +8,9 @@ use std::collections::HashMap;
 
 use super::build::Build;
 use super::connection::{Connection, Truth};
+use super::criteria::Attribute;
 use super::merge::{self, Counts};
+use super::truths::Truths;
 use super::{Config, DEFAULT, Line, MatchLine, Setting, defaults, keywords, print};
 use crate::evidence::Evidence;
 use crate::gap::Gap;
@@ -27,7 +29,7 @@ pub struct Evaluator<'a> {
 
 /// Which Match blocks hold for a connection, blocks around an Include included.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Active(pub(super) Vec<Truth>);
+pub struct Active(pub(super) Truths);
 
 /// What a configuration sets for one connection.
 #[derive(Clone, Copy)]
@@ -78,22 +80,23 @@ impl<'a> Evaluator<'a> {
     /// Which blocks hold for a connection.
     #[must_use]
     pub fn active(&self, connection: &Connection<'_>) -> Active {
-        let build = &self.config.build;
-        self.active_where(|block| {
-            let each = block.criteria.iter().map(|criterion| criterion.holds(connection, build));
-            each.fold(Truth::Yes, Truth::and)
-        })
+        Active(self.holds(connection, |_| true))
     }
 
-    /// Which blocks hold, given whether the criteria of each do.
-    pub(super) fn active_where(&self, mut holds: impl FnMut(&MatchLine) -> Truth) -> Active {
+    /// For each Match line, whether those criteria hold that look at some things, on it and on the lines around it.
+    pub(super) fn holds(&self, connection: &Connection<'_>, looks_at: impl Fn(Attribute) -> bool) -> Truths {
+        let build = &self.config.build;
         let mut all: Vec<Truth> = Vec::with_capacity(self.config.matches.len());
         for block in &self.config.matches {
             let outer =
                 block.under.map_or(Truth::Yes, |outer| all.get(outer).copied().unwrap_or(Truth::Unknown));
-            all.push(if outer == Truth::No { Truth::No } else { holds(block).and(outer) });
+            let criteria = block.criteria.iter().filter(|criterion| looks_at(criterion.of));
+            all.push(criteria.fold(outer, |truth, criterion| match truth {
+                Truth::No => Truth::No,
+                truth => truth.and(criterion.holds(connection, build)),
+            }));
         }
-        Active(all)
+        Truths::of(all)
     }
 
     /// What holds for connections for which these blocks do.
@@ -122,9 +125,14 @@ impl<'a> Evaluator<'a> {
                 round.take(line, &is_set);
             }
         }
-        let mut setting = self.or_default(name, round);
+        let mut setting = round.setting().unwrap_or_else(|| Setting {
+            values: defaults::of(name, &self.config.build),
+            at: vec![Evidence::of(DEFAULT)],
+            lost: Vec::new(),
+        });
         // A list of algorithms that is left empty is filled for each connection, but not one that a Match block empties.
-        if setting.values == [""] && keywords::named(name, &self.config.build).is_some_and(keywords::Keyword::is_algorithms) {
+        let is_algorithms = |keyword: &keywords::Keyword| keyword.is_algorithms();
+        if setting.values == [""] && keywords::named(name, &self.config.build).is_some_and(is_algorithms) {
             setting.values = defaults::of(name, &self.config.build);
         }
         if name != "kbdinteractiveauthentication" {
@@ -132,9 +140,8 @@ impl<'a> Evaluator<'a> {
         }
         match merge::settle(&|other| self.at_start(other).values, &self.config.build) {
             Some((_, value)) if !setting.is(value) => {
-                let lost = setting.at.into_iter().filter(|at| at.source != DEFAULT).chain(setting.lost).collect();
                 let by = self.at_start("challengeresponseauthentication");
-                Setting { values: vec![value.to_owned()], at: by.at, lost }
+                Setting { values: vec![value.to_owned()], ..by }
             }
             _ => setting,
         }
@@ -145,20 +152,12 @@ impl<'a> Evaluator<'a> {
         let mut lines = self.lines(name).iter().take_while(|(number, _)| *number < before);
         lines.any(|(_, line)| !line.values.is_empty() && takes(line))
     }
-
-    fn or_default(&self, name: &str, round: Round<'_>) -> Setting {
-        round.setting().unwrap_or_else(|lost| Setting {
-            values: defaults::of(name, &self.config.build),
-            at: vec![Evidence::of(DEFAULT)],
-            lost,
-        })
-    }
 }
 
 impl Effective<'_> {
     fn truth(&self, line: &Line) -> Truth {
         let Some(index) = line.under else { return Truth::No };
-        self.active.0.get(index).copied().unwrap_or(Truth::Unknown)
+        self.active.0.get(index)
     }
 
     /// The value of a keyword, in lower case.
@@ -166,19 +165,25 @@ impl Effective<'_> {
     /// # Errors
     /// A block that sets it may hold or not.
     pub fn setting(&self, name: &str) -> Result<Setting, Gap> {
+        let mut setting = self.decided(name)?;
+        let lines = self.evaluator.lines(name).iter().map(|(_, line)| &line.at);
+        setting.lost = lines.filter(|at| !setting.at.contains(at)).take(LOST).cloned().collect();
+        Ok(setting)
+    }
+
+    /// The same without the lines that lost.
+    pub(super) fn decided(&self, name: &str) -> Result<Setting, Gap> {
         let (evaluator, config) = (self.evaluator, self.evaluator.config);
         let start = evaluator.at_start(name);
         let mut matched = Round::new(name, &config.build);
-        let mut others = Vec::new();
         for (number, line) in evaluator.lines(name) {
             let is_set =
                 |other: &str| evaluator.is_set(other, *number, |line| self.truth(line) == Truth::Yes);
             match self.truth(line) {
                 Truth::Yes => matched.take(line, &is_set),
-                Truth::No if !evaluator.is_at_start(line) => others.push(&line.at),
                 Truth::No => {}
                 // Behind a line that has won, it makes no difference.
-                Truth::Unknown if !matched.would_take(line, &is_set) => others.push(&line.at),
+                Truth::Unknown if !matched.would_take(line, &is_set) => {}
                 Truth::Unknown => {
                     let block = line.under.and_then(|index| config.matches.get(index));
                     let block = block.map(|block| block.at.to_string()).unwrap_or_default();
@@ -190,21 +195,12 @@ impl Effective<'_> {
             }
         }
         let is_copied = keywords::named(name, &config.build).is_none_or(|keyword| keyword.copied);
-        let (mut setting, loser) = match matched.setting() {
-            Ok(matched) if is_copied => {
-                let values = merge::overlay(name, &start.values, &matched.values);
-                (Setting { values, ..matched }, Some(start))
+        Ok(match matched.setting() {
+            Some(matched) if is_copied => {
+                Setting { values: merge::overlay(name, &start.values, &matched.values), ..matched }
             }
-            Ok(matched) => (start, Some(matched)),
-            Err(lost) => (start, Some(Setting { lost, ..Setting::default() })),
-        };
-        let loser = loser.iter().flat_map(|loser| loser.at.iter().chain(&loser.lost));
-        for line in loser.filter(|at| at.source != DEFAULT).chain(others) {
-            if setting.lost.len() < LOST && !setting.at.contains(line) && !setting.lost.contains(line) {
-                setting.lost.push(line.clone());
-            }
-        }
-        Ok(setting)
+            _ => start,
+        })
     }
 
     /// The line on account of which sshd ends this connection before it asks for anything, where there is one: sshd
@@ -233,7 +229,9 @@ impl Effective<'_> {
                 }
                 match merge::merge(name, set.as_deref(), &line.values, &is_set, build) {
                     Err(why) => return Ok(Some(line.at.clone().says(why))),
-                    Ok((values, Counts::Replaces | Counts::Adds)) if truth == Truth::Yes => set = Some(values),
+                    Ok((values, Counts::Replaces | Counts::Adds)) if truth == Truth::Yes => {
+                        set = Some(values)
+                    }
                     Ok(_) => {}
                 }
             }
@@ -285,12 +283,11 @@ struct Round<'a> {
     build: &'a Build,
     values: Option<Vec<String>>,
     at: Vec<Evidence>,
-    lost: Vec<Evidence>,
 }
 
 impl<'a> Round<'a> {
     fn new(name: &'a str, build: &'a Build) -> Self {
-        Self { name, build, values: None, at: Vec::new(), lost: Vec::new() }
+        Self { name, build, values: None, at: Vec::new() }
     }
 
     /// What a line would do, with the values that hold behind it unless they are those before it and its own.
@@ -318,16 +315,8 @@ impl<'a> Round<'a> {
         let (counts, values) = self.counts(line, is_set);
         let before = if counts == Counts::Adds { self.values.take().unwrap_or_default() } else { Vec::new() };
         match counts {
-            Counts::Lost => {
-                if self.lost.len() < LOST {
-                    self.lost.push(line.at.clone());
-                }
-                return;
-            }
-            Counts::Replaces => {
-                let room = LOST.saturating_sub(self.lost.len());
-                self.lost.extend(self.at.drain(..).take(room));
-            }
+            Counts::Lost => return,
+            Counts::Replaces => self.at.clear(),
             Counts::Adds => {}
         }
         self.values = Some(match values {
@@ -343,11 +332,9 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// What the round has found, or the lines that set nothing.
-    fn setting(self) -> Result<Setting, Vec<Evidence>> {
-        match self.values {
-            Some(values) => Ok(Setting { values, at: self.at, lost: self.lost }),
-            None => Err(self.lost),
-        }
+    /// What the round has found.
+    fn setting(self) -> Option<Setting> {
+        let values = self.values?;
+        Some(Setting { values, at: self.at, lost: Vec::new() })
     }
 }

@@ -86,7 +86,10 @@ enum Token {
     One,
     Letter(u8),
     /// `[a-z]`, `[!a-z]`
-    Set { negated: bool, of: Vec<Item> },
+    Set {
+        negated: bool,
+        of: Vec<Item>,
+    },
 }
 
 /// What a set has between its brackets.
@@ -138,7 +141,10 @@ fn part(part: &str, pattern: &str) -> Option<Part> {
             _ => Token::Letter(letter),
         });
     }
-    let name: Option<Vec<u8>> = tokens.iter().map(|token| if let Token::Letter(letter) = token { Some(*letter) } else { None }).collect();
+    let name: Option<Vec<u8>> = tokens
+        .iter()
+        .map(|token| if let Token::Letter(letter) = token { Some(*letter) } else { None })
+        .collect();
     Some(match name {
         Some(name) => Part::Name(String::from_utf8_lossy(&name).into_owned()),
         None => Part::Pattern(tokens),
@@ -168,7 +174,8 @@ fn set(letters: &[(u8, bool)], mut at: usize) -> Set {
     loop {
         // The first letter may be a bracket.
         while plain(at) == Some(b'[') && plain(at + 1) == Some(b':') {
-            let rest: Vec<u8> = letters.get(at + 2..).unwrap_or_default().iter().map(|(letter, _)| *letter).collect();
+            let rest: Vec<u8> =
+                letters.get(at + 2..).unwrap_or_default().iter().map(|(letter, _)| *letter).collect();
             let Some(end) = rest.iter().position(|letter| *letter == b':') else { break };
             if plain(at + 2 + end + 1) != Some(b']') {
                 break;

@@ -195,7 +195,8 @@ pub(super) fn is_certain(name: &str, build: &Build) -> bool {
 
 /// The names of the keywords that have an effect in a build.
 pub(super) fn names(build: &Build) -> impl Iterator<Item = &'static str> {
-    let known = table::KEYWORDS.iter().filter(|keyword| keyword.effect == Effect::Sets && keyword.is_known_to(build));
+    let known =
+        table::KEYWORDS.iter().filter(|keyword| keyword.effect == Effect::Sets && keyword.is_known_to(build));
     let mut names: Vec<&str> = known.map(|keyword| keyword.name).collect();
     names.sort_unstable();
     names.dedup();
@@ -213,23 +214,33 @@ static RECORDED: &[&str] = &[
     "authorizedkeysfile",
     "authorizedprincipalscommand",
     "authorizedprincipalscommanduser",
+    "authorizedprincipalsfile",
     "challengeresponseauthentication",
     "chrootdirectory",
+    "ciphers",
     "denygroups",
     "denyusers",
     "gssapiauthentication",
     "hostbasedauthentication",
+    "hostkey",
+    "hostkeyalgorithms",
+    "ignorerhosts",
     "kbdinteractiveauthentication",
     "kerberosauthentication",
+    "kexalgorithms",
     "listenaddress",
+    "macs",
     "pamservicename",
     "passwordauthentication",
     "permitemptypasswords",
     "permitrootlogin",
     "pidfile",
     "port",
+    "pubkeyacceptedalgorithms",
     "pubkeyauthentication",
     "refuseconnection",
+    "requiredrsasize",
+    "revokedkeys",
     "strictmodes",
     "trustedusercakeys",
     "usedns",
@@ -240,8 +251,16 @@ static RECORDED: &[&str] = &[
 pub(super) fn accumulates(name: &str) -> bool {
     matches!(
         name,
-        "port" | "listenaddress" | "hostkey" | "hostcertificate" | "allowusers" | "denyusers" | "allowgroups" | "denygroups"
-            | "acceptenv" | "persourcepenalties"
+        "port"
+            | "listenaddress"
+            | "hostkey"
+            | "hostcertificate"
+            | "allowusers"
+            | "denyusers"
+            | "allowgroups"
+            | "denygroups"
+            | "acceptenv"
+            | "persourcepenalties"
     )
 }
 

@@ -251,13 +251,21 @@ impl Walk<'_> {
             self.gap(Gap::malformed(format!("{place} is not UTF-8")));
         }
         if values::depends_on_machine(keyword, &values) && keywords::is_recorded(name) {
-            self.gap(Gap::unsupported(format!("{place} takes more of the machine to understand than its files")));
+            self.gap(Gap::unsupported(format!(
+                "{place} takes more of the machine to understand than its files"
+            )));
         }
         let at = match refused {
             Some(ref why) => place.clone().says(why.clone()),
             None => place.clone().says(format!("{written} {}", values.join(" "))),
         };
-        self.config.lines.push(Line { keyword: name.to_owned(), values, at, under, refused: refused.is_some() });
+        self.config.lines.push(Line {
+            keyword: name.to_owned(),
+            values,
+            at,
+            under,
+            refused: refused.is_some(),
+        });
         Ok(())
     }
 

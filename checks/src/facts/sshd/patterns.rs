@@ -118,7 +118,8 @@ pub(crate) fn takes(patterns: &str, build: &Build) -> bool {
 fn is_scoped(text: &str) -> bool {
     let Some((address, scope)) = text.split_once('%') else { return false };
     let Ok(address) = address.parse::<Ipv6Addr>() else { return false };
-    let is_local = address.is_unicast_link_local() || (address.is_multicast() && address.segments()[0] & 0xf == 2);
+    let is_local =
+        address.is_unicast_link_local() || (address.is_multicast() && address.segments()[0] & 0xf == 2);
     !scope.is_empty() && (is_local || scope.bytes().all(|byte| byte.is_ascii_digit()))
 }
 

@@ -102,7 +102,6 @@ const MOST: i64 = i32::MAX as i64;
 
 /// Whether it takes the machine to know what values are, or whether sshd takes them at all: a port by its name in
 /// services(5), an address by the name of a host, a routing domain, a file below the home of a user.
-#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
 pub(super) fn depends_on_machine(keyword: &Keyword, values: &[String]) -> bool {
     values.iter().any(|value| match keyword.form {
         Form::Port => value.parse::<u16>().is_err(),
@@ -129,7 +128,6 @@ pub(super) fn split_listen(value: &str) -> (&str, Option<&str>) {
 
 /// What sshd refuses although each line is well formed, or what it dies of before it listens: the keyword, and why.
 /// `get` answers with what holds outside of Match blocks; nothing where no line sets a keyword and it has no default.
-#[cfg_attr(not(test), expect(dead_code, reason = "the evaluator of connections is still to come"))]
 pub(super) fn contradictions(
     get: &dyn Fn(&str) -> Vec<String>,
     build: &Build,
