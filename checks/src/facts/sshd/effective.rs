@@ -131,8 +131,9 @@ impl<'a> Evaluator<'a> {
             lost: Vec::new(),
         });
         // A list of algorithms that is left empty is filled for each connection, but not one that a Match block empties.
-        let is_algorithms = |keyword: &keywords::Keyword| keyword.is_algorithms();
-        if setting.values == [""] && keywords::named(name, &self.config.build).is_some_and(is_algorithms) {
+        let is_algorithms =
+            keywords::named(name, &self.config.build).is_some_and(keywords::Keyword::is_algorithms);
+        if setting.values == [""] && is_algorithms {
             setting.values = defaults::of(name, &self.config.build);
         }
         if name != "kbdinteractiveauthentication" {

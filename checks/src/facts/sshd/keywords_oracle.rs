@@ -157,7 +157,7 @@ fn read(lines: &[String], oracle: &Oracle) -> Answer {
     let mut depends = false;
     for line in lines {
         let line = if build.since(8, 7) { line } else { line.split('#').next().unwrap_or_default() };
-        let Some(lexer::Line { keyword: written, rest }) = lexer::line(line) else { continue };
+        let Some(lexer::Line { keyword: written, rest, .. }) = lexer::line(line, build) else { continue };
         let Some(keyword) = keywords::find(&written, build) else {
             return Answer::Refuses("unknown".to_owned());
         };
