@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use checks::facts::sshd::Build;
 
 use super::Pair;
+
+/// How many names were given to what must not meet.
+static DESKS: AtomicUsize = AtomicUsize::new(0);
 
 /// The accounts of every root; sshd insists on the one of its own name.
 const PASSWD: &str = "\
@@ -72,7 +76,18 @@ impl Room {
             ("etc/services", "ssh 22/tcp\n"),
             ("etc/hosts", "127.0.0.1 localhost\n"),
         ] {
-            fs::write(root.join(path), text).unwrap();
+            // Another test may be asking in this root.
+            let path = root.join(path);
+            if fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes()) {
+                continue;
+            }
+            let new = path.with_extension(format!(
+                "{}-{}",
+                std::process::id(),
+                DESKS.fetch_add(1, Ordering::Relaxed)
+            ));
+            fs::write(&new, text).unwrap();
+            fs::rename(&new, &path).unwrap();
         }
         fs::create_dir_all(root.join("run/sshd")).unwrap();
         fs::create_dir_all(root.join("etc/ssh")).unwrap();
@@ -80,8 +95,8 @@ impl Room {
     }
 
     /// A folder of its own for whoever asks, in the root's /etc/ssh; it vanishes again.
-    pub(crate) fn desk(&self, number: usize) -> Desk<'_> {
-        let folder = format!("oracle-{}-{number}", std::process::id());
+    pub(crate) fn desk(&self) -> Desk<'_> {
+        let folder = format!("oracle-{}-{}", std::process::id(), DESKS.fetch_add(1, Ordering::Relaxed));
         let path = self.root.join("etc/ssh").join(&folder);
         fs::create_dir_all(&path).unwrap();
         let desk = Desk { room: self, folder, path };

@@ -151,7 +151,7 @@ impl<'a> Evaluator<'a> {
     /// Whether a line of a keyword before another line sets it, among the lines that some round takes.
     fn is_set(&self, name: &str, before: usize, mut takes: impl FnMut(&Line) -> bool) -> bool {
         let mut lines = self.lines(name).iter().take_while(|(number, _)| *number < before);
-        lines.any(|(_, line)| !line.values.is_empty() && takes(line))
+        lines.any(|(_, line)| !line.values.is_empty() && !line.refused && takes(line))
     }
 }
 
@@ -222,15 +222,21 @@ impl Effective<'_> {
                 let is_set =
                     |other: &str| evaluator.is_set(other, *number, |line| self.truth(line) == Truth::Yes);
                 if line.refused {
-                    if merge::passes_over(name, set.is_some(), truth != Truth::No, build) {
-                        continue;
-                    }
-                    return match truth {
-                        Truth::Unknown if merge::passes_over(name, set.is_some(), false, build) => {
-                            Err(Gap::unsupported(format!("whether sshd comes to {} is not known", line.at)))
-                        }
-                        _ => Ok(Some(line.at.clone())),
+                    // A line with values is wrong only where it counts, or behind another one.
+                    let looks = |is_active: bool| {
+                        !merge::passes_over(name, set.is_some(), is_active, build)
+                            && (line.values.is_empty() || is_active || set.is_some())
                     };
+                    match (truth, looks(true), looks(false)) {
+                        (Truth::Yes, true, _) | (Truth::No, _, true) | (Truth::Unknown, true, true) => {
+                            return Ok(Some(line.at.clone()));
+                        }
+                        (Truth::Unknown, true, false) | (Truth::Unknown, false, true) => {
+                            let why = format!("whether sshd comes to {} is not known", line.at);
+                            return Err(Gap::unsupported(why));
+                        }
+                        _ => continue,
+                    }
                 }
                 match merge::merge(name, set.as_deref(), &line.values, &is_set, build) {
                     Err(why) => return Ok(Some(line.at.clone().says(why))),
@@ -298,7 +304,7 @@ impl<'a> Round<'a> {
     /// What a line would do, with the values that hold behind it unless they are those before it and its own.
     fn counts(&self, line: &Line, is_set: &dyn Fn(&str) -> bool) -> (Counts, Option<Vec<String>>) {
         let plain = match &self.values {
-            _ if line.values.is_empty() => Counts::Lost,
+            _ if line.values.is_empty() || line.refused => return (Counts::Lost, None),
             None => Counts::Replaces,
             Some(_) if keywords::accumulates(self.name) => Counts::Adds,
             Some(_) => Counts::Lost,

@@ -41,7 +41,7 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
                 Err(gap) => return Err(gap),
             };
             folders.push(dir.to_owned());
-            let hidden = tokens.first() == Some(&Token::Letter(b'.'));
+            let hidden = matches!(tokens.first(), Some(Token::Letter(b'.')));
             let names = names.iter().map(String::as_str).chain([".", ".."]);
             next.extend(
                 names
@@ -67,7 +67,7 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
 }
 
 /// What stands between two slashes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Part {
     /// One name.
     Name(String),
@@ -78,7 +78,7 @@ enum Part {
 }
 
 /// A piece of a pattern.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Token {
     /// `*`
     Any,
@@ -93,7 +93,7 @@ enum Token {
 }
 
 /// What a set has between its brackets.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Item {
     Range(u8, u8),
     Class(Class),
@@ -307,7 +307,7 @@ mod tests {
             };
             assert_eq!(found, fits, "{pattern} {name}");
         }
-        assert_eq!(part("a\\*[", "a"), Some(Part::Name("a*[".into())));
+        assert!(matches!(part("a\\*[", "a"), Some(Part::Name(name)) if name == "a*["));
         assert!(parts("/a/[b/c]").is_err() && parts("/[[:digit:]").is_err());
     }
 

@@ -82,6 +82,15 @@ struct Walk<'a> {
     start: HashMap<&'static str, Vec<String>>,
 }
 
+/// Lists of methods with `any` behind them, which sshd until 9.6 refuses only where it counts the ones before.
+fn late_any(words: &[String], verify: impl Fn(&[String]) -> bool, build: &Build) -> Option<Vec<String>> {
+    let end = words.iter().position(String::is_empty).filter(|_| !build.since(8, 7));
+    let words = words.get(..end.unwrap_or(words.len()))?;
+    let (lists, behind) = words.split_at(words.iter().position(|word| word == "any")?);
+    let fits = behind.iter().all(|word| word == "any") && (lists.is_empty() || verify(lists));
+    (fits && !build.since(9, 7)).then(|| words.to_vec())
+}
+
 impl Walk<'_> {
     fn refuse(&mut self, at: Evidence) {
         if self.config.refused.len() < KEPT {
@@ -219,17 +228,25 @@ impl Walk<'_> {
         let mut refused = None;
         let mut values = match values::verify(keyword, written, words, &line.rest, build) {
             Ok(values) => values,
-            // A keyword alone is refused even where its arguments are not looked at.
-            Err(why)
-                if merge::passes_over(name, is_set, is_active, build)
-                    && !(line.bare && keyword.form == Form::Command) =>
-            {
+            Err(why) => {
+                // A keyword alone is refused even where its arguments are not looked at.
+                let is_bare = line.bare && keyword.form == Form::Command;
+                let values = match merge::passes_over(name, is_set, is_active, build) && !is_bare {
+                    true => Some(Vec::new()),
+                    false if keyword.form == Form::Methods && !is_active && !is_set => {
+                        let verify = |lists: &[String]| {
+                            values::verify(keyword, written, lists, &line.rest, build).is_ok()
+                        };
+                        late_any(words, verify, build)
+                    }
+                    false => None,
+                };
+                let Some(values) = values else { return Err(why) };
                 refused = Some(why);
-                Vec::new()
+                values
             }
-            Err(why) => return Err(why),
         };
-        if LOOKING_BACK.contains(&name) {
+        if refused.is_none() && LOOKING_BACK.contains(&name) {
             let is_set = |other: &str| self.start.contains_key(other);
             let before = self.start.get(name).map(Vec::as_slice);
             let (merged, _) = merge::merge(name, before, &values, &is_set, build)?;
@@ -250,7 +267,9 @@ impl Walk<'_> {
         if values.iter().any(|value| value.contains('\u{fffd}')) {
             self.gap(Gap::malformed(format!("{place} is not UTF-8")));
         }
-        if values::depends_on_machine(keyword, &values) && keywords::is_recorded(name) {
+        // Of a keyword that nobody judges, a name hardly says that sshd would refuse to start.
+        let matters = self.options.record == Record::All || keywords::is_recorded(name);
+        if matters && values::depends_on_machine(keyword, &values) {
             self.gap(Gap::unsupported(format!(
                 "{place} takes more of the machine to understand than its files"
             )));
