@@ -8,6 +8,7 @@
 )]
 
 mod machines;
+mod ssh;
 mod strace;
 
 #[path = "../../checks/tests/say/mod.rs"]
