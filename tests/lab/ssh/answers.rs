@@ -23,17 +23,25 @@ const NAMES: &[(&str, &str)] = &[
     ("203.0.113.9", "stranger.example.net"),
 ];
 
-/// The answer for the very connection of an attempt.
-pub(super) fn exact(machine: &Machine, attempt: &Attempt, looks_up: bool) -> Result<Answer, String> {
+/// The connection of an attempt in the words of `sshd -C`.
+pub(super) fn connection(attempt: &Attempt, looks_up: bool) -> String {
     let from = attempt.from.to_string();
     let name = NAMES.iter().find(|(address, _)| looks_up && *address == from);
     let host = name.map_or(from.as_str(), |(_, name)| name);
-    let connection = format!("addr={from},host={host},laddr={},lport={}", attempt.to, attempt.port);
-    let table = run(machine, &["hostduty", "sshd", "--logins", "-C", &connection, "--format", "json"])?;
-    let mut answers = ways(&table, attempt, |_| true);
+    format!("addr={from},host={host},laddr={},lport={}", attempt.to, attempt.port)
+}
+
+/// The table of one connection.
+pub(super) fn one(machine: &Machine, connection: &str) -> Result<Value, String> {
+    run(machine, &["hostduty", "sshd", "--logins", "-C", connection, "--format", "json"])
+}
+
+/// The answer of a table of one connection.
+pub(super) fn exact(table: &Value, attempt: &Attempt) -> Answer {
+    let mut answers = ways(table, attempt, |_| true);
     match answers.len() {
-        1 => Ok(answers.remove(0)),
-        count => Err(format!("hostduty gives {count} answers for {connection}")),
+        1 => answers.remove(0),
+        count => Answer { word: "nothing".to_owned(), about: format!("{count} answers for one connection") },
     }
 }
 
@@ -107,15 +115,16 @@ fn likeness(label: &str, attempt: &Attempt) -> u32 {
     }
 }
 
-/// How closely words describe an address: by naming its network, by leaving some unnamed, or by naming none.
+/// How closely words describe an address: by naming its network, or by naming none. `and others` are networks of which
+/// the label leaves open which ones.
 fn addresses(words: &str, address: IpAddr) -> u32 {
     match words {
         "anywhere" | "anywhere else" => return 1,
-        "this host itself" => return u32::from(address.is_loopback()) * 3,
+        "this host itself" => return u32::from(address.is_loopback()) * 2,
         _ => {}
     }
-    let (named, others) = words.strip_suffix(" and others").map_or((words, 0), |named| (named, 2));
-    if named.split(", ").any(|network| contains(network, address)) { 3 } else { others }
+    let (named, others) = words.strip_suffix(" and others").map_or((words, 0), |named| (named, 1));
+    if named.split(", ").any(|network| contains(network, address)) { 2 } else { others }
 }
 
 fn contains(network: &str, address: IpAddr) -> bool {
@@ -123,7 +132,8 @@ fn contains(network: &str, address: IpAddr) -> bool {
         IpAddr::V4(address) => (u128::from(u32::from(address)) << 96, 32),
         IpAddr::V6(address) => (u128::from(address), 128),
     };
-    let (text, length) = network.split_once('/').map_or((network, None), |(text, length)| (text, Some(length)));
+    let (text, length) =
+        network.split_once('/').map_or((network, None), |(text, length)| (text, Some(length)));
     let base: IpAddr = text.parse().unwrap_or_else(|_| panic!("{network} is no network"));
     let length: u32 = length.map_or(bits(base).1, |length| length.parse().unwrap());
     let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
