@@ -163,6 +163,8 @@ pub struct Judgement {
     pub observations: Vec<Observation>,
     /// Why the question makes no sense here; ignored beside findings and unknowns.
     pub not_applicable: Option<String>,
+    /// What to type on this very host, where the facts say more than the check's own [`Check::remedy`]; steps as there.
+    pub remedy: Option<String>,
 }
 
 impl Judgement {
@@ -193,6 +195,7 @@ impl Judgement {
         self.unknowns.extend(other.unknowns);
         self.observations.extend(other.observations);
         self.not_applicable = self.not_applicable.take().or(other.not_applicable);
+        self.remedy = self.remedy.take().or(other.remedy);
     }
     /// What follows from all that was said.
     #[must_use]

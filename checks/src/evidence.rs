@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Where something was seen.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
     /// A path, or a place in the kernel such as `inet filter input handle 12`.

@@ -18,6 +18,7 @@ pub mod report;
 // What the judges of several checks share.
 mod mac;
 mod software;
+mod ssh_remedy;
 mod ssh_server;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.

@@ -3,6 +3,7 @@
 mod duty;
 mod outcome;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::check::{Check, Finding, Observation, Severity, Verdict};
@@ -36,7 +37,7 @@ pub struct Outcome {
     /// Its severity under the offer.
     pub severity: Severity,
     /// What to type about it on this system.
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
     /// The verdict after waivers.
     pub verdict: Verdict,
     /// Why, in one sentence.

@@ -57,7 +57,7 @@ struct Check {
     severity: &'static str,
     verdict: &'static str,
     reason: String,
-    remedy: &'static str,
+    remedy: String,
     findings: Vec<Finding>,
     waived: Vec<Waived>,
     unknowns: Vec<String>,
@@ -213,7 +213,7 @@ fn check(outcome: &report::Outcome, report: &report::Report<'_>) -> Check {
         severity: outcome.severity.name(),
         verdict: outcome.verdict.name(),
         reason: outcome.reason.clone(),
-        remedy: outcome.remedy,
+        remedy: outcome.remedy.to_string(),
         findings: outcome.findings.iter().map(finding).collect(),
         waived: outcome
             .waived

@@ -36,7 +36,7 @@ struct Entry<'a> {
 struct JsonWay<'a> {
     /// What the client must pass in turn.
     methods: Vec<&'static str>,
-    /// `opens`, `closed` or `unknown`.
+    /// `opens`, `closed`, `paused` (closed for now) or `unknown`.
     answer: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     why: &'a str,
@@ -68,6 +68,7 @@ fn way(way: &Way) -> JsonWay<'_> {
     let (answer, why, lines) = match &way.answer {
         Answer::Opens(lines) => ("opens", "", lines.as_slice()),
         Answer::Closed(why, lines) => ("closed", why.as_str(), lines.as_slice()),
+        Answer::Paused(why, lines) => ("paused", why.as_str(), lines.as_slice()),
         Answer::Unknown(why) => ("unknown", why.as_str(), &[][..]),
     };
     JsonWay {
@@ -94,6 +95,7 @@ pub(crate) fn human(logins: &Logins<'_>, paint: Paint) -> String {
                         (verdict, "opens", places.join("; "))
                     }
                     Answer::Unknown(why) => (Verdict::Unknown, "unknown", why.clone()),
+                    Answer::Paused(why, _) => (Verdict::Unknown, "paused", why.clone()),
                     Answer::Closed(..) => continue,
                 };
                 let _ = writeln!(

@@ -81,6 +81,9 @@ pub struct Password {
     /// The day from which on the account is disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Day>,
+    /// The day from which on the password is of no use, because it was not changed in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Day>,
     /// `/etc/shadow` or `/etc/passwd`, where the field stands.
     pub source: String,
     /// Line in that file, from 1.

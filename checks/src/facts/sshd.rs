@@ -10,13 +10,14 @@ mod keywords;
 mod lexer;
 mod login;
 mod origins;
-mod pam;
+pub mod pam;
 mod parser;
 pub(crate) mod patterns;
 mod ranges;
 mod server;
 #[cfg(test)]
 pub(crate) mod testing;
+mod truths;
 mod values;
 
 pub use build::{Build, Vendor};
@@ -25,9 +26,10 @@ pub use criteria::{Attribute, Criterion};
 pub use effective::{Active, Effective, Evaluator};
 pub use login::{Account, Answer, Entry, Logins, Method, Way};
 pub use origins::{Listening, Origin, Origins, origins};
-pub use pam::{PamModule, Typed};
 use serde::{Deserialize, Serialize};
 pub use server::{Presence, Server};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::date::Timestamp;
 use crate::evidence::Evidence;
@@ -52,8 +54,9 @@ pub struct Sshd {
     pub command_line: Vec<Evidence>,
     /// When the running sshd last read its configuration: the change of its PidFile.
     pub loaded_at: Reading<Timestamp>,
-    /// The `auth` modules that PAM asks on behalf of sshd, in their order.
-    pub pam: Reading<Vec<PamModule>>,
+    /// What PAM asks on behalf of sshd, by the name of the service that some line makes it ask.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pam: BTreeMap<String, Reading<pam::Stack>>,
 }
 
 /// sshd_config(5) and what it includes, nothing decided yet: see [`Config::evaluator`].
@@ -73,6 +76,9 @@ pub struct Config {
     /// Match lines, in that order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<MatchLine>,
+    /// Include lines that hold for everyone, with what they name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub includes: Vec<Evidence>,
     /// Lines for which sshd would refuse to start; the text says why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Evidence>,
@@ -170,6 +176,8 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
         let value = config.as_ref().ok().and_then(|config| config.global(name).ok()?.values.first().cloned());
         value.unwrap_or_else(|| or.to_owned())
     };
+    let named = config.as_ref().map(|config| config.values_anywhere("pamservicename").collect());
+    let services: BTreeSet<String> = named.unwrap_or_else(|_| ["sshd".to_owned()].into());
     let pid_file = setting("pidfile", "/run/sshd.pid");
     Ok(Sshd {
         program: program.into(),
@@ -179,7 +187,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sshd, Gap> {
             true => host.stat(&pid_file).map(|stat| stat.modified).into(),
             false => Err(Gap::absent("the PidFile of sshd")).into(),
         },
-        pam: pam::read(host, &setting("pamservicename", "sshd")).into(),
+        pam: services.into_iter().map(|name| (name.clone(), pam::read(host, &name).into())).collect(),
         config: config.into(),
     })
 }

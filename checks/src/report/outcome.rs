@@ -1,5 +1,7 @@
 //! What one check says of a host once the offer and the waivers had their say.
 
+use std::borrow::Cow;
+
 use super::Outcome;
 use crate::check::{Check, Finding, Judgement, Verdict};
 use crate::date::Day;
@@ -62,7 +64,7 @@ pub(super) fn judge(check: &'static Check, facts: &Facts, policy: &Policy, used:
     Outcome {
         check,
         severity,
-        remedy: check.remedy_on(facts.system),
+        remedy: judgement.remedy.map_or(Cow::Borrowed(check.remedy_on(facts.system)), Cow::Owned),
         verdict,
         reason,
         findings,

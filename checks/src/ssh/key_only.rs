@@ -9,7 +9,7 @@ use crate::facts::sshd::{Account, Answer, Listening, origins};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::ssh_server;
+use crate::{ssh_remedy, ssh_server};
 
 /// Lines that a finding or a pass names.
 const EVIDENCE: usize = 8;
@@ -98,6 +98,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
                         .entry(format!("(method {}) from {from}, is not known: {reason}", way.name()))
                         .or_default()
                         .push(&account.name),
+                    Answer::Paused(reason, _) => doubts
+                        .entry(format!("(method {}) from {from} once that is over: {reason}", way.name()))
+                        .or_default()
+                        .push(&account.name),
                     Answer::Closed(_, deciding) => closing.extend(deciding.iter().cloned()),
                 }
             }
@@ -113,11 +117,14 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for doubt in &logins.doubts {
         judgement.unknown(doubt.clone());
     }
-    if judgement.findings.is_empty() && judgement.unknowns.is_empty() {
+    if !judgement.findings.is_empty() {
+        let wanted = ssh_remedy::missing(config, &ssh_remedy::no_passwords(config));
+        judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, &wanted));
+    } else if judgement.unknowns.is_empty() {
         let mut places = BTreeSet::new();
         closing.retain(|place| places.insert(place.clone()));
         closing.truncate(EVIDENCE);
-        judgement.observe("no account gets in by typing, from anywhere", closing);
+        judgement.observe("no password alone lets any account in, from anywhere", closing);
         ssh_server::freshness(facts, &mut judgement);
     }
     Ok(judgement)

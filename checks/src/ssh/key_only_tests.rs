@@ -10,8 +10,8 @@ use crate::facts::sshd;
 use crate::facts::units::{Unit, UnitState, Units};
 use crate::host::Tree;
 
-const PAM: &str =
-    "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+const PAM: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\nauth required pam_permit.so\n\
+                   account required pam_nologin.so\naccount required pam_unix.so\naccount required pam_permit.so\n";
 
 fn tree(config: &str) -> Tree {
     Tree::new(Timestamp(1_000))
@@ -80,6 +80,9 @@ fn keyboard_interactive_counts_with_pam_and_only_then() {
     let second_factor =
         tree("UsePAM yes\n").file("/etc/pam.d/sshd", format!("auth required pam_oath.so\n{PAM}"));
     let judgement = judged(&facts(&second_factor, vec![user("anna", 1000, PasswordState::Usable)]));
+    assert_eq!(judgement.verdict(), Verdict::Pass, "{judgement:?}");
+    let unheard = tree("UsePAM yes\n").file("/etc/pam.d/sshd", format!("auth required pam_new.so\n{PAM}"));
+    let judgement = judged(&facts(&unheard, vec![user("anna", 1000, PasswordState::Usable)]));
     assert_eq!(judgement.verdict(), Verdict::Unknown, "{judgement:?}");
     // Every text leaves through the redactor, which hides what follows `password:`.
     assert_eq!(crate::redact::redact(&judgement.unknowns[0]), judgement.unknowns[0]);

@@ -5,11 +5,14 @@ use std::ops::ControlFlow;
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::accounts::{PasswordState, User};
-use crate::facts::sshd::{Listening, Setting};
+use crate::facts::sshd::{Listening, Setting, origins};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::ssh_server;
+use crate::{ssh_remedy, ssh_server};
+
+/// What keeps root's password from opening anything, and root's key working.
+const ROOT_BY_KEY: &[(&str, &str)] = &[("permitrootlogin", "PermitRootLogin prohibit-password")];
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-root-login",
@@ -82,6 +85,9 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     if judgement.findings.is_empty() {
         ssh_server::freshness(facts, &mut judgement);
+    } else {
+        let logins = facts.logins(sshd, config, origins(&config.evaluator(), &Listening::of(config)))?;
+        judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, ROOT_BY_KEY));
     }
     Ok(judgement)
 }

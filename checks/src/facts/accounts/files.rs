@@ -121,8 +121,14 @@ pub(super) fn shadow(path: &str, content: &[u8], complaints: &mut Complaints) ->
         let day = |field: &[u8]| {
             std::str::from_utf8(field).ok()?.parse().ok().filter(|day| (0..=LAST_DAY).contains(day))
         };
-        let expires = rest.get(5).and_then(|field| day(field)).map(Day);
-        let password = Password { expires, ..hash::password(password, changed, path, number) };
+        let field = |index: usize| rest.get(index).and_then(|field| day(field));
+        let expires = field(5).map(Day);
+        // shadow(5): after the greatest age and the days of grace behind it.
+        let ends = changed
+            .zip(field(2))
+            .zip(field(4))
+            .map(|((Day(changed), age), grace)| Day(changed + age + grace + 1));
+        let password = Password { expires, ends, ..hash::password(password, changed, path, number) };
         shadow.push(ShadowLine { name, password });
     }
     shadow

@@ -71,7 +71,17 @@ pub(super) fn password(field: &[u8], changed: Option<Day>, source: &str, line: u
     };
     let (scheme, rounds) = hash.map_or((None, None), |(scheme, rounds)| (Some(scheme), rounds));
     let locked = field.starts_with(b"!");
-    Password { state, scheme, rounds, changed, locked, expires: None, source: source.to_owned(), line }
+    Password {
+        state,
+        scheme,
+        rounds,
+        changed,
+        locked,
+        expires: None,
+        ends: None,
+        source: source.to_owned(),
+        line,
+    }
 }
 
 /// The scheme and rounds of a hash; `None` for what no password hashes to.

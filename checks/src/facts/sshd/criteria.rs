@@ -47,6 +47,11 @@ pub enum Attribute {
 }
 
 impl Attribute {
+    /// Whether it looks at the account alone.
+    pub(super) fn is_of_account(self) -> bool {
+        matches!(self, Self::User | Self::Group | Self::InvalidUser)
+    }
+
     fn named(name: &str, build: &Build) -> Option<Self> {
         Some(match name.to_ascii_lowercase().as_str() {
             "all" => Self::All,

@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use super::connection::{Connection, Truth};
+use super::criteria::Attribute;
 use super::keywords;
+use super::truths::Truths;
 use super::{Config, DEFAULT, Line, MatchLine, Setting};
 use crate::evidence::Evidence;
 use crate::gap::Gap;
@@ -26,7 +28,7 @@ pub struct Evaluator<'a> {
 
 /// Which Match blocks hold for a connection, blocks around an Include included.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Active(pub(super) Vec<Truth>);
+pub struct Active(pub(super) Truths);
 
 /// What a configuration sets for one connection.
 #[derive(Clone, Copy)]
@@ -77,22 +79,23 @@ impl<'a> Evaluator<'a> {
     /// Which blocks hold for a connection.
     #[must_use]
     pub fn active(&self, connection: &Connection<'_>) -> Active {
-        let build = &self.config.build;
-        self.active_where(|block| {
-            let each = block.criteria.iter().map(|criterion| criterion.holds(connection, build));
-            each.fold(Truth::Yes, Truth::and)
-        })
+        Active(self.holds(connection, |_| true))
     }
 
-    /// Which blocks hold, given whether the criteria of each do.
-    pub(super) fn active_where(&self, mut holds: impl FnMut(&MatchLine) -> Truth) -> Active {
+    /// For each Match line, whether those criteria hold that look at some things, on it and on the lines around it.
+    pub(super) fn holds(&self, connection: &Connection<'_>, looks_at: impl Fn(Attribute) -> bool) -> Truths {
+        let build = &self.config.build;
         let mut all: Vec<Truth> = Vec::with_capacity(self.config.matches.len());
         for block in &self.config.matches {
             let outer =
                 block.under.map_or(Truth::Yes, |outer| all.get(outer).copied().unwrap_or(Truth::Unknown));
-            all.push(if outer == Truth::No { Truth::No } else { holds(block).and(outer) });
+            let criteria = block.criteria.iter().filter(|criterion| looks_at(criterion.of));
+            all.push(criteria.fold(outer, |truth, criterion| match truth {
+                Truth::No => Truth::No,
+                truth => truth.and(criterion.holds(connection, build)),
+            }));
         }
-        Active(all)
+        Truths::of(all)
     }
 
     /// What holds for connections for which these blocks do.
@@ -108,24 +111,30 @@ impl Effective<'_> {
     /// # Errors
     /// A block that sets it may hold or not.
     pub fn setting(&self, name: &str) -> Result<Setting, Gap> {
+        let mut setting = self.decided(name)?;
+        let lines = self.evaluator.by_keyword.get(name).map_or(&[][..], Vec::as_slice);
+        let lost = lines.iter().map(|line| &line.at).filter(|at| !setting.at.contains(at));
+        setting.lost = lost.take(LOST).cloned().collect();
+        Ok(setting)
+    }
+
+    /// The same without the lines that lost.
+    pub(super) fn decided(&self, name: &str) -> Result<Setting, Gap> {
         let config = self.evaluator.config;
         let lines = self.evaluator.by_keyword.get(name).map_or(&[][..], Vec::as_slice);
         let adds = keywords::accumulates(name);
         let (mut start, mut matched) = (Round::new(adds), Round::new(adds));
-        let mut others = Vec::new();
         for line in lines {
             let Some(index) = line.under else {
                 start.take(line);
                 continue;
             };
             match self.active.0.get(index) {
-                Some(Truth::Yes) => matched.take(line),
-                Some(Truth::No) => {
-                    others.push(&line.at);
-                }
+                Truth::Yes => matched.take(line),
+                Truth::No => {}
                 // Behind a line that has won, it makes no difference.
-                _ if !adds && matched.setting.is_some() => others.push(&line.at),
-                _ => {
+                Truth::Unknown if !adds && matched.setting.is_some() => {}
+                Truth::Unknown => {
                     let block =
                         config.matches.get(index).map(|block| block.at.to_string()).unwrap_or_default();
                     return Err(Gap::unsupported(format!(
@@ -140,21 +149,11 @@ impl Effective<'_> {
         }
         let is_copied = keywords::find(name).is_none_or(|keyword| keyword.in_match);
         let winner = if is_copied && matched.setting.is_some() { &matched } else { &start };
-        let mut setting = winner.setting.clone().unwrap_or_else(|| Setting {
+        let setting = winner.setting.clone().unwrap_or_else(|| Setting {
             values: keywords::default(name, &config.build),
             at: vec![Evidence::of(DEFAULT)],
             lost: Vec::new(),
         });
-        let every = start
-            .setting
-            .iter()
-            .chain(&matched.setting)
-            .flat_map(|setting| setting.at.iter().chain(&setting.lost));
-        for line in every.chain(others) {
-            if setting.lost.len() < LOST && !setting.at.contains(line) && !setting.lost.contains(line) {
-                setting.lost.push(line.clone());
-            }
-        }
         Ok(setting)
     }
 
@@ -203,7 +202,6 @@ impl Round {
                     setting.at.push(line.at.clone());
                 }
             }
-            Some(setting) if setting.lost.len() < LOST => setting.lost.push(line.at.clone()),
             Some(_) => {}
         }
     }

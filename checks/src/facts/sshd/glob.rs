@@ -63,7 +63,7 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
 }
 
 /// Whether a name matches a pattern of `*`, `?`, `[a-z]`, `[!a]` and escapes. At most pattern × name steps.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut at, mut seen) = (0, 0);

@@ -2,39 +2,73 @@
 
 mod gate;
 mod methods;
+mod person;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use super::connection::{Connection, Groups, Truth};
+use super::connection::{Connection, Groups};
 use super::criteria::Attribute;
-use super::effective::{Active, Effective, Evaluator};
+use super::effective::{Active, Evaluator};
 use super::origins::{Listening, Origin, Origins, origins};
+use super::truths::Truths;
 use super::{Config, Setting, Sshd};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, User};
 use crate::gap::Gap;
 pub use methods::Method;
+use person::Person;
 
 /// The uid of an account that stands for unlisted ones: `(uid_t) -1`, which no account can have.
 const UNLISTED: u32 = u32::MAX;
 /// Names of unlisted accounts that are looked at one by one.
 const NAMES: usize = 100;
 
+/// The keywords that bear on logging in.
+const KEYWORDS: &[&str] = &[
+    "allowgroups",
+    "allowusers",
+    "authenticationmethods",
+    "authorizedkeyscommand",
+    "authorizedkeysfile",
+    "authorizedprincipalsfile",
+    "chrootdirectory",
+    "denygroups",
+    "denyusers",
+    "gssapiauthentication",
+    "hostbasedauthentication",
+    "ignorerhosts",
+    "kbdinteractiveauthentication",
+    "kerberosauthentication",
+    "pamservicename",
+    "passwordauthentication",
+    "permitemptypasswords",
+    "permitrootlogin",
+    "pubkeyacceptedalgorithms",
+    "pubkeyauthentication",
+    "refuseconnection",
+    "requiredrsasize",
+    "strictmodes",
+    "trustedusercakeys",
+    "usepam",
+];
+
 /// Whether something lets a client in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// It does, by these lines.
     Opens(Vec<Evidence>),
     /// It does not: why, and by which lines.
     Closed(String, Vec<Evidence>),
+    /// It does not while something lasts that is soon over: what, and by which lines.
+    Paused(String, Vec<Evidence>),
     /// That is not known; the reason.
     Unknown(String),
 }
 
 /// Methods that together let an account in, and whether they can.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Way {
     /// What the client must pass in turn: one method, or several that AuthenticationMethods asks for.
     pub methods: Vec<Method>,
@@ -98,6 +132,7 @@ impl Answer {
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (closed @ Self::Closed(..), _) | (_, closed @ Self::Closed(..)) => closed,
+            (paused @ Self::Paused(..), _) | (_, paused @ Self::Paused(..)) => paused,
             (unknown @ Self::Unknown(_), _) | (_, unknown @ Self::Unknown(_)) => unknown,
             (Self::Opens(mut lines), Self::Opens(more)) => {
                 lines.extend(more.into_iter().filter(|line| !lines.contains(line)).collect::<Vec<_>>());
@@ -146,10 +181,11 @@ impl Facts {
         let context = Context { facts: self, sshd, accounts };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
+        let mut views = Views { evaluator: &evaluator, known: Vec::new(), numbers: HashMap::new() };
         let accounts = listed
             .chain(unlisted)
             .map(|(name, user)| {
-                let entries = context.entries(&evaluator, &classes, &user);
+                let entries = context.entries(&mut views, &classes, &user);
                 Account { name, user, entries }
             })
             .collect();
@@ -173,7 +209,7 @@ impl Facts {
         let holds = of_account(&evaluator, user, &context.groups(user));
         let mut settings: Vec<(Vec<usize>, Result<Setting, Gap>)> = Vec::new();
         for (index, origin) in classes.iter().enumerate() {
-            let setting = evaluator.effective(&both(&evaluator, &holds, origin)).setting(keyword);
+            let setting = evaluator.effective(&Active(holds.and(&origin.holds))).setting(keyword);
             match settings.iter_mut().find(|(_, known)| *known == setting) {
                 Some((indices, _)) => indices.push(index),
                 None => settings.push((vec![index], setting)),
@@ -193,10 +229,48 @@ struct Context<'a> {
 
 /// One account, and what a configuration sets for it from one class of connections.
 struct Question<'a> {
-    user: &'a User,
-    groups: &'a Groups<'a>,
+    person: &'a Person<'a>,
     origin: &'a Origin,
-    effective: Effective<'a>,
+    settings: &'a View,
+}
+
+/// What a configuration sets where certain Match blocks hold: the keywords that bear on logging in.
+struct View(HashMap<&'static str, Result<Setting, Gap>>);
+
+/// The views that were asked for, each found out once.
+struct Views<'a> {
+    evaluator: &'a Evaluator<'a>,
+    known: Vec<View>,
+    numbers: HashMap<Active, usize>,
+}
+
+impl Views<'_> {
+    /// The number of the view where these blocks hold.
+    fn of(&mut self, active: Active) -> usize {
+        if let Some(number) = self.numbers.get(&active) {
+            return *number;
+        }
+        let effective = self.evaluator.effective(&active);
+        let view = View(KEYWORDS.iter().map(|name| (*name, effective.decided(name))).collect());
+        self.known.push(view);
+        let number = self.known.len() - 1;
+        self.numbers.insert(active, number);
+        number
+    }
+}
+
+impl View {
+    /// The value of one of [`KEYWORDS`] and the lines that decide it.
+    fn setting(&self, name: &str) -> Result<&Setting, Gap> {
+        match self.0.get(name) {
+            Some(Ok(setting)) => Ok(setting),
+            Some(Err(gap)) => Err(gap.clone()),
+            None => Err(Gap::not_gathered()),
+        }
+    }
+    fn is(&self, name: &str, value: &str) -> Result<bool, Gap> {
+        Ok(self.setting(name)?.is(value))
+    }
 }
 
 impl<'a> Context<'a> {
@@ -251,39 +325,35 @@ impl<'a> Context<'a> {
         Groups { may_be_more: groups.may_be_more || user.uid == UNLISTED, ..groups }
     }
 
-    fn entries(&self, evaluator: &Evaluator<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
-        let groups = self.groups(user);
-        let holds = of_account(evaluator, user, &groups);
-        let mut seen: HashMap<(Active, Vec<bool>), usize> = HashMap::new();
-        let mut entries: Vec<Entry> = Vec::new();
+    fn entries(&self, views: &mut Views<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
+        let person = Person::new(self, user);
+        let holds = of_account(views.evaluator, user, &person.groups);
+        let mut seen: HashMap<(usize, &[bool]), usize> = HashMap::new();
+        let mut entries: Vec<Vec<usize>> = Vec::new();
+        let mut alike: HashMap<Vec<Way>, usize> = HashMap::new();
         for (index, origin) in classes.iter().enumerate() {
-            let key = (both(evaluator, &holds, origin), origin.listed.clone());
-            let entry = match seen.get(&key) {
-                Some(entry) => *entry,
-                None => {
-                    let effective = evaluator.effective(&key.0);
-                    let question = Question { user, groups: &groups, origin, effective };
-                    let ways = self.ways(&question);
-                    let same = entries.iter().position(|entry| entry.ways == ways);
-                    let at = same.unwrap_or(entries.len());
-                    if same.is_none() {
-                        entries.push(Entry { origins: Vec::new(), ways });
-                    }
-                    seen.insert(key, at);
-                    at
-                }
-            };
-            if let Some(entry) = entries.get_mut(entry) {
-                entry.origins.push(index);
+            let view = views.of(Active(holds.and(&origin.holds)));
+            let entry = *seen.entry((view, &origin.listed)).or_insert_with(|| {
+                let view = views.known.get(view);
+                let ways = view.map(|view| self.ways(&Question { person: &person, origin, settings: view }));
+                *alike.entry(ways.unwrap_or_default()).or_insert_with(|| {
+                    entries.push(Vec::new());
+                    entries.len() - 1
+                })
+            });
+            if let Some(origins) = entries.get_mut(entry) {
+                origins.push(index);
             }
         }
-        entries
+        let mut ways: Vec<(usize, Vec<Way>)> = alike.into_iter().map(|(ways, entry)| (entry, ways)).collect();
+        ways.sort_by_key(|(entry, _)| *entry);
+        entries.into_iter().zip(ways).map(|(origins, (_, ways))| Entry { origins, ways }).collect()
     }
 
     /// Every way that a configuration offers, and whether it leads in.
     fn ways(&self, question: &Question<'_>) -> Vec<Way> {
         let gate = self.gate(question).unwrap_or_else(Answer::from);
-        let lists = match question.effective.setting("authenticationmethods") {
+        let lists = match question.settings.setting("authenticationmethods") {
             Ok(lists) => lists,
             Err(gap) => {
                 return vec![Way { methods: vec![Method::Password], answer: gap.into() }];
@@ -323,22 +393,8 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Which blocks hold for an account and a class of connections, given the criteria that look at the account.
-fn both(evaluator: &Evaluator<'_>, holds: &[Truth], origin: &Origin) -> Active {
-    let mut both = holds.iter().zip(&origin.holds);
-    evaluator.active_where(|_| both.next().map_or(Truth::Unknown, |(user, origin)| user.and(*origin)))
-}
-
 /// For each Match line, whether the criteria that look at the account hold.
-fn of_account(evaluator: &Evaluator<'_>, user: &User, groups: &Groups<'_>) -> Vec<Truth> {
-    let config = evaluator.config();
+fn of_account(evaluator: &Evaluator<'_>, user: &User, groups: &Groups<'_>) -> Truths {
     let connection = Connection { user: Some(&user.name), groups: groups.clone(), ..Connection::default() };
-    let holds = |block: &super::MatchLine| {
-        let criteria = block.criteria.iter();
-        let criteria = criteria.filter(|criterion| {
-            matches!(criterion.of, Attribute::User | Attribute::Group | Attribute::InvalidUser)
-        });
-        criteria.fold(Truth::Yes, |all, criterion| all.and(criterion.holds(&connection, &config.build)))
-    };
-    config.matches.iter().map(holds).collect()
+    evaluator.holds(&connection, Attribute::is_of_account)
 }

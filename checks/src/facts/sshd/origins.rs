@@ -8,11 +8,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Config;
-use super::connection::{Connection, Truth};
+use super::connection::Connection;
 use super::criteria::Attribute;
 use super::effective::Evaluator;
 use super::patterns::{self, Network, Parsed};
 use super::ranges::{self, Range};
+use super::truths::Truths;
 
 /// Classes that are told apart; a configuration with more is a gap.
 const CLASSES: usize = 4_096;
@@ -32,7 +33,7 @@ pub struct Origin {
     local_port: Option<u16>,
     rdomain: String,
     /// For each Match line, whether the criteria that look at no account hold.
-    pub(super) holds: Vec<Truth>,
+    pub(super) holds: Truths,
     /// For each pattern behind an `@` of AllowUsers and DenyUsers, whether it matches.
     pub(super) listed: Vec<bool>,
 }
@@ -75,7 +76,7 @@ impl Origins {
             local_address: connection.local_address.map(str::to_owned),
             local_port: connection.local_port,
             rdomain: text(connection.rdomain),
-            holds: survey.holds(evaluator, connection),
+            holds: evaluator.holds(connection, |of| !of.is_of_account()),
             listed: survey.listed(connection),
         };
         Self { classes: vec![origin], doubts: Vec::new() }
@@ -134,7 +135,7 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening) -> Origins {
     let names: Vec<Option<String>> =
         std::iter::once(None).chain(survey.names.iter().cloned().map(Some)).collect();
     let domains: Vec<String> = std::iter::once(String::new()).chain(survey.domains.iter().cloned()).collect();
-    let mut groups: HashMap<(Vec<Truth>, Vec<bool>), (usize, Vec<Range>)> = HashMap::new();
+    let mut groups: HashMap<(Truths, Vec<bool>), (usize, Vec<Range>)> = HashMap::new();
     let mut classes: Vec<Origin> = Vec::new();
     let combinations = clients.len() * servers.len() * ports.len() * names.len() * domains.len();
     if combinations > CLASSES * 4 {
@@ -158,10 +159,10 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening) -> Origins {
                     local_address: server.as_ref().map(|range| range.address().to_string()),
                     local_port: *port,
                     rdomain: domain.clone(),
-                    holds: Vec::new(),
+                    holds: Truths::default(),
                     listed: Vec::new(),
                 };
-                origin.holds = survey.holds(evaluator, &origin.connection());
+                origin.holds = evaluator.holds(&origin.connection(), |of| !of.is_of_account());
                 origin.listed = survey.listed(&origin.connection());
                 let key = (origin.holds.clone(), origin.listed.clone());
                 let at = classes.len();
@@ -322,21 +323,6 @@ impl Survey {
             true => listening.ports.iter().copied().map(Some).collect(),
             false => vec![listening.ports.first().copied()],
         }
-    }
-
-    /// For each Match line, whether the criteria that look at no account hold.
-    fn holds(&self, evaluator: &Evaluator<'_>, connection: &Connection<'_>) -> Vec<Truth> {
-        let config = evaluator.config();
-        let of_account =
-            |of: Attribute| matches!(of, Attribute::User | Attribute::Group | Attribute::InvalidUser);
-        let block_holds = |block: &super::MatchLine| {
-            let criteria = block.criteria.iter().filter(|criterion| !of_account(criterion.of));
-            criteria.fold(Truth::Yes, |all, criterion| match all {
-                Truth::No => Truth::No,
-                all => all.and(criterion.holds(connection, &config.build)),
-            })
-        };
-        config.matches.iter().map(block_holds).collect()
     }
 
     /// For each pattern behind an `@`, whether it matches.

@@ -218,6 +218,9 @@ impl Walk<'_> {
         if patterns.is_empty() || patterns.iter().any(String::is_empty) {
             return Err("Include without a file name".to_owned());
         }
+        if under.is_none() && self.config.includes.len() < KEPT {
+            self.config.includes.push(place.clone().says(patterns.join(" ")));
+        }
         for pattern in patterns {
             // sshd hands `~/…` to glob(3) as it is, which then looks below the daemon's working folder.
             if pattern.starts_with('~') {

@@ -4,11 +4,11 @@ use super::gate::closed;
 use super::{Answer, Context, Question};
 use crate::evidence::Evidence;
 use crate::facts::accounts::PasswordState;
-use crate::facts::sshd::Typed;
+use crate::facts::sshd::pam::{self, Conversation, Decision};
 use crate::gap::Gap;
 
 /// A method of authentication, see AuthenticationMethods in sshd_config(5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Method {
     /// `password`
     Password,
@@ -65,92 +65,139 @@ impl Context<'_> {
     }
 
     fn password(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("passwordauthentication")?;
+        let on = question.settings.setting("passwordauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("PasswordAuthentication is off", &on, "passwordauthentication"));
+            return Ok(closed("PasswordAuthentication is off", on, "passwordauthentication"));
         }
-        let uses_pam = question.effective.is("usepam", "yes")?;
-        Ok(Answer::Opens(vec![on.shown("passwordauthentication")]).and(self.typed(question, uses_pam)?))
+        let typed = self.typed(question, Conversation::Password)?;
+        Ok(Answer::Opens(vec![on.shown("passwordauthentication")]).and(typed))
     }
 
     fn interactive(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("kbdinteractiveauthentication")?;
+        let on = question.settings.setting("kbdinteractiveauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("KbdInteractiveAuthentication is off", &on, "kbdinteractiveauthentication"));
+            return Ok(closed("KbdInteractiveAuthentication is off", on, "kbdinteractiveauthentication"));
         }
-        let pam = question.effective.setting("usepam")?;
+        let pam = question.settings.setting("usepam")?;
         if !pam.is("yes") {
-            return Ok(closed("without PAM nothing asks the questions of this method", &pam, "usepam"));
+            return Ok(closed("without PAM nothing asks the questions of this method", pam, "usepam"));
         }
         let lines = vec![on.shown("kbdinteractiveauthentication"), pam.shown("usepam")];
-        Ok(Answer::Opens(lines).and(self.typed(question, true)?))
+        Ok(Answer::Opens(lines).and(self.typed(question, Conversation::KeyboardInteractive)?))
     }
 
     /// Whether something typed is right.
-    fn typed(&self, question: &Question<'_>, uses_pam: bool) -> Result<Answer, Gap> {
-        let permit = question.effective.setting("permitrootlogin")?;
-        if question.user.uid == 0 && !permit.is("yes") {
-            return Ok(closed("PermitRootLogin takes no password", &permit, "permitrootlogin"));
+    fn typed(&self, question: &Question<'_>, how: Conversation) -> Result<Answer, Gap> {
+        let permit = question.settings.setting("permitrootlogin")?;
+        if question.person.user.uid == 0 && !permit.is("yes") {
+            return Ok(closed("PermitRootLogin takes no password", permit, "permitrootlogin"));
         }
-        let mut lines = Vec::new();
-        if uses_pam {
-            match self.sshd.typed_password() {
-                Typed::Unclear(reason) => return Ok(Answer::Unknown(reason)),
-                Typed::Accepted(place) => lines.push(place),
+        let answer = match question.settings.is("usepam", "yes")? {
+            true => self.typed_into_pam(question, how)?,
+            false => self.typed_into_sshd(question)?,
+        };
+        let kerberos = question.settings.setting("kerberosauthentication")?;
+        Ok(match answer {
+            Answer::Closed(..) if how == Conversation::Password && kerberos.is("yes") => {
+                let place = kerberos.shown("kerberosauthentication");
+                Answer::Unknown(format!(
+                    "sshd takes passwords that are in no file of the host's own ({place})"
+                ))
             }
+            answer => answer,
+        })
+    }
+
+    fn typed_into_pam(&self, question: &Question<'_>, how: Conversation) -> Result<Answer, Gap> {
+        let service =
+            question.settings.setting("pamservicename")?.values.first().cloned().unwrap_or_default();
+        let empty = question.settings.setting("permitemptypasswords")?;
+        let outcome = question.person.authenticate(self, &service, how, empty.is("yes"))?;
+        if outcome.nothing.is_yes() {
+            return Ok(Answer::Opens(outcome.nothing.evidence.clone()));
         }
-        let password = question.user.password.known()?;
-        let place = Evidence::at(password.source.clone(), password.line).says(question.user.name.clone());
-        let empty = question.effective.setting("permitemptypasswords")?;
-        let answer = match password.state {
+        match &outcome.typed.decision {
+            Decision::Yes => {
+                let mut lines = outcome.typed.evidence.clone();
+                lines.extend(question.person.user.password.value().map(|password| {
+                    Evidence::at(password.source.clone(), password.line)
+                        .says(question.person.user.name.clone())
+                }));
+                return Ok(Answer::Opens(lines));
+            }
+            Decision::Unknown(reason) => return Ok(Answer::Unknown(reason.clone())),
+            Decision::No => {}
+        }
+        // What pam_sss and pam_systemd_home compare belongs to accounts of their own.
+        let of_others = |place: &&Evidence| {
+            place.text.as_deref().is_none_or(|module| !pam::has_accounts_of_its_own(module))
+        };
+        let foreign = question.person.is_foreign();
+        if let Some(place) = outcome.elsewhere.iter().find(|place| foreign || of_others(place)) {
+            return Ok(Answer::Unknown(format!(
+                "PAM takes passwords that are in no file of the host's own ({place})"
+            )));
+        }
+        let place = question.person.user.password.value().map(|password| {
+            Evidence::at(password.source.clone(), password.line).says(question.person.user.name.clone())
+        });
+        Ok(match outcome.factor.is_yes() {
+            true => Answer::Closed(
+                "PAM asks for a second factor besides".to_owned(),
+                outcome.factor.evidence.clone(),
+            ),
+            false => {
+                let lines = outcome.typed.evidence.iter().cloned().chain(place).collect();
+                Answer::Closed("it has no password that PAM would take".to_owned(), lines)
+            }
+        })
+    }
+
+    /// Without PAM, sshd compares with shadow(5) itself.
+    fn typed_into_sshd(&self, question: &Question<'_>) -> Result<Answer, Gap> {
+        let password = question.person.user.password.known()?;
+        let place =
+            Evidence::at(password.source.clone(), password.line).says(question.person.user.name.clone());
+        let empty = question.settings.setting("permitemptypasswords")?;
+        Ok(match password.state {
             PasswordState::Usable => Answer::Opens(vec![place]),
             PasswordState::Empty if empty.is("yes") => {
                 Answer::Opens(vec![empty.shown("permitemptypasswords"), place])
             }
-            PasswordState::Empty => closed("its password is empty", &empty, "permitemptypasswords"),
+            PasswordState::Empty => closed("its password is empty", empty, "permitemptypasswords"),
             PasswordState::Locked | PasswordState::None => {
                 Answer::Closed("it has no password that could be typed".to_owned(), vec![place])
             }
-        };
-        if let (Answer::Closed(..), Some(place)) = (&answer, self.sshd.passwords_elsewhere()) {
-            return Ok(Answer::Unknown(format!(
-                "passwords that are not in the host's own files are taken ({place})"
-            )));
-        }
-        Ok(Answer::Opens(lines).and(answer))
+        })
     }
 
     fn key(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("pubkeyauthentication")?;
+        let on = question.settings.setting("pubkeyauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("PubkeyAuthentication is off", &on, "pubkeyauthentication"));
+            return Ok(closed("PubkeyAuthentication is off", on, "pubkeyauthentication"));
         }
         let keys = self.facts.ssh_keys.known()?;
-        let files = keys.files.iter().filter(|file| file.account == question.user.name);
+        let files = keys.files.iter().filter(|file| file.account == question.person.user.name);
         let opening = files.filter(|file| file.exposed.is_empty() && !file.keys.is_empty());
         let places: Vec<Evidence> = opening.map(|file| Evidence::of(file.path.clone())).collect();
         if !places.is_empty() {
             return Ok(Answer::Opens(places));
         }
-        Ok(closed(
-            "no key opens it",
-            &question.effective.setting("authorizedkeysfile")?,
-            "authorizedkeysfile",
-        ))
+        Ok(closed("no key opens it", question.settings.setting("authorizedkeysfile")?, "authorizedkeysfile"))
     }
 
     fn host_based(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("hostbasedauthentication")?;
+        let on = question.settings.setting("hostbasedauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("HostbasedAuthentication is off", &on, "hostbasedauthentication"));
+            return Ok(closed("HostbasedAuthentication is off", on, "hostbasedauthentication"));
         }
         Ok(Answer::Unknown("which hosts are trusted is not known".to_owned()))
     }
 
     fn gssapi(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.effective.setting("gssapiauthentication")?;
+        let on = question.settings.setting("gssapiauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("GSSAPIAuthentication is off", &on, "gssapiauthentication"));
+            return Ok(closed("GSSAPIAuthentication is off", on, "gssapiauthentication"));
         }
         Ok(Answer::Unknown("which tickets open it is known to Kerberos only".to_owned()))
     }

@@ -1,0 +1,141 @@
+//! What to type on a very host so that sshd takes no passwords any more, and nobody is locked out by it.
+
+use crate::facts::Facts;
+use crate::facts::sshd::{Answer, Config, Logins, Setting};
+use crate::facts::units::UnitState;
+
+/// Lines that one remedy names.
+const NAMED: usize = 5;
+
+/// Steps that set keywords for everyone, one a line, as far as the facts tell where they must stand to win; `wanted`
+/// are the keywords in lower case, with the lines to write. Where the facts do not show that a key opens an account,
+/// the only advice is to change nothing yet.
+pub(crate) fn steps(facts: &Facts, config: &Config, logins: &Logins<'_>, wanted: &[(&str, &str)]) -> String {
+    let Some((account, from)) = key_holder(logins) else {
+        return format!(
+            "Change nothing yet: hostduty finds no account that a key opens{}, so this change could lock everyone out\n\
+             ssh-copy-id YOU@THIS-HOST   # from your own machine, with the account that you work with\n\
+             hostduty sshd --logins   # must say that publickey opens it; then ask for this report again",
+            doubt(logins)
+        );
+    };
+    let mut steps = vec![format!(
+        "ssh -o PasswordAuthentication=no -o KbdInteractiveAuthentication=no {account}@THIS-HOST true   # from your own \
+         machine: a key opens {account} from {from}, and you should hold that key"
+    )];
+    let lines: Vec<String> = wanted.iter().map(|(_, line)| format!("`{line}`")).collect();
+    steps.push(format!("Only if that works: write {} {}", lines.join(" and "), place(config, wanted)));
+    let blocks = conditional(config, wanted);
+    if !blocks.is_empty() {
+        steps.push(format!(
+            "Match blocks beat that for those whom they name; change or remove {}",
+            blocks.join(", ")
+        ));
+    }
+    let unit = unit(facts);
+    let shown: Vec<&str> = wanted.iter().map(|(keyword, _)| *keyword).collect();
+    steps.push(format!("sshd -t && systemctl reload {unit}   # sshd -t says nothing where all is well"));
+    steps.push(format!("hostduty sshd --why {}   # names the line that decides now", shown.join(" --why ")));
+    steps.push("Stay logged in, and log in once more from another terminal before you leave.".to_owned());
+    steps.join("\n")
+}
+
+/// An account that a key alone opens, with the widest place from where; root last.
+fn key_holder<'a>(logins: &'a Logins<'_>) -> Option<(&'a str, String)> {
+    let mut holders: Vec<(bool, usize, &str, String)> = Vec::new();
+    for account in &logins.accounts {
+        for entry in &account.entries {
+            let by_key = |way: &crate::facts::sshd::Way| {
+                way.answer.opens() && way.methods == [crate::facts::sshd::Method::PublicKey]
+            };
+            if account.user.has_login_shell() && entry.ways.iter().any(by_key) {
+                let narrow = logins.origins.len() - entry.origins.len().min(logins.origins.len());
+                holders.push((account.user.uid == 0, narrow, &account.name, logins.from(&entry.origins)));
+            }
+        }
+    }
+    holders.into_iter().min().map(|(_, _, name, from)| (name, from))
+}
+
+/// Why it is not known whether a key opens some account.
+fn doubt(logins: &Logins<'_>) -> String {
+    let ways = logins.accounts.iter().flat_map(|account| &account.entries).flat_map(|entry| &entry.ways);
+    let mut reasons = ways.filter(|way| !way.is_typed()).filter_map(|way| match &way.answer {
+        Answer::Unknown(reason) => Some(reason),
+        _ => None,
+    });
+    reasons.next().map(|reason| format!(" for certain ({reason})")).unwrap_or_default()
+}
+
+/// Where lines must stand to be the first that sshd meets.
+fn place(config: &Config, wanted: &[(&str, &str)]) -> String {
+    let main = config.files.first().map_or("/etc/ssh/sshd_config", String::as_str);
+    let ours = |keyword: &str| wanted.iter().any(|(wanted, _)| *wanted == keyword);
+    let unconditional = || config.lines.iter().filter(|line| line.under.is_none() && ours(&line.keyword));
+    let include = config.includes.iter().find(|include| {
+        let before = |at: &crate::evidence::Evidence| at.source == main && at.line < include.line;
+        include.source == main && !unconditional().any(|line| before(&line.at))
+    });
+    let folder = include
+        .and_then(|include| {
+            include.text.as_deref()?.split(' ').find_map(|pattern| pattern.strip_suffix("/*.conf"))
+        })
+        .map(|folder| if folder.starts_with('/') { folder.to_owned() } else { format!("/etc/ssh/{folder}") });
+    let Some(folder) = folder else {
+        return format!("to the top of {main}, above every other line: the first value wins");
+    };
+    // A drop-in that sorts before the new one would beat it.
+    let name = format!("{folder}/00-hostduty.conf");
+    let earlier =
+        unconditional().map(|line| &line.at.source).find(|source| **source != main && **source < name);
+    match earlier {
+        Some(earlier) => {
+            format!("to the top of {earlier}, which sorts before every other drop-in: the first value wins")
+        }
+        None => format!("to {name}; the first value wins, so it must sort before every other file there"),
+    }
+}
+
+/// Lines under Match that set one of the keywords otherwise.
+fn conditional(config: &Config, wanted: &[(&str, &str)]) -> Vec<String> {
+    let value = |keyword: &str| {
+        wanted
+            .iter()
+            .find(|(wanted, _)| *wanted == keyword)
+            .and_then(|(_, line)| line.split_once(' '))
+            .map(|(_, value)| value)
+    };
+    let lines = config.lines.iter().filter(|line| line.under.is_some());
+    let lines = lines.filter(|line| value(&line.keyword).is_some_and(|value| line.values != [value]));
+    lines.take(NAMED).map(|line| format!("{}:{}", line.at.source, line.at.line.unwrap_or_default())).collect()
+}
+
+/// The unit whose reload makes the daemon read its configuration.
+fn unit(facts: &Facts) -> &'static str {
+    let units = facts.units.value();
+    let exists = |name: &str| {
+        units.is_some_and(|units| units.units.get(name).is_some_and(|unit| unit.state != UnitState::Masked))
+    };
+    if exists("sshd.service") && !exists("ssh.service") { "sshd" } else { "ssh" }
+}
+
+/// What turns off every method that takes something typed, as the installed release names it.
+pub(crate) fn no_passwords(config: &Config) -> [(&'static str, &'static str); 2] {
+    // Before 8.7 the present name turns off nothing on its own.
+    let interactive = match config.build.since(8, 7) {
+        true => ("kbdinteractiveauthentication", "KbdInteractiveAuthentication no"),
+        false => ("challengeresponseauthentication", "ChallengeResponseAuthentication no"),
+    };
+    [("passwordauthentication", "PasswordAuthentication no"), interactive]
+}
+
+/// The keywords among some that do not have the wanted value for everyone already.
+pub(crate) fn missing<'a>(config: &Config, wanted: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let kept = |keyword: &str, line: &str| {
+        let setting: Setting = config.global(keyword).unwrap_or_default();
+        line.split_once(' ').is_some_and(|(_, value)| setting.is(value))
+    };
+    let missing: Vec<_> = wanted.iter().filter(|(keyword, line)| !kept(keyword, line)).copied().collect();
+    // Where only Match blocks open a door, saying it for everyone once more does no harm.
+    if missing.is_empty() { wanted.to_vec() } else { missing }
+}
