@@ -10,10 +10,22 @@ use super::table::Attempt;
 /// One answer of `hostduty sshd --logins`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
-    /// `opens`, `closed` or `unknown`.
+    /// `opens`, `closed`, `paused` or `unknown`; of a check, its verdict.
     pub(super) word: String,
     /// Where it is of, and why it is so.
     pub(super) about: String,
+}
+
+impl Answer {
+    /// hostduty failed.
+    pub(super) fn none(why: &str) -> Self {
+        Self { word: "nothing".to_owned(), about: why.to_owned() }
+    }
+
+    /// Whether it is what is wanted. What is refused for as long as /etc/nologin stands is refused.
+    pub(super) fn agrees(&self, wanted: &str) -> bool {
+        self.word == wanted || (wanted == "closed" && self.word == "paused")
+    }
 }
 
 /// Host names that the server finds for addresses, see `prepare`.
@@ -41,7 +53,7 @@ pub(super) fn exact(table: &Value, attempt: &Attempt) -> Answer {
     let mut answers = ways(table, attempt, |_| true);
     match answers.len() {
         1 => answers.remove(0),
-        count => Answer { word: "nothing".to_owned(), about: format!("{count} answers for one connection") },
+        count => Answer::none(&format!("{count} answers for one connection")),
     }
 }
 
@@ -59,13 +71,13 @@ pub(super) fn all(machine: &Machine) -> Result<Value, String> {
 }
 
 /// The verdict of a check.
-pub(super) fn verdict(machine: &Machine, id: &str) -> Result<(String, String), String> {
+pub(super) fn verdict(machine: &Machine, id: &str) -> Result<Answer, String> {
     let report = run(machine, &["hostduty", "report", "--check", id, "--format", "json"])?;
     let check = &report["checks"][0];
     let verdict = check["verdict"].as_str().ok_or("hostduty gives no verdict")?;
     let why = if verdict == "fail" { &check["findings"] } else { check };
     let why = why.to_string();
-    Ok((verdict.to_owned(), why.chars().take(1_500).collect()))
+    Ok(Answer { word: verdict.to_owned(), about: why.chars().take(1_500).collect() })
 }
 
 fn run(machine: &Machine, words: &[&str]) -> Result<Value, String> {
