@@ -69,6 +69,7 @@ fn clients_experience_what_hostduty_says() {
     let only = std::env::var("HOSTDUTY_LAB_ONLY").unwrap_or_default();
     let configurations: Vec<Configuration> =
         configurations().into_iter().filter(|configuration| configuration.name.contains(&only)).collect();
+    assert!(!configurations.is_empty(), "no configuration is called {only}");
     let root = unpacked("bookworm-ssh", PACKAGES);
     let (next, findings) = (AtomicUsize::new(0), Mutex::new(Findings::default()));
     thread::scope(|scope| {
