@@ -144,7 +144,7 @@ fn compare(
     let account = code(&theirs["account"]);
     let mut count = |kind: &'static str| *seen.entry(kind).or_default() += 1;
     let sshd = facts::gather(&tree).sshd;
-    let stack = match &sshd.known().unwrap().pam {
+    let stack = match &sshd.known().unwrap().pam["sshd"] {
         checks::gap::Reading::Known(stack) => stack,
         checks::gap::Reading::Gap(_) => {
             count("a gap");

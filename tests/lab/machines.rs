@@ -11,21 +11,7 @@ const PACKAGES: &str =
     "systemd-sysv,dbus,openssh-server,iproute2,nftables,sudo,cron,rsyslog,libpam-systemd,dropbear-bin";
 
 /// The root that every machine is a layer over, unpacked once below the build folder.
-static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bookworm");
-    // A root with other packages is of an earlier day.
-    let list = root.with_extension("packages");
-    if !root.is_dir() || std::fs::read_to_string(&list).ok().as_deref() != Some(PACKAGES) {
-        let output = script(&["root", "bookworm", root.to_str().unwrap(), PACKAGES]);
-        assert!(
-            output.status.success(),
-            "no Debian could be unpacked: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        std::fs::write(list, PACKAGES).unwrap();
-    }
-    root
-});
+static ROOT: LazyLock<PathBuf> = LazyLock::new(|| unpacked("bookworm", PACKAGES));
 
 /// A booted machine that ends with its test.
 pub(super) struct Machine {
@@ -35,7 +21,12 @@ pub(super) struct Machine {
 impl Machine {
     /// Boots a throw-away copy of Debian 12.
     pub(super) fn boot(name: &str) -> Self {
-        let output = script(&["start", ROOT.to_str().unwrap(), name]);
+        Self::over(&ROOT, name)
+    }
+
+    /// Boots a throw-away copy of an unpacked root.
+    pub(super) fn over(root: &Path, name: &str) -> Self {
+        let output = script(&["start", root.to_str().unwrap(), name]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let machine = Self { name: name.to_owned() };
         machine.put(Path::new(env!("CARGO_BIN_EXE_hostduty")), "/usr/local/bin/hostduty");
@@ -53,8 +44,12 @@ impl Machine {
 
     /// Runs a shell line in it and gives its standard output.
     pub(super) fn sh(&self, line: &str) -> String {
-        let output = script(&["run", &self.name, "sh", "-c", line]);
-        String::from_utf8(output.stdout).unwrap()
+        String::from_utf8(self.run(&["sh", "-c", line]).stdout).unwrap()
+    }
+
+    /// Runs a program in it.
+    pub(super) fn run(&self, words: &[&str]) -> Output {
+        script(&[&["run", &self.name], words].concat())
     }
 
     /// Its report.
@@ -69,7 +64,25 @@ impl Drop for Machine {
     }
 }
 
-fn top() -> PathBuf {
+/// A Debian 12 with some packages below the build folder, unpacked anew when the list of packages is another.
+pub(super) fn unpacked(name: &str, packages: &str) -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let list = root.with_extension("packages");
+    if !root.is_dir() || std::fs::read_to_string(&list).ok().as_deref() != Some(packages) {
+        // Only what this very function has unpacked is thrown away.
+        let _ = std::fs::remove_dir_all(&root);
+        let output = script(&["root", "bookworm", root.to_str().unwrap(), packages]);
+        assert!(
+            output.status.success(),
+            "no Debian could be unpacked: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        std::fs::write(list, packages).unwrap();
+    }
+    root
+}
+
+pub(super) fn top() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 

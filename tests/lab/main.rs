@@ -8,6 +8,7 @@
 )]
 
 mod machines;
+mod ssh;
 mod ssh_servers;
 mod strace;
 
