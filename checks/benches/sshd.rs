@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use checks::date::Timestamp;
-use checks::facts::sshd::{self, Build, Listening, Logins, origins};
+use checks::facts::sshd::{self, Build, Listening, Logins};
 use checks::facts::{self, Facts};
 use checks::host::Tree;
 
@@ -57,7 +57,7 @@ fn main() {
 
 fn judge<'a>(facts: &'a Facts, config: &'a sshd::Config) -> Logins<'a> {
     let server = facts.sshd.known().unwrap();
-    let classes = origins(&config.evaluator(), &Listening::of(config));
+    let classes = facts.ssh_origins(config, &Listening::of(config));
     facts.logins(server, config, classes).unwrap()
 }
 

@@ -1,7 +1,8 @@
 //! What to type on a very host so that sshd takes no passwords any more, and nobody is locked out by it.
 
+use crate::evidence::Evidence;
 use crate::facts::Facts;
-use crate::facts::sshd::{Answer, Config, Logins, Setting};
+use crate::facts::sshd::{Answer, CERTIFICATES, Config, Logins, Method, Setting, Way};
 use crate::facts::units::UnitState;
 
 /// Lines that one remedy names.
@@ -45,8 +46,15 @@ fn key_holder<'a>(logins: &'a Logins<'_>) -> Option<(&'a str, String)> {
     let mut holders: Vec<(bool, usize, &str, String)> = Vec::new();
     for account in &logins.accounts {
         for entry in &account.entries {
-            let by_key = |way: &crate::facts::sshd::Way| {
-                way.answer.opens() && way.methods == [crate::facts::sshd::Method::PublicKey]
+            let by_key = |way: &Way| match &way.answer {
+                // Whether somebody holds a certificate is nothing that the host knows.
+                Answer::Opens(lines) => {
+                    let certificate = |line: &Evidence| {
+                        line.text.as_deref().is_some_and(|text| text.starts_with(CERTIFICATES))
+                    };
+                    way.methods == [Method::PublicKey] && !lines.iter().all(certificate)
+                }
+                _ => false,
             };
             if account.user.has_login_shell() && entry.ways.iter().any(by_key) {
                 let narrow = logins.origins.len() - entry.origins.len().min(logins.origins.len());
@@ -73,7 +81,7 @@ fn place(config: &Config, wanted: &[(&str, &str)]) -> String {
     let ours = |keyword: &str| wanted.iter().any(|(wanted, _)| *wanted == keyword);
     let unconditional = || config.lines.iter().filter(|line| line.under.is_none() && ours(&line.keyword));
     let include = config.includes.iter().find(|include| {
-        let before = |at: &crate::evidence::Evidence| at.source == main && at.line < include.line;
+        let before = |at: &Evidence| at.source == main && at.line < include.line;
         include.source == main && !unconditional().any(|line| before(&line.at))
     });
     let folder = include

@@ -15,6 +15,7 @@ use crate::source;
 
 /// Rooms of facts that say who has which groups, and those that say who can log in.
 const ACCOUNTS: &[&str] = &["accounts"];
+const LOGINS: &[&str] = &["accounts", "units", "processes", "sockets", "ssh_servers", "sshd", "ssh_keys"];
 
 pub(crate) fn run(arguments: &cli::Sshd) -> Result<ExitCode, Error> {
     let host = source::host(arguments.root.as_deref(), None)?;
@@ -101,14 +102,14 @@ fn why(out: &mut String, keyword: &str, config: &Config, effective: &Effective<'
 
 /// Who can log in.
 fn who(arguments: &cli::Sshd, host: &dyn Host, config: &Config) -> Result<String, Error> {
-    let facts = facts::gather(host);
+    let facts = gathered(host, LOGINS);
     let unknown = |gap: checks::gap::Gap| Error::Usage(format!("who can log in is not known: {gap}"));
     let server = facts.sshd.known().map_err(unknown)?;
     let evaluator = config.evaluator();
     let spec = Spec::parse(&arguments.connection)?;
     let origins = match spec.is_somewhere() {
         true => Origins::exactly(&evaluator, &spec.connection(&facts)),
-        false => sshd::origins(&evaluator, &Listening::of(config)),
+        false => facts.ssh_origins(config, &Listening::of(config)),
     };
     let mut table = facts.logins(server, config, origins).map_err(unknown)?;
     if let Some(user) = &spec.user {

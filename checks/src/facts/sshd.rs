@@ -21,6 +21,7 @@ mod ranges;
 mod server;
 #[cfg(test)]
 pub(crate) mod testing;
+mod trust;
 mod truths;
 mod values;
 
@@ -28,9 +29,11 @@ pub use build::{Build, Vendor};
 pub use connection::{Connection, Groups, Truth};
 pub use criteria::{Attribute, Criterion};
 pub use effective::{Active, Effective, Evaluator};
+pub(crate) use login::CERTIFICATES;
 pub use login::{Account, Answer, Entry, Logins, Method, Way};
 pub use origins::{Listening, Origin, Origins, origins};
 use serde::{Deserialize, Serialize};
+pub use trust::Trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +46,8 @@ use crate::host::Host;
 
 /// The file that every distribution's sshd reads unless it is told otherwise.
 const MAIN: &str = "/etc/ssh/sshd_config";
+/// Where Kerberos keeps the host's own keys.
+const KEYTAB: &str = "/etc/krb5.keytab";
 /// What sshd calls itself to PAM where no line says otherwise.
 const SERVICE: &str = "sshd";
 /// The source of a value that no line sets.
@@ -61,6 +66,10 @@ pub struct Sshd {
     /// What daemons read that are started with another file, or with options that come before it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub started: Vec<Started>,
+    /// Whether the host has a key of Kerberos, without which no ticket is read.
+    pub keytab: Reading<bool>,
+    /// The hosts that the system's own files trust.
+    pub trust: Reading<Trust>,
     /// What PAM asks on behalf of sshd, by the name of the service that some line makes it ask.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pam: BTreeMap<String, Reading<pam::Stack>>,
@@ -222,6 +231,13 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Sshd, Gap> {
         pam: services.into_iter().map(|name| (name.clone(), pam::read(host, &name).into())).collect(),
         build: build.into(),
         config: config.into(),
+        keytab: match host.stat(KEYTAB) {
+            Ok(_) => Ok(true),
+            Err(gap) if gap.is_absent() => Ok(false),
+            Err(gap) => Err(gap),
+        }
+        .into(),
+        trust: trust::read(host).into(),
         started,
     })
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::sshd::{Account, Answer, Logins, origins};
+use crate::facts::sshd::{Account, Answer, Logins};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -89,7 +89,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     };
     let mut closing: Vec<Evidence> = Vec::new();
     for (config, listening) in ssh_server::decided(facts, &mut judgement)? {
-        let logins = facts.logins(sshd, config, origins(&config.evaluator(), &listening))?;
+        let logins = facts.logins(sshd, config, facts.ssh_origins(config, &listening))?;
         let before = judgement.findings.len();
         typed(&logins, &mut judgement, &mut closing);
         if judgement.findings.len() > before && judgement.remedy.is_none() {

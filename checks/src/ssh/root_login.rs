@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::accounts::{PasswordState, User};
-use crate::facts::sshd::{Setting, origins};
+use crate::facts::sshd::Setting;
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -91,7 +91,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
             }
         }
         if judgement.findings.len() > before && judgement.remedy.is_none() {
-            let logins = facts.logins(sshd, config, origins(&config.evaluator(), &listening))?;
+            let logins = facts.logins(sshd, config, facts.ssh_origins(config, &listening))?;
             judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, ROOT_BY_KEY));
         }
     }

@@ -1,6 +1,8 @@
 //! Who can log in over SSH, from where, by which methods: each account and each class of connections.
 
 mod gate;
+mod hosts;
+mod keys;
 mod methods;
 mod person;
 
@@ -12,11 +14,12 @@ use super::criteria::Attribute;
 use super::effective::{Active, Evaluator};
 use super::origins::{Listening, Origin, Origins, origins};
 use super::truths::Truths;
-use super::{Config, SERVICE, Setting, Sshd};
+use super::{Build, Config, SERVICE, Setting, Sshd, patterns};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, User};
 use crate::gap::Gap;
+pub(crate) use keys::CERTIFICATES;
 pub use methods::Method;
 use person::Person;
 
@@ -32,6 +35,7 @@ const KEYWORDS: &[&str] = &[
     "authenticationmethods",
     "authorizedkeyscommand",
     "authorizedkeysfile",
+    "authorizedprincipalscommand",
     "authorizedprincipalsfile",
     "chrootdirectory",
     "denygroups",
@@ -49,6 +53,7 @@ const KEYWORDS: &[&str] = &[
     "pubkeyauthentication",
     "refuseconnection",
     "requiredrsasize",
+    "revokedkeys",
     "strictmodes",
     "trustedusercakeys",
     "usepam",
@@ -192,6 +197,14 @@ impl Facts {
         Ok(Logins { origins: classes, accounts, doubts })
     }
 
+    /// The classes of connections that a configuration or a key of some account tells apart.
+    #[must_use]
+    pub fn ssh_origins(&self, config: &Config, listening: &Listening) -> Origins {
+        let files = self.ssh_keys.value().map_or(&[][..], |keys| &keys.files);
+        let keys = files.iter().flat_map(|file| &file.keys).filter(|key| !key.from.is_empty());
+        origins(&config.evaluator(), listening, &keys.map(|key| key.from.join(",")).collect())
+    }
+
     /// What a keyword is for an account, by classes of connections in words.
     ///
     /// # Errors
@@ -205,7 +218,7 @@ impl Facts {
     ) -> Result<Vec<(String, Result<Setting, Gap>)>, Gap> {
         let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
         let evaluator = config.evaluator();
-        let Origins { classes, .. } = origins(&evaluator, listening);
+        let Origins { classes, .. } = origins(&evaluator, listening, &BTreeSet::new());
         let holds = of_account(&evaluator, user, &context.groups(user));
         let mut settings: Vec<(Vec<usize>, Result<Setting, Gap>)> = Vec::new();
         for (index, origin) in classes.iter().enumerate() {
@@ -237,6 +250,7 @@ struct Question<'a> {
 /// What a configuration sets where certain Match blocks hold: the keywords that bear on logging in.
 struct View {
     settings: HashMap<&'static str, Result<Setting, Gap>>,
+    build: Build,
     /// The line for which sshd ends every such connection.
     refused: Result<Option<Evidence>, Gap>,
 }
@@ -256,7 +270,8 @@ impl Views<'_> {
         }
         let effective = self.evaluator.effective(&active);
         let settings = KEYWORDS.iter().map(|name| (*name, effective.decided(name))).collect();
-        let view = View { settings, refused: effective.refused() };
+        let build = self.evaluator.config().build.clone();
+        let view = View { settings, build, refused: effective.refused() };
         self.known.push(view);
         let number = self.known.len() - 1;
         self.numbers.insert(active, number);
@@ -307,7 +322,7 @@ impl<'a> Context<'a> {
             config.lines.iter().filter(|line| matches!(line.keyword.as_str(), "allowusers" | "denyusers"));
         let listed = lists
             .flat_map(|line| &line.values)
-            .map(|value| value.rsplit_once('@').map_or(value.as_str(), |(name, _)| name));
+            .map(|value| patterns::at_host(value, &config.build).map_or(value.as_str(), |(name, _)| name));
         let names: BTreeSet<String> =
             named.chain(listed).map(|pattern| pattern.replace('*', "x").replace('?', "x")).collect();
         let sources = sources.join(", ");

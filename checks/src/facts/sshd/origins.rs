@@ -17,6 +17,8 @@ use super::truths::Truths;
 
 /// Classes that are told apart; a configuration with more is a gap.
 const CLASSES: usize = 4_096;
+/// Lists of hosts beside those of Match that are told apart.
+const LISTS: usize = 500;
 /// Networks that a label names.
 const NAMED: usize = 3;
 
@@ -34,7 +36,7 @@ pub struct Origin {
     rdomain: String,
     /// For each Match line, whether the criteria that look at no account hold.
     pub(super) holds: Truths,
-    /// For each pattern behind an `@` of AllowUsers and DenyUsers, whether it matches.
+    /// For each list of hosts behind an `@` of AllowUsers and DenyUsers, or of a key, whether it matches.
     pub(super) listed: Vec<bool>,
 }
 
@@ -66,7 +68,7 @@ impl Origins {
     /// A single connection, as `sshd -C` describes one, instead of every class.
     #[must_use]
     pub fn exactly(evaluator: &Evaluator<'_>, connection: &Connection<'_>) -> Self {
-        let survey = Survey::of(evaluator);
+        let survey = Survey::of(evaluator, &BTreeSet::new());
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         let label = connection.address.or(connection.host).unwrap_or("nowhere in particular");
         let origin = Origin {
@@ -122,10 +124,10 @@ impl Listening {
     }
 }
 
-/// The classes of connections that a configuration tells apart.
+/// The classes of connections that a configuration tells apart, and with it some lists of hosts, such as `from=` of keys.
 #[must_use]
-pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening) -> Origins {
-    let mut survey = Survey::of(evaluator);
+pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening, also: &BTreeSet<String>) -> Origins {
+    let mut survey = Survey::of(evaluator, also);
     let loopback_only =
         !listening.addresses.is_empty() && listening.addresses.iter().all(IpAddr::is_loopback);
     let clients: Vec<Range> =
@@ -232,7 +234,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(evaluator: &Evaluator<'_>) -> Self {
+    fn of(evaluator: &Evaluator<'_>, also: &BTreeSet<String>) -> Self {
         let config = evaluator.config();
         let mut survey = Self::default();
         for network in ["127.0.0.0/8", "::1"] {
@@ -267,15 +269,20 @@ impl Survey {
                 }
             }
         }
-        for line in
-            config.lines.iter().filter(|line| matches!(line.keyword.as_str(), "allowusers" | "denyusers"))
-        {
-            for (_, patterns) in line.values.iter().filter_map(|value| value.rsplit_once('@')) {
-                survey.listed.push(patterns.to_owned());
-                for entry in patterns.split(',').map(|entry| entry.strip_prefix('!').unwrap_or(entry)) {
-                    survey.address(entry);
-                    survey.name(entry, looks_up);
-                }
+        let lists =
+            config.lines.iter().filter(|line| matches!(line.keyword.as_str(), "allowusers" | "denyusers"));
+        let behind =
+            lists.flat_map(|line| &line.values).filter_map(|value| patterns::at_host(value, &config.build));
+        let listed: BTreeSet<&str> =
+            behind.map(|(_, hosts)| hosts).chain(also.iter().map(String::as_str)).collect();
+        if listed.len() > LISTS {
+            survey.doubts.push("more lists of hosts decide who gets in than hostduty compares".to_owned());
+        }
+        for patterns in listed.into_iter().take(LISTS) {
+            survey.listed.push(patterns.to_owned());
+            for entry in patterns.split(',').map(|entry| entry.strip_prefix('!').unwrap_or(entry)) {
+                survey.address(entry);
+                survey.name(entry, looks_up);
             }
         }
         survey
@@ -349,8 +356,11 @@ mod tests {
         let config = testing::config(text);
         let evaluator = config.evaluator();
         let listening = Listening { addresses: vec![Ipv6Addr::UNSPECIFIED.into()], ports: [22].into() };
-        let mut labels: Vec<String> =
-            origins(&evaluator, &listening).classes.into_iter().map(|class| class.label).collect();
+        let mut labels: Vec<String> = origins(&evaluator, &listening, &BTreeSet::new())
+            .classes
+            .into_iter()
+            .map(|class| class.label)
+            .collect();
         labels.sort();
         labels
     }

@@ -123,6 +123,11 @@ fn is_scoped(text: &str) -> bool {
     !scope.is_empty() && (is_local || scope.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// The name and the hosts of a pattern `user@host`. Until 9.8 sshd cuts at the first `@`, since then at the last.
+pub(crate) fn at_host<'a>(pattern: &'a str, build: &Build) -> Option<(&'a str, &'a str)> {
+    if build.since(9, 9) { pattern.rsplit_once('@') } else { pattern.split_once('@') }
+}
+
 /// The part behind `@` in AllowUsers and its like: addresses and host names in one list.
 pub(crate) fn host_or_address(patterns: &str, host: Option<&str>, address: Option<&str>) -> Result<bool, ()> {
     let by_address = address_list(patterns, address)?;

@@ -36,7 +36,7 @@ impl Context<'_> {
     fn users(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let (name, connection) = (question.person.user.name.as_str(), question.origin.connection());
         let named = |setting: &Setting| {
-            setting.values.iter().any(|pattern| match pattern.rsplit_once('@') {
+            setting.values.iter().any(|pattern| match patterns::at_host(pattern, &question.settings.build) {
                 None => patterns::matches(pattern, name),
                 Some((user, hosts)) => {
                     patterns::matches(user, name)

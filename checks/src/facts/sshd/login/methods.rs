@@ -4,6 +4,7 @@ use super::gate::closed;
 use super::{Answer, Context, Question};
 use crate::evidence::Evidence;
 use crate::facts::accounts::PasswordState;
+use crate::facts::sshd::KEYTAB;
 use crate::facts::sshd::pam::{self, Conversation, Decision};
 use crate::gap::Gap;
 
@@ -58,7 +59,7 @@ impl Context<'_> {
         match method {
             Method::Password => self.password(question),
             Method::KeyboardInteractive => self.interactive(question),
-            Method::PublicKey => self.key(question),
+            Method::PublicKey => self.public_key(question),
             Method::HostBased => self.host_based(question),
             Method::Gssapi => self.gssapi(question),
         }
@@ -170,34 +171,19 @@ impl Context<'_> {
         })
     }
 
-    fn key(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.settings.setting("pubkeyauthentication")?;
-        if !on.is("yes") {
-            return Ok(closed("PubkeyAuthentication is off", on, "pubkeyauthentication"));
-        }
-        let keys = self.facts.ssh_keys.known()?;
-        let files = keys.files.iter().filter(|file| file.account == question.person.user.name);
-        let opening = files.filter(|file| file.exposed.is_empty() && !file.keys.is_empty());
-        let places: Vec<Evidence> = opening.map(|file| Evidence::of(file.path.clone())).collect();
-        if !places.is_empty() {
-            return Ok(Answer::Opens(places));
-        }
-        Ok(closed("no key opens it", question.settings.setting("authorizedkeysfile")?, "authorizedkeysfile"))
-    }
-
-    fn host_based(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        let on = question.settings.setting("hostbasedauthentication")?;
-        if !on.is("yes") {
-            return Ok(closed("HostbasedAuthentication is off", on, "hostbasedauthentication"));
-        }
-        Ok(Answer::Unknown("which hosts are trusted is not known".to_owned()))
-    }
-
     fn gssapi(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let on = question.settings.setting("gssapiauthentication")?;
         if !on.is("yes") {
             return Ok(closed("GSSAPIAuthentication is off", on, "gssapiauthentication"));
         }
-        Ok(Answer::Unknown("which tickets open it is known to Kerberos only".to_owned()))
+        // The host's own key for tickets: without it no ticket can be read.
+        Ok(match self.sshd.keytab.known() {
+            Ok(false) => {
+                let place = Evidence::of(KEYTAB).says("does not exist");
+                Answer::Closed("the host has no key to read tickets with".to_owned(), vec![place])
+            }
+            Ok(true) => Answer::Unknown("which tickets open it is known to Kerberos only".to_owned()),
+            Err(gap) => gap.into(),
+        })
     }
 }
