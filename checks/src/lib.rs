@@ -81,6 +81,7 @@ mod services {
 mod ssh {
     pub(crate) mod authorized_keys;
     pub(crate) mod authorized_keys_age;
+    pub(crate) mod config_valid;
     pub(crate) mod host_keys;
     pub(crate) mod key_only;
     pub(crate) mod private_keys;

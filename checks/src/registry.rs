@@ -33,6 +33,7 @@ pub static CHECKS: &[&Check] = &[
     &crate::services::legacy::CHECK,
     &crate::ssh::authorized_keys::CHECK,
     &crate::ssh::authorized_keys_age::CHECK,
+    &crate::ssh::config_valid::CHECK,
     &crate::ssh::host_keys::CHECK,
     &crate::ssh::key_only::CHECK,
     &crate::ssh::private_keys::CHECK,

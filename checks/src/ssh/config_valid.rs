@@ -69,7 +69,11 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         for refused in &config.refused {
             let why = refused.text.clone().unwrap_or_default();
             let place = Evidence { text: None, ..refused.clone() };
-            judgement.fail(Finding::new(place.to_string(), format!("keeps sshd from starting: {why}"), refused.clone()));
+            judgement.fail(Finding::new(
+                place.to_string(),
+                format!("keeps sshd from starting: {why}"),
+                refused.clone(),
+            ));
         }
         for gap in &config.gaps {
             judgement.unknown(format!("part of the configuration of sshd is not known: {gap}"));

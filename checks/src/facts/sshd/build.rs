@@ -74,8 +74,7 @@ pub(super) fn read(host: &dyn Host, program: &str) -> Result<Build, Gap> {
     let bytes = host.read(program, host::LARGE)?;
     let mut build =
         find(&bytes).ok_or_else(|| Gap::malformed(format!("{program} names no release of OpenSSH")))?;
-    let red_hat = ["/etc/redhat-release", "/etc/fedora-release"];
-    if build.vendor == Vendor::Upstream && red_hat.iter().any(|path| host.stat(path).is_ok()) {
+    if build.vendor == Vendor::Upstream && is_red_hat(host) {
         build.vendor = Vendor::RedHat;
     }
     if build.vendor == Vendor::Upstream {
@@ -84,6 +83,15 @@ pub(super) fn read(host: &dyn Host, program: &str) -> Result<Build, Gap> {
         build.without_pam = !asks_pam(&bytes) && !helpers.into_iter().any(|program| asks_pam(&program));
     }
     Ok(build)
+}
+
+/// Whether os-release(5) names Red Hat's Linux or one that derives from it; its builds do not sign their release.
+fn is_red_hat(host: &dyn Host) -> bool {
+    let read = |path: &str| host::read_text(host, path, host::SMALL).ok();
+    let text = read("/etc/os-release").or_else(|| read("/usr/lib/os-release")).unwrap_or_default();
+    let ids =
+        text.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
+    ids.flat_map(|value| value.split([' ', '"', '\''])).any(|id| matches!(id, "rhel" | "fedora" | "centos"))
 }
 
 /// The longest of the strings in a program that name a release. Others hold patterns of releases with known bugs.
@@ -124,7 +132,7 @@ mod tests {
     fn red_hat_does_not_sign_its_release() {
         let tree = Tree::new(Timestamp(0))
             .file("/usr/sbin/sshd", "\0OpenSSH_8.7p1\0")
-            .file("/etc/redhat-release", "");
+            .file("/etc/os-release", "ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n");
         assert_eq!(read(&tree, "/usr/sbin/sshd").unwrap().vendor, Vendor::RedHat);
         assert!(read(&Tree::new(Timestamp(0)).file("/sshd", "x"), "/sshd").is_err());
     }

@@ -31,6 +31,7 @@ complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "duties" -d 'Print
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "list" -d 'List the checks'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "sshd" -d 'Print what sshd would do: its effective configuration, the lines that decide, who can log in from where'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "config" -d 'Check or show the configuration'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -74,6 +75,7 @@ secrets-cloud-keys\t''
 services-legacy\t''
 ssh-authorized-keys\t''
 ssh-authorized-keys-age\t''
+ssh-config-valid\t''
 ssh-host-keys\t''
 ssh-key-only\t''
 ssh-private-keys\t''
@@ -126,6 +128,18 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -l root -d 'Rea
 complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -l at -d 'Take a root folder\'s facts as of this instant instead of now (RFC 3339 or a day)' -r
 complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand facts" -s h -l help -d 'Print help'
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -s f -l file -d 'Read this configuration file instead of the server\'s own' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -l root -d 'Read a root folder (a mounted image, a chroot) instead of the running machine' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -s C -l connection -d 'For this connection, so that Match blocks are heeded: user=,addr=,host=,laddr=,lport=,rdomain=,invalid-user' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -l why -d 'Print the line that decides a keyword, and the lines that lost; may be repeated' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -l format -d 'With --logins: human for people, json for programs' -r -f -a "human\t'For people'
+json\t'For programs'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -l release -d 'Read as this release would, instead of the installed one (such as "OpenSSH_9.2p1 Debian-2")' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -l logins -d 'Print which accounts can log in, from where, by which methods'
+complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "example" -d 'Print a commented example to start from'
@@ -141,15 +155,16 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand doctor" -s v -l verbos
 complete -c hostduty -n "__fish_hostduty_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand man" -s h -l help -d 'Print help'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "report" -d 'Judge every check and print what is kept, what is broken and what could not be known'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "duties" -d 'Print the offer\'s matrix: every duty of the customer and where it stands'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "list" -d 'List the checks'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "config" -d 'Check or show the configuration'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "man" -d 'Print the manual page in roff'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "report" -d 'Judge every check and print what is kept, what is broken and what could not be known'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "duties" -d 'Print the offer\'s matrix: every duty of the customer and where it stands'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "list" -d 'List the checks'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "sshd" -d 'Print what sshd would do: its effective configuration, the lines that decide, who can log in from where'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "config" -d 'Check or show the configuration'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "man" -d 'Print the manual page in roff'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hostduty -n "__fish_hostduty_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
 complete -c hostduty -n "__fish_hostduty_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "example" -d 'Print a commented example to start from'
