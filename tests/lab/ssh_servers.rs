@@ -51,7 +51,14 @@ fn units_drop_ins_and_sockets_are_as_systemd_takes_them() {
         let address = daemon["listens"][0]["address"].as_str().unwrap();
         assert!(address.ends_with(&format!(":{port}")), "{address}");
     }
-    assert_eq!(verdict(&machine.report(), "ssh-key-only"), "unknown");
+    // Each is judged by what it reads: nobody has a password, then somebody has one that only the first one takes.
+    assert_eq!(verdict(&machine.report(), "ssh-key-only"), "pass");
+    machine.sh("useradd --create-home ann; echo ann:correct-horse | chpasswd");
+    let report = machine.report();
+    assert_eq!(verdict(&report, "ssh-key-only"), "fail");
+    let check =
+        report["checks"].as_array().unwrap().iter().find(|check| check["id"] == "ssh-key-only").unwrap();
+    assert_eq!(check["findings"].as_array().unwrap().len(), 1, "{check}");
 
     // A reload counts as a reading, a restart of the other one does not.
     machine.sh("sleep 1.1; systemctl reload second; sleep 1");

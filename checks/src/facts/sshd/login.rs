@@ -202,7 +202,13 @@ impl Facts {
     pub fn ssh_origins(&self, config: &Config, listening: &Listening) -> Origins {
         let files = self.ssh_keys.value().map_or(&[][..], |keys| &keys.files);
         let keys = files.iter().flat_map(|file| &file.keys).filter(|key| !key.from.is_empty());
-        origins(&config.evaluator(), listening, &keys.map(|key| key.from.join(",")).collect())
+        let mut lists: BTreeSet<String> = keys.map(|key| key.from.join(",")).collect();
+        if config.lines_of("hostbasedauthentication").any(|line| line.values == ["yes"]) {
+            let trust = self.sshd.value().and_then(|sshd| sshd.trust.value());
+            let hosts = trust.map_or(&[][..], |trust| &trust.hosts);
+            lists.extend(hosts.iter().filter_map(|place| place.text.clone()));
+        }
+        origins(&config.evaluator(), listening, &lists)
     }
 
     /// What a keyword is for an account, by classes of connections in words.
