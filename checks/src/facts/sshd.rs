@@ -18,7 +18,6 @@ mod parser;
 pub(crate) mod patterns;
 mod print;
 mod ranges;
-mod server;
 #[cfg(test)]
 pub(crate) mod testing;
 mod trust;
@@ -30,7 +29,7 @@ pub use connection::{Connection, Groups, Truth};
 pub use criteria::{Attribute, Criterion};
 pub use effective::{Active, Effective, Evaluator};
 pub(crate) use login::CERTIFICATES;
-pub use login::{Account, Answer, Entry, Logins, Method, Way};
+pub use login::{Account, Answer, Entry, Logins, Method, SettingFrom, Way};
 pub use origins::{Listening, Origin, Origins, origins};
 use serde::{Deserialize, Serialize};
 pub use trust::Trust;

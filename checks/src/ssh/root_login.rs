@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::accounts::{PasswordState, User};
-use crate::facts::sshd::Setting;
+use crate::facts::sshd::{Setting, SettingFrom};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -83,7 +83,9 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for (config, listening) in ssh_server::decided(facts, &mut judgement)? {
         let before = judgement.findings.len();
         for user in &roots {
-            for (from, setting) in facts.setting_by_origin(config, &listening, user, "permitrootlogin")? {
+            for SettingFrom { from, setting } in
+                facts.setting_by_origin(config, &listening, user, "permitrootlogin")?
+            {
                 match setting {
                     Ok(setting) => from_somewhere(user, &from, &setting, &mut judgement),
                     Err(gap) => judgement.unknown(format!("from {from}: {gap}")),

@@ -5,6 +5,7 @@ mod hosts;
 mod keys;
 mod methods;
 mod person;
+mod view;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -14,7 +15,7 @@ use super::criteria::Attribute;
 use super::effective::{Active, Evaluator};
 use super::origins::{Listening, Origin, Origins, origins};
 use super::truths::Truths;
-use super::{Build, Config, SERVICE, Setting, Sshd, patterns};
+use super::{Config, Setting, Sshd, patterns};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, User};
@@ -22,42 +23,12 @@ use crate::gap::Gap;
 pub(crate) use keys::CERTIFICATES;
 pub use methods::Method;
 use person::Person;
+use view::{View, Views};
 
 /// The uid of an account that stands for unlisted ones: `(uid_t) -1`, which no account can have.
 const UNLISTED: u32 = u32::MAX;
 /// Names of unlisted accounts that are looked at one by one.
 const NAMES: usize = 100;
-
-/// The keywords that bear on logging in.
-const KEYWORDS: &[&str] = &[
-    "allowgroups",
-    "allowusers",
-    "authenticationmethods",
-    "authorizedkeyscommand",
-    "authorizedkeysfile",
-    "authorizedprincipalscommand",
-    "authorizedprincipalsfile",
-    "chrootdirectory",
-    "denygroups",
-    "denyusers",
-    "gssapiauthentication",
-    "hostbasedauthentication",
-    "ignorerhosts",
-    "kbdinteractiveauthentication",
-    "kerberosauthentication",
-    "pamservicename",
-    "passwordauthentication",
-    "permitemptypasswords",
-    "permitrootlogin",
-    "pubkeyacceptedalgorithms",
-    "pubkeyauthentication",
-    "refuseconnection",
-    "requiredrsasize",
-    "revokedkeys",
-    "strictmodes",
-    "trustedusercakeys",
-    "usepam",
-];
 
 /// Whether something lets a client in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -110,6 +81,15 @@ pub struct Logins<'a> {
     pub accounts: Vec<Account<'a>>,
     /// Why the table is not all there is to know, one sentence each.
     pub doubts: Vec<String>,
+}
+
+/// What a keyword is for connections from some places, or why that is not known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SettingFrom {
+    /// From where, in words.
+    pub from: String,
+    /// What it is.
+    pub setting: Result<Setting, Gap>,
 }
 
 impl Way {
@@ -186,7 +166,7 @@ impl Facts {
         let context = Context { facts: self, sshd, accounts };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
-        let mut views = Views { evaluator: &evaluator, known: Vec::new(), numbers: HashMap::new() };
+        let mut views = Views::new(&evaluator);
         let accounts = listed
             .chain(unlisted)
             .map(|(name, user)| {
@@ -221,7 +201,7 @@ impl Facts {
         listening: &Listening,
         user: &User,
         keyword: &str,
-    ) -> Result<Vec<(String, Result<Setting, Gap>)>, Gap> {
+    ) -> Result<Vec<SettingFrom>, Gap> {
         let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
         let evaluator = config.evaluator();
         let Origins { classes, .. } = origins(&evaluator, listening, &BTreeSet::new());
@@ -235,7 +215,8 @@ impl Facts {
             }
         }
         let logins = Logins { origins: classes, ..Logins::default() };
-        Ok(settings.into_iter().map(|(indices, setting)| (logins.from(&indices), setting)).collect())
+        let from = |(indices, setting): (Vec<usize>, _)| SettingFrom { from: logins.from(&indices), setting };
+        Ok(settings.into_iter().map(from).collect())
     }
 }
 
@@ -251,56 +232,6 @@ struct Question<'a> {
     person: &'a Person<'a>,
     origin: &'a Origin,
     settings: &'a View,
-}
-
-/// What a configuration sets where certain Match blocks hold: the keywords that bear on logging in.
-struct View {
-    settings: HashMap<&'static str, Result<Setting, Gap>>,
-    build: Build,
-    /// The line for which sshd ends every such connection.
-    refused: Result<Option<Evidence>, Gap>,
-}
-
-/// The views that were asked for, each found out once.
-struct Views<'a> {
-    evaluator: &'a Evaluator<'a>,
-    known: Vec<View>,
-    numbers: HashMap<Active, usize>,
-}
-
-impl Views<'_> {
-    /// The number of the view where these blocks hold.
-    fn of(&mut self, active: Active) -> usize {
-        if let Some(number) = self.numbers.get(&active) {
-            return *number;
-        }
-        let effective = self.evaluator.effective(&active);
-        let settings = KEYWORDS.iter().map(|name| (*name, effective.decided(name))).collect();
-        let build = self.evaluator.config().build.clone();
-        let view = View { settings, build, refused: effective.refused() };
-        self.known.push(view);
-        let number = self.known.len() - 1;
-        self.numbers.insert(active, number);
-        number
-    }
-}
-
-impl View {
-    /// The value of one of [`KEYWORDS`] and the lines that decide it.
-    fn setting(&self, name: &str) -> Result<&Setting, Gap> {
-        match self.settings.get(name) {
-            Some(Ok(setting)) => Ok(setting),
-            Some(Err(gap)) => Err(gap.clone()),
-            None => Err(Gap::not_gathered()),
-        }
-    }
-    fn is(&self, name: &str, value: &str) -> Result<bool, Gap> {
-        Ok(self.setting(name)?.is(value))
-    }
-    /// The service that sshd names to PAM. Before 9.9 it is always the same.
-    fn service(&self) -> Result<&str, Gap> {
-        Ok(self.setting("pamservicename")?.values.first().map_or(SERVICE, String::as_str))
-    }
 }
 
 impl<'a> Context<'a> {
@@ -330,7 +261,7 @@ impl<'a> Context<'a> {
             .flat_map(|line| &line.values)
             .map(|value| patterns::at_host(value, &config.build).map_or(value.as_str(), |(name, _)| name));
         let names: BTreeSet<String> =
-            named.chain(listed).map(|pattern| pattern.replace('*', "x").replace('?', "x")).collect();
+            named.chain(listed).map(|pattern| pattern.replace(['*', '?'], "x")).collect();
         let sources = sources.join(", ");
         let gap = Gap::unsupported(format!(
             "accounts from {sources} are not in the host's own files, and hostduty cannot list them"
@@ -382,7 +313,7 @@ impl<'a> Context<'a> {
 
     /// Every way that a configuration offers, and whether it leads in.
     fn ways(&self, question: &Question<'_>) -> Vec<Way> {
-        let gate = self.gate(question).unwrap_or_else(Answer::from);
+        let gate = self.gate(question);
         let lists = match question.settings.setting("authenticationmethods") {
             Ok(lists) => lists,
             Err(gap) => {
