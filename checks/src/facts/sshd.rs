@@ -145,7 +145,7 @@ pub struct MatchLine {
 }
 
 /// The value of a keyword for one connection, and the lines that decide it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Setting {
     /// Its arguments; words of a fixed choice in lower case.
     pub values: Vec<String>,

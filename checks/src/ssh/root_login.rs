@@ -82,10 +82,14 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     for (config, listening) in ssh_server::decided(facts, &mut judgement)? {
         let before = judgement.findings.len();
-        for user in &roots {
-            for SettingFrom { from, setting } in
-                facts.setting_by_origin(config, &listening, user, "permitrootlogin")?
-            {
+        let origins = facts.ssh_origins(config, &listening);
+        for doubt in &origins.doubts {
+            judgement.unknown(doubt.clone());
+        }
+        let settings =
+            facts.settings_by_origin(config, &origins, roots.iter().copied(), "permitrootlogin")?;
+        for (user, settings) in settings {
+            for SettingFrom { from, setting } in settings {
                 match setting {
                     Ok(setting) => from_somewhere(user, &from, &setting, &mut judgement),
                     Err(gap) => judgement.unknown(format!("from {from}: {gap}")),
@@ -93,7 +97,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
             }
         }
         if judgement.findings.len() > before && judgement.remedy.is_none() {
-            let logins = facts.logins(sshd, config, facts.ssh_origins(config, &listening))?;
+            let logins = facts.logins(sshd, config, origins)?;
             judgement.remedy = Some(ssh_remedy::steps(facts, config, &logins, ROOT_BY_KEY));
         }
     }

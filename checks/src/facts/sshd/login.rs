@@ -8,13 +8,12 @@ mod person;
 mod view;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::connection::{Connection, Groups};
 use super::criteria::Attribute;
-use super::effective::{Active, Evaluator};
-use super::origins::{Listening, Origin, Origins, origins};
-use super::truths::Truths;
+use super::effective::Active;
+use super::origins::{self, Listening, Origin, Origins};
 use super::{Config, Setting, Sshd, patterns};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
@@ -137,15 +136,7 @@ impl Logins<'_> {
     /// The labels of classes, in words.
     #[must_use]
     pub fn from(&self, classes: &[usize]) -> String {
-        let labels: Vec<&str> = classes
-            .iter()
-            .filter_map(|index| self.origins.get(*index))
-            .map(|origin| origin.label.as_str())
-            .collect();
-        if labels.len() == self.origins.len() && self.origins.len() > 1 {
-            return "anywhere".to_owned();
-        }
-        labels.join(", ")
+        origins::labels(&self.origins, classes)
     }
 }
 
@@ -188,35 +179,57 @@ impl Facts {
             let hosts = trust.map_or(&[][..], |trust| &trust.hosts);
             lists.extend(hosts.iter().filter_map(|place| place.text.clone()));
         }
-        origins(&config.evaluator(), listening, &lists)
+        origins::origins(&config.evaluator(), listening, &lists)
     }
 
-    /// What a keyword is for an account, by classes of connections in words.
+    /// What a keyword that bears on logging in is for some accounts, by classes of connections.
     ///
     /// # Errors
     /// The accounts are not known.
-    pub fn setting_by_origin(
-        &self,
+    pub fn settings_by_origin<'a>(
+        &'a self,
         config: &Config,
-        listening: &Listening,
-        user: &User,
+        origins: &Origins,
+        users: impl IntoIterator<Item = &'a User>,
         keyword: &str,
-    ) -> Result<Vec<SettingFrom>, Gap> {
+    ) -> Result<Vec<(&'a User, Vec<SettingFrom>)>, Gap> {
         let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
         let evaluator = config.evaluator();
-        let Origins { classes, .. } = origins(&evaluator, listening, &BTreeSet::new());
-        let holds = of_account(&evaluator, user, &context.groups(user));
-        let mut settings: Vec<(Vec<usize>, Result<Setting, Gap>)> = Vec::new();
-        for (index, origin) in classes.iter().enumerate() {
-            let setting = evaluator.effective(&Active(holds.and(&origin.holds))).setting(keyword);
-            match settings.iter_mut().find(|(_, known)| *known == setting) {
-                Some((indices, _)) => indices.push(index),
-                None => settings.push((vec![index], setting)),
+        let mut views = Views::new(&evaluator);
+        let mut all = Vec::new();
+        for user in users {
+            let numbers = context.views(&mut views, &origins.classes, user, &context.groups(user));
+            let mut by_view: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            for (index, number) in numbers.into_iter().enumerate() {
+                by_view.entry(number).or_default().push(index);
             }
+            let mut alike: HashMap<Setting, Vec<usize>> = HashMap::new();
+            let mut settings = Vec::new();
+            for (number, indices) in by_view {
+                match views.known.get(number).map(|view| view.setting(keyword)) {
+                    Some(Ok(setting)) => match alike.get_mut(setting) {
+                        Some(known) => known.extend(indices),
+                        None => {
+                            alike.insert(setting.clone(), indices);
+                        }
+                    },
+                    Some(Err(gap)) => {
+                        settings.push(SettingFrom { from: origins.labels(&indices), setting: Err(gap) })
+                    }
+                    None => {}
+                }
+            }
+            let known = alike.into_iter().map(|(setting, indices)| (indices, setting));
+            let mut known: Vec<(Vec<usize>, Setting)> = known.collect();
+            known.sort_by(|one, other| one.0.cmp(&other.0));
+            let from = |(indices, setting): (Vec<usize>, Setting)| SettingFrom {
+                from: origins.labels(&indices),
+                setting: Ok(setting),
+            };
+            settings.extend(known.into_iter().map(from));
+            all.push((user, settings));
         }
-        let logins = Logins { origins: classes, ..Logins::default() };
-        let from = |(indices, setting): (Vec<usize>, _)| SettingFrom { from: logins.from(&indices), setting };
-        Ok(settings.into_iter().map(from).collect())
+        Ok(all)
     }
 }
 
@@ -286,14 +299,27 @@ impl<'a> Context<'a> {
         Groups { may_be_more: groups.may_be_more || user.uid == UNLISTED, ..groups }
     }
 
+    /// For each class of connections, the number of the view that holds for an account.
+    fn views(
+        &self,
+        views: &mut Views<'_>,
+        classes: &[Origin],
+        user: &User,
+        groups: &Groups<'_>,
+    ) -> Vec<usize> {
+        let connection =
+            Connection { user: Some(&user.name), groups: groups.clone(), ..Connection::default() };
+        let holds = views.evaluator.holds(&connection, Attribute::is_of_account);
+        classes.iter().map(|origin| views.of(Active(holds.and(&origin.holds)))).collect()
+    }
+
     fn entries(&self, views: &mut Views<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
         let person = Person::new(self, user);
-        let holds = of_account(views.evaluator, user, &person.groups);
+        let numbers = self.views(views, classes, user, &person.groups);
         let mut seen: HashMap<(usize, &[bool]), usize> = HashMap::new();
         let mut entries: Vec<Vec<usize>> = Vec::new();
         let mut alike: HashMap<Vec<Way>, usize> = HashMap::new();
-        for (index, origin) in classes.iter().enumerate() {
-            let view = views.of(Active(holds.and(&origin.holds)));
+        for (index, (origin, view)) in classes.iter().zip(numbers).enumerate() {
             let entry = *seen.entry((view, &origin.listed)).or_insert_with(|| {
                 let view = views.known.get(view);
                 let ways = view.map(|view| self.ways(&Question { person: &person, origin, settings: view }));
@@ -352,10 +378,4 @@ impl<'a> Context<'a> {
         }
         ways
     }
-}
-
-/// For each Match line, whether the criteria that look at the account hold.
-fn of_account(evaluator: &Evaluator<'_>, user: &User, groups: &Groups<'_>) -> Truths {
-    let connection = Connection { user: Some(&user.name), groups: groups.clone(), ..Connection::default() };
-    evaluator.holds(&connection, Attribute::is_of_account)
 }

@@ -65,6 +65,12 @@ impl Origin {
 }
 
 impl Origins {
+    /// The labels of classes, in words.
+    #[must_use]
+    pub fn labels(&self, classes: &[usize]) -> String {
+        labels(&self.classes, classes)
+    }
+
     /// A single connection, as `sshd -C` describes one, instead of every class.
     #[must_use]
     pub fn exactly(evaluator: &Evaluator<'_>, connection: &Connection<'_>) -> Self {
@@ -83,6 +89,15 @@ impl Origins {
         };
         Self { classes: vec![origin], doubts: Vec::new() }
     }
+}
+
+/// The labels of some of all classes, in words.
+pub(super) fn labels(all: &[Origin], some: &[usize]) -> String {
+    if some.len() == all.len() && all.len() > 1 {
+        return "anywhere".to_owned();
+    }
+    let labels = some.iter().filter_map(|index| all.get(*index)).map(|origin| origin.label.as_str());
+    labels.collect::<Vec<_>>().join(", ")
 }
 
 /// What is known of the server's own end.
