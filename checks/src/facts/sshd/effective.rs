@@ -4,7 +4,9 @@
 //! that hold for everyone. For each connection it then takes the lines of the blocks that match, and what they set
 //! replaces what the start has found. Within each round the first value wins, but for keywords that add up.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::build::Build;
 use super::connection::{Connection, Truth};
@@ -21,21 +23,37 @@ const LOST: usize = 8;
 /// Answers what a configuration sets, for many connections.
 pub struct Evaluator<'a> {
     config: &'a Config,
-    /// The lines of each keyword with their number among all, in their order.
-    by_keyword: HashMap<&'a str, Vec<(usize, &'a Line)>>,
+    by_keyword: HashMap<&'a str, Lines<'a>>,
     /// For each Match line, whether the lines under it count at the start of sshd.
     at_start: Vec<bool>,
+    /// What holds at the start of sshd, as far as it was asked for.
+    starts: RefCell<HashMap<String, Rc<Setting>>>,
+    /// Whether some line may make sshd end a connection.
+    may_refuse: bool,
 }
+
+/// The lines of one keyword.
+#[derive(Default)]
+struct Lines<'a> {
+    /// Each with its number among all lines, in their order.
+    all: Vec<(usize, &'a Line)>,
+    /// The Match line of those that stand under one, and their index in `all`; sorted.
+    under: Vec<(usize, usize)>,
+}
+
+/// Keywords that sshd verifies anew for each connection.
+const VERIFIED: [&str; 3] = ["authenticationmethods", "authorizedkeyscommand", "authorizedprincipalscommand"];
 
 /// Which Match blocks hold for a connection, blocks around an Include included.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Active(pub(super) Truths);
 
 /// What a configuration sets for one connection.
-#[derive(Clone, Copy)]
 pub struct Effective<'a> {
     evaluator: &'a Evaluator<'a>,
     active: &'a Active,
+    /// The blocks that hold or may hold.
+    possible: Vec<usize>,
 }
 
 impl Config {
@@ -61,12 +79,20 @@ impl Config {
     /// Prepares the configuration for questions.
     #[must_use]
     pub fn evaluator(&self) -> Evaluator<'_> {
-        let mut by_keyword: HashMap<&str, Vec<(usize, &Line)>> = HashMap::new();
+        let mut by_keyword: HashMap<&str, Lines<'_>> = HashMap::new();
         for (number, line) in self.lines.iter().enumerate() {
-            by_keyword.entry(line.keyword.as_str()).or_default().push((number, line));
+            let lines = by_keyword.entry(line.keyword.as_str()).or_default();
+            lines.under.extend(line.under.map(|under| (under, lines.all.len())));
+            lines.all.push((number, line));
         }
+        by_keyword.values_mut().for_each(|lines| lines.under.sort_unstable());
         let at_start = (0..self.matches.len()).map(|index| self.active_at_start(Some(index))).collect();
-        Evaluator { config: self, by_keyword, at_start }
+        let verified =
+            || VERIFIED.iter().filter_map(|name| by_keyword.get(name)).filter(|lines| lines.all.len() > 1);
+        let odd = |line: &Line| line.refused || line.values.iter().any(|value| value == "any");
+        let may_refuse = self.lines.iter().any(|line| line.refused)
+            || verified().any(|lines| lines.all.iter().any(|(_, line)| odd(line)));
+        Evaluator { config: self, by_keyword, at_start, starts: RefCell::default(), may_refuse }
     }
 }
 
@@ -102,13 +128,13 @@ impl<'a> Evaluator<'a> {
     /// What holds for connections for which these blocks do.
     #[must_use]
     pub fn effective(&'a self, active: &'a Active) -> Effective<'a> {
-        Effective { evaluator: self, active }
+        Effective { evaluator: self, active, possible: active.0.possible().collect() }
     }
 }
 
 impl<'a> Evaluator<'a> {
     fn lines(&self, name: &str) -> &[(usize, &'a Line)] {
-        self.by_keyword.get(name).map_or(&[][..], Vec::as_slice)
+        self.by_keyword.get(name).map_or(&[][..], |lines| &lines.all)
     }
 
     /// Whether a line counts at the start of sshd.
@@ -117,7 +143,16 @@ impl<'a> Evaluator<'a> {
     }
 
     /// What the lines that count at the start of sshd set, or the default.
-    pub(super) fn at_start(&self, name: &str) -> Setting {
+    pub(super) fn at_start(&self, name: &str) -> Rc<Setting> {
+        if let Some(known) = self.starts.borrow().get(name) {
+            return known.clone();
+        }
+        let setting = Rc::new(self.find_start(name));
+        self.starts.borrow_mut().insert(name.to_owned(), setting.clone());
+        setting
+    }
+
+    fn find_start(&self, name: &str) -> Setting {
         let mut round = Round::new(name, &self.config.build);
         for (number, line) in self.lines(name) {
             if self.is_at_start(line) {
@@ -139,10 +174,10 @@ impl<'a> Evaluator<'a> {
         if name != "kbdinteractiveauthentication" {
             return setting;
         }
-        match merge::settle(&|other| self.at_start(other).values, &self.config.build) {
+        match merge::settle(&|other| self.at_start(other).values.clone(), &self.config.build) {
             Some((_, value)) if !setting.is(value) => {
                 let by = self.at_start("challengeresponseauthentication");
-                Setting { values: vec![value.to_owned()], ..by }
+                Setting { values: vec![value.to_owned()], ..(*by).clone() }
             }
             _ => setting,
         }
@@ -155,7 +190,20 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-impl Effective<'_> {
+impl<'a> Effective<'a> {
+    /// The lines of a keyword under blocks that hold or may hold, in their order.
+    fn lines(&self, name: &str) -> Vec<(usize, &'a Line)> {
+        let Some(lines) = self.evaluator.by_keyword.get(name) else { return Vec::new() };
+        let mut found: Vec<usize> = Vec::new();
+        for block in &self.possible {
+            let first = lines.under.partition_point(|(under, _)| under < block);
+            let under = lines.under.get(first..).unwrap_or_default().iter();
+            found.extend(under.take_while(|(under, _)| under == block).map(|(_, index)| *index));
+        }
+        found.sort_unstable();
+        found.into_iter().filter_map(|index| lines.all.get(index).copied()).collect()
+    }
+
     fn truth(&self, line: &Line) -> Truth {
         let Some(index) = line.under else { return Truth::No };
         self.active.0.get(index)
@@ -166,24 +214,27 @@ impl Effective<'_> {
     /// # Errors
     /// A block that sets it may hold or not.
     pub fn setting(&self, name: &str) -> Result<Setting, Gap> {
-        let mut setting = self.decided(name)?;
+        let mut setting = (*self.decided(name)?).clone();
         let lines = self.evaluator.lines(name).iter().map(|(_, line)| &line.at);
         setting.lost = lines.filter(|at| !setting.at.contains(at)).take(LOST).cloned().collect();
         Ok(setting)
     }
 
     /// The same without the lines that lost.
-    pub(super) fn decided(&self, name: &str) -> Result<Setting, Gap> {
+    pub(super) fn decided(&self, name: &str) -> Result<Rc<Setting>, Gap> {
         let (evaluator, config) = (self.evaluator, self.evaluator.config);
         if name == "usepam" && config.build.without_pam {
             let at = vec![Evidence::of("sshd is built without PAM")];
-            return Ok(Setting { values: vec!["no".to_owned()], at, lost: Vec::new() });
+            return Ok(Rc::new(Setting { values: vec!["no".to_owned()], at, lost: Vec::new() }));
         }
         let start = evaluator.at_start(name);
+        let lines = self.lines(name);
+        if lines.is_empty() {
+            return Ok(start);
+        }
         let mut matched = Round::new(name, &config.build);
-        for (number, line) in evaluator.lines(name) {
-            let is_set =
-                |other: &str| evaluator.is_set(other, *number, |line| self.truth(line) == Truth::Yes);
+        for (number, line) in lines {
+            let is_set = |other: &str| evaluator.is_set(other, number, |line| self.truth(line) == Truth::Yes);
             match self.truth(line) {
                 Truth::Yes => matched.take(line, &is_set),
                 Truth::No => {}
@@ -202,7 +253,7 @@ impl Effective<'_> {
         let is_copied = keywords::named(name, &config.build).is_none_or(|keyword| keyword.copied);
         Ok(match matched.setting() {
             Some(matched) if is_copied => {
-                Setting { values: merge::overlay(name, &start.values, &matched.values), ..matched }
+                Rc::new(Setting { values: merge::overlay(name, &start.values, &matched.values), ..matched })
             }
             _ => start,
         })
@@ -215,7 +266,10 @@ impl Effective<'_> {
     /// As [`Effective::setting`].
     pub fn refused(&self) -> Result<Option<Evidence>, Gap> {
         let (evaluator, build) = (self.evaluator, &self.evaluator.config.build);
-        for name in ["authenticationmethods", "authorizedkeyscommand", "authorizedprincipalscommand"] {
+        if !evaluator.may_refuse {
+            return Ok(None);
+        }
+        for name in VERIFIED {
             let mut set: Option<Vec<String>> = None;
             for (number, line) in evaluator.lines(name) {
                 let truth = self.truth(line);

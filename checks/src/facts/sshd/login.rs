@@ -9,6 +9,7 @@ mod view;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::connection::{Connection, Groups};
 use super::criteria::Attribute;
@@ -203,14 +204,14 @@ impl Facts {
             for (index, number) in numbers.into_iter().enumerate() {
                 by_view.entry(number).or_default().push(index);
             }
-            let mut alike: HashMap<Setting, Vec<usize>> = HashMap::new();
+            let mut alike: HashMap<Rc<Setting>, Vec<usize>> = HashMap::new();
             let mut settings = Vec::new();
             for (number, indices) in by_view {
                 match views.known.get(number).map(|view| view.setting(keyword)) {
-                    Some(Ok(setting)) => match alike.get_mut(setting) {
+                    Some(Ok(setting)) => match alike.get_mut(&setting) {
                         Some(known) => known.extend(indices),
                         None => {
-                            alike.insert(setting.clone(), indices);
+                            alike.insert(setting, indices);
                         }
                     },
                     Some(Err(gap)) => {
@@ -219,7 +220,7 @@ impl Facts {
                     None => {}
                 }
             }
-            let known = alike.into_iter().map(|(setting, indices)| (indices, setting));
+            let known = alike.into_iter().map(|(setting, indices)| (indices, (*setting).clone()));
             let mut known: Vec<(Vec<usize>, Setting)> = known.collect();
             known.sort_by(|one, other| one.0.cmp(&other.0));
             let from = |(indices, setting): (Vec<usize>, Setting)| SettingFrom {
@@ -244,7 +245,7 @@ struct Context<'a> {
 struct Question<'a> {
     person: &'a Person<'a>,
     origin: &'a Origin,
-    settings: &'a View,
+    settings: &'a View<'a>,
 }
 
 impl<'a> Context<'a> {

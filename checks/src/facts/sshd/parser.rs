@@ -292,7 +292,7 @@ impl Walk<'_> {
     fn contradictions(&mut self) {
         let found: Vec<Evidence> = {
             let evaluator = self.config.evaluator();
-            let values = |name: &str| evaluator.at_start(name).values;
+            let values = |name: &str| evaluator.at_start(name).values.clone();
             let found = values::contradictions(&values, self.options.build);
             found.into_iter().map(|(name, why)| evaluator.at_start(name).place().says(why)).collect()
         };

@@ -32,6 +32,18 @@ impl Truths {
         Self { words: both.map(|(one, two)| [one[0] & two[0], one[1] & two[1]]).collect() }
     }
 
+    /// Those of which it may hold, by their index.
+    pub(super) fn possible(&self) -> impl Iterator<Item = usize> {
+        self.words.iter().enumerate().flat_map(|(word, [_, possible])| {
+            let mut rest = *possible;
+            std::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                rest &= rest.checked_sub(1)?;
+                Some(word * 64 + bit as usize)
+            })
+        })
+    }
+
     /// What holds of one of them; a thing that is not in the row is not known.
     pub(super) fn get(&self, index: usize) -> Truth {
         let bit = 1_u64 << (index % 64);
@@ -61,5 +73,6 @@ mod tests {
         }
         assert_eq!(Truths::of([Yes]).get(64), Unknown);
         assert_ne!(row(&[Yes, No]), row(&[Yes, Unknown]));
+        assert!(row(&[Yes, No, Unknown]).possible().eq((0..130).filter(|index| index % 3 != 1)));
     }
 }

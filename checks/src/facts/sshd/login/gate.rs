@@ -23,7 +23,7 @@ impl Context<'_> {
     }
 
     fn refused(&self, question: &Question<'_>) -> Result<Answer, Gap> {
-        if let Some(line) = question.settings.refused.clone()? {
+        if let Some(line) = question.settings.refused()? {
             return Ok(Answer::Closed(
                 "sshd ends the connection over a line of its configuration".to_owned(),
                 vec![line],
@@ -31,7 +31,7 @@ impl Context<'_> {
         }
         let refuse = question.settings.setting("refuseconnection")?;
         Ok(match refuse.is("yes") {
-            true => closed("sshd refuses the connection", refuse, "refuseconnection"),
+            true => closed("sshd refuses the connection", &refuse, "refuseconnection"),
             false => Answer::Opens(Vec::new()),
         })
     }
@@ -39,7 +39,7 @@ impl Context<'_> {
     fn users(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let (name, connection) = (question.person.user.name.as_str(), question.origin.connection());
         let named = |setting: &Setting| {
-            setting.values.iter().any(|pattern| match patterns::at_host(pattern, &question.settings.build) {
+            setting.values.iter().any(|pattern| match patterns::at_host(pattern, question.settings.build()) {
                 None => patterns::matches(pattern, name),
                 Some((user, hosts)) => {
                     patterns::matches(user, name)
@@ -48,14 +48,14 @@ impl Context<'_> {
             })
         };
         let denied = question.settings.setting("denyusers")?;
-        if named(denied) {
-            return Ok(closed("DenyUsers names it", denied, "denyusers"));
+        if named(&denied) {
+            return Ok(closed("DenyUsers names it", &denied, "denyusers"));
         }
         let allowed = question.settings.setting("allowusers")?;
-        Ok(match (allowed.values.is_empty(), named(allowed)) {
+        Ok(match (allowed.values.is_empty(), named(&allowed)) {
             (true, _) => Answer::Opens(Vec::new()),
             (false, true) => Answer::Opens(allowed.at.clone()),
-            (false, false) => closed("AllowUsers does not name it", allowed, "allowusers"),
+            (false, false) => closed("AllowUsers does not name it", &allowed, "allowusers"),
         })
     }
 
@@ -69,7 +69,7 @@ impl Context<'_> {
         let denied = question.settings.setting("denygroups")?;
         let allowed = question.settings.setting("allowgroups")?;
         match question.person.groups.any(&denied.values) {
-            Truth::Yes => return Ok(closed("DenyGroups names a group of it", denied, "denygroups")),
+            Truth::Yes => return Ok(closed("DenyGroups names a group of it", &denied, "denygroups")),
             Truth::Unknown => return Ok(unknown("DenyGroups")),
             Truth::No => {}
         }
@@ -79,7 +79,7 @@ impl Context<'_> {
         Ok(match question.person.groups.any(&allowed.values) {
             Truth::Yes => Answer::Opens(allowed.at.clone()),
             Truth::Unknown => unknown("AllowGroups"),
-            Truth::No => closed("AllowGroups names no group of it", allowed, "allowgroups"),
+            Truth::No => closed("AllowGroups names no group of it", &allowed, "allowgroups"),
         })
     }
 
@@ -115,7 +115,7 @@ impl Context<'_> {
             return Ok(Answer::Opens(Vec::new()));
         }
         let service = question.settings.service()?;
-        let answer = question.person.admission(self, service)?;
+        let answer = question.person.admission(self, &service)?;
         let evidence = answer.evidence.clone();
         Ok(match &answer.decision {
             Decision::Yes => Answer::Opens(Vec::new()),
@@ -132,7 +132,7 @@ impl Context<'_> {
     fn root(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let permit = question.settings.setting("permitrootlogin")?;
         Ok(match question.person.user.uid == 0 && permit.is("no") {
-            true => closed("PermitRootLogin refuses it", permit, "permitrootlogin"),
+            true => closed("PermitRootLogin refuses it", &permit, "permitrootlogin"),
             false => Answer::Opens(Vec::new()),
         })
     }

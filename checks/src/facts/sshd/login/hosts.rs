@@ -10,7 +10,7 @@ impl Context<'_> {
         let settings = question.settings;
         let on = settings.setting("hostbasedauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("HostbasedAuthentication is off", on, "hostbasedauthentication"));
+            return Ok(closed("HostbasedAuthentication is off", &on, "hostbasedauthentication"));
         }
         let trust = self.sshd.trust.known()?;
         // Files of the account count unless IgnoreRhosts says yes, and they are the only ones that count for root.
@@ -21,11 +21,8 @@ impl Context<'_> {
             )));
         }
         if question.person.user.uid == 0 {
-            return Ok(closed(
-                "for root only its own .shosts counts",
-                settings.setting("ignorerhosts")?,
-                "ignorerhosts",
-            ));
+            let ignore = settings.setting("ignorerhosts")?;
+            return Ok(closed("for root only its own .shosts counts", &ignore, "ignorerhosts"));
         }
         if trust.known_hosts.is_empty() {
             let place = Evidence::of("/etc/ssh/ssh_known_hosts").says("does not exist");

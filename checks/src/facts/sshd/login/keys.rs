@@ -24,7 +24,7 @@ impl Context<'_> {
         let settings = question.settings;
         let on = settings.setting("pubkeyauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("PubkeyAuthentication is off", on, "pubkeyauthentication"));
+            return Ok(closed("PubkeyAuthentication is off", &on, "pubkeyauthentication"));
         }
         let keys = self.facts.ssh_keys.known()?;
         let mut seen = Seen::default();
@@ -49,7 +49,7 @@ impl Context<'_> {
         Ok(match (seen.opening.is_empty(), seen.doubts.into_iter().next()) {
             (false, _) => Answer::Opens(seen.opening),
             (true, Some(doubt)) => Answer::Unknown(doubt),
-            (true, None) => closed("no key opens it", files, "authorizedkeysfile"),
+            (true, None) => closed("no key opens it", &files, "authorizedkeysfile"),
         })
     }
 

@@ -68,7 +68,7 @@ impl Context<'_> {
     fn password(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let on = question.settings.setting("passwordauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("PasswordAuthentication is off", on, "passwordauthentication"));
+            return Ok(closed("PasswordAuthentication is off", &on, "passwordauthentication"));
         }
         let typed = self.typed(question, Conversation::Password)?;
         Ok(Answer::Opens(vec![on.shown("passwordauthentication")]).and(typed))
@@ -77,11 +77,11 @@ impl Context<'_> {
     fn interactive(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let on = question.settings.setting("kbdinteractiveauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("KbdInteractiveAuthentication is off", on, "kbdinteractiveauthentication"));
+            return Ok(closed("KbdInteractiveAuthentication is off", &on, "kbdinteractiveauthentication"));
         }
         let pam = question.settings.setting("usepam")?;
         if !pam.is("yes") {
-            return Ok(closed("without PAM nothing asks the questions of this method", pam, "usepam"));
+            return Ok(closed("without PAM nothing asks the questions of this method", &pam, "usepam"));
         }
         let lines = vec![on.shown("kbdinteractiveauthentication"), pam.shown("usepam")];
         Ok(Answer::Opens(lines).and(self.typed(question, Conversation::KeyboardInteractive)?))
@@ -91,7 +91,7 @@ impl Context<'_> {
     fn typed(&self, question: &Question<'_>, how: Conversation) -> Result<Answer, Gap> {
         let permit = question.settings.setting("permitrootlogin")?;
         if question.person.user.uid == 0 && !permit.is("yes") {
-            return Ok(closed("PermitRootLogin takes no password", permit, "permitrootlogin"));
+            return Ok(closed("PermitRootLogin takes no password", &permit, "permitrootlogin"));
         }
         let answer = match question.settings.is("usepam", "yes")? {
             true => self.typed_into_pam(question, how)?,
@@ -112,7 +112,7 @@ impl Context<'_> {
     fn typed_into_pam(&self, question: &Question<'_>, how: Conversation) -> Result<Answer, Gap> {
         let service = question.settings.service()?;
         let empty = question.settings.setting("permitemptypasswords")?;
-        let outcome = question.person.authenticate(self, service, how, empty.is("yes"))?;
+        let outcome = question.person.authenticate(self, &service, how, empty.is("yes"))?;
         if outcome.nothing.is_yes() {
             return Ok(Answer::Opens(outcome.nothing.evidence.clone()));
         }
@@ -164,7 +164,7 @@ impl Context<'_> {
             PasswordState::Empty if empty.is("yes") => {
                 Answer::Opens(vec![empty.shown("permitemptypasswords"), place])
             }
-            PasswordState::Empty => closed("its password is empty", empty, "permitemptypasswords"),
+            PasswordState::Empty => closed("its password is empty", &empty, "permitemptypasswords"),
             PasswordState::Locked | PasswordState::None => {
                 Answer::Closed("it has no password that could be typed".to_owned(), vec![place])
             }
@@ -174,7 +174,7 @@ impl Context<'_> {
     fn gssapi(&self, question: &Question<'_>) -> Result<Answer, Gap> {
         let on = question.settings.setting("gssapiauthentication")?;
         if !on.is("yes") {
-            return Ok(closed("GSSAPIAuthentication is off", on, "gssapiauthentication"));
+            return Ok(closed("GSSAPIAuthentication is off", &on, "gssapiauthentication"));
         }
         // The host's own key for tickets: without it no ticket can be read.
         Ok(match self.sshd.keytab.known() {

@@ -1,6 +1,8 @@
 //! What a configuration sets for logging in, found out once for each set of Match blocks that hold together.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::evidence::Evidence;
 use crate::facts::sshd::effective::{Active, Evaluator};
@@ -39,17 +41,20 @@ const KEYWORDS: &[&str] = &[
 ];
 
 /// What a configuration sets where certain Match blocks hold: the keywords that bear on logging in.
-pub(super) struct View {
-    settings: HashMap<&'static str, Result<Setting, Gap>>,
-    pub(super) build: Build,
-    /// The line for which sshd ends every such connection.
-    pub(super) refused: Result<Option<Evidence>, Gap>,
+pub(super) struct View<'a> {
+    evaluator: &'a Evaluator<'a>,
+    active: Active,
+    /// The settings that were asked for, by the index of the keyword.
+    known: RefCell<Vec<Known>>,
 }
 
-/// The views that were asked for, each found out once.
+/// The index of a keyword, and its setting.
+type Known = (usize, Result<Rc<Setting>, Gap>);
+
+/// The views that were asked for, each once.
 pub(super) struct Views<'a> {
     pub(super) evaluator: &'a Evaluator<'a>,
-    pub(super) known: Vec<View>,
+    pub(super) known: Vec<View<'a>>,
     numbers: HashMap<Active, usize>,
 }
 
@@ -63,31 +68,49 @@ impl<'a> Views<'a> {
         if let Some(number) = self.numbers.get(&active) {
             return *number;
         }
-        let effective = self.evaluator.effective(&active);
-        let settings = KEYWORDS.iter().map(|name| (*name, effective.decided(name))).collect();
-        let build = self.evaluator.config().build.clone();
-        let view = View { settings, build, refused: effective.refused() };
-        self.known.push(view);
-        let number = self.known.len() - 1;
-        self.numbers.insert(active, number);
+        let number = self.known.len();
+        self.numbers.insert(active.clone(), number);
+        self.known.push(View { evaluator: self.evaluator, active, known: RefCell::default() });
         number
     }
 }
 
-impl View {
+impl View<'_> {
     /// The value of one of [`KEYWORDS`] and the lines that decide it.
-    pub(super) fn setting(&self, name: &str) -> Result<&Setting, Gap> {
-        match self.settings.get(name) {
-            Some(Ok(setting)) => Ok(setting),
-            Some(Err(gap)) => Err(gap.clone()),
-            None => Err(Gap::not_gathered()),
+    pub(super) fn setting(&self, name: &str) -> Result<Rc<Setting>, Gap> {
+        let Ok(keyword) = KEYWORDS.binary_search(&name) else { return Err(Gap::not_gathered()) };
+        let mut known = self.known.borrow_mut();
+        if let Some((_, setting)) = known.iter().find(|(index, _)| *index == keyword) {
+            return setting.clone();
         }
+        let setting = self.evaluator.effective(&self.active).decided(name);
+        known.push((keyword, setting.clone()));
+        setting
     }
     pub(super) fn is(&self, name: &str, value: &str) -> Result<bool, Gap> {
         Ok(self.setting(name)?.is(value))
     }
     /// The service that sshd names to PAM. Before 9.9 it is always the same.
-    pub(super) fn service(&self) -> Result<&str, Gap> {
-        Ok(self.setting("pamservicename")?.values.first().map_or(SERVICE, String::as_str))
+    pub(super) fn service(&self) -> Result<String, Gap> {
+        Ok(self.setting("pamservicename")?.values.first().cloned().unwrap_or_else(|| SERVICE.to_owned()))
+    }
+    /// The build of sshd.
+    pub(super) fn build(&self) -> &Build {
+        &self.evaluator.config().build
+    }
+    /// The line for which sshd ends every such connection.
+    pub(super) fn refused(&self) -> Result<Option<Evidence>, Gap> {
+        self.evaluator.effective(&self.active).refused()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_sorted_and_recorded() {
+        assert!(KEYWORDS.is_sorted());
+        assert!(KEYWORDS.iter().all(|name| crate::facts::sshd::keywords::is_recorded(name)));
     }
 }
