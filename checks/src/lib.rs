@@ -79,8 +79,10 @@ mod services {
     pub(crate) mod legacy;
 }
 mod ssh {
+    pub(crate) mod algorithms;
     pub(crate) mod authorized_keys;
     pub(crate) mod authorized_keys_age;
+    pub(crate) mod config_loaded;
     pub(crate) mod config_valid;
     pub(crate) mod host_keys;
     pub(crate) mod key_only;

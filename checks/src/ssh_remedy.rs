@@ -41,6 +41,36 @@ pub(crate) fn steps(facts: &Facts, config: &Config, logins: &Logins<'_>, wanted:
     steps.join("\n")
 }
 
+/// Steps that take algorithms out of what sshd offers, each line its own list without them. Unlike with passwords,
+/// nobody is locked out whose client is of these years; that others are shut out shows only when they try.
+pub(crate) fn without_algorithms(facts: &Facts, config: &Config, wanted: &[(&str, &str)]) -> String {
+    let lines: Vec<String> = wanted.iter().map(|(_, line)| format!("`{line}`")).collect();
+    let mut steps = vec![format!(
+        "Take what is named out of the lines that name it, or write {} {}",
+        lines.join(" and "),
+        place(config, wanted)
+    )];
+    let blocks = conditional(config, wanted);
+    if !blocks.is_empty() {
+        steps.push(format!(
+            "Match blocks beat that for those whom they name; change or remove {}",
+            blocks.join(", ")
+        ));
+    }
+    let shown: Vec<&str> = wanted.iter().map(|(keyword, _)| *keyword).collect();
+    steps.push(format!(
+        "sshd -t && systemctl reload {}   # sshd -t says nothing where all is well",
+        unit(facts)
+    ));
+    steps.push(format!("hostduty sshd --why {}   # names the line that decides now", shown.join(" --why ")));
+    steps.push(
+        "Stay logged in, and try a second login with every client that you use: one that knows nothing better is shut \
+         out from now on."
+            .to_owned(),
+    );
+    steps.join("\n")
+}
+
 /// An account that a key alone opens, with the widest place from where; root last.
 fn key_holder<'a>(logins: &'a Logins<'_>) -> Option<(&'a str, String)> {
     let mut holders: Vec<(bool, usize, &str, String)> = Vec::new();

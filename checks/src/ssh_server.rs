@@ -17,6 +17,8 @@ pub(crate) enum Asked {
     Anybody,
     /// Root's, and that of every account with uid 0.
     Root,
+    /// Nobody's: the question is about sshd alone, whatever other servers do.
+    Nobody,
 }
 
 /// Begins a judgement of what sshd does with what is known of SSH servers. It breaks off with the whole judgement
@@ -25,11 +27,12 @@ pub(crate) fn presence(facts: &Facts, asked: Asked) -> Result<ControlFlow<Judgem
     let Server { presence, doubts } = facts.ssh_server()?;
     let mut judgement = Judgement::new();
     let servers = facts.ssh_servers.known()?;
-    let any = !servers.others.is_empty() || !doubts.is_empty();
+    let others = if asked == Asked::Nobody { &[][..] } else { &servers.others };
+    let any = !others.is_empty() || !doubts.is_empty();
     for doubt in doubts {
         judgement.unknown(doubt);
     }
-    for other in &servers.others {
+    for other in others {
         typed(facts, other, asked, &mut judgement);
     }
     match presence {
@@ -39,6 +42,9 @@ pub(crate) fn presence(facts: &Facts, asked: Asked) -> Result<ControlFlow<Judgem
             judgement.observe("sshd is installed, but it neither runs nor starts at boot", evidence);
         }
         Presence::Absent if any => {}
+        Presence::Absent if asked == Asked::Nobody => {
+            judgement = Judgement::not_applicable("OpenSSH's server is not installed, and none runs");
+        }
         Presence::Absent => {
             judgement = Judgement::not_applicable("no SSH server is installed, and none runs");
         }
@@ -49,7 +55,7 @@ pub(crate) fn presence(facts: &Facts, asked: Asked) -> Result<ControlFlow<Judgem
 /// What a typed password does at a server that is not OpenSSH's.
 fn typed(facts: &Facts, other: &Other, asked: Asked, judgement: &mut Judgement) {
     let answers = match asked {
-        Asked::Anybody => [&other.passwords, &other.root_passwords],
+        Asked::Anybody | Asked::Nobody => [&other.passwords, &other.root_passwords],
         Asked::Root => [&other.root_passwords, &other.root_passwords],
     };
     let name = &other.name;

@@ -95,6 +95,9 @@ pub struct Config {
     /// The latest change of any of them, or of a folder that an Include lists: a file that was taken away from there
     /// still counts for the sshd that has read it.
     pub changed: Timestamp,
+    /// The file or folder that was changed then.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub changed_at: String,
     /// Lines that set a keyword, in the order in which sshd meets them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,

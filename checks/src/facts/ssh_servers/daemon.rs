@@ -86,15 +86,13 @@ impl Daemon {
     /// program would be in doubt for ever.
     #[must_use]
     pub fn stale(&self, changed: Timestamp) -> Option<Evidence> {
-        let older = self.running.iter().find(|process| changed > process.loaded_at)?;
-        Some(Evidence::of(format!("/proc/{}", older.pid)).says(older.loaded_at.to_string()))
+        self.running.iter().find_map(|process| process.stale(changed))
     }
 
     /// The process whose program was replaced since it started.
     #[must_use]
     pub fn replaced(&self) -> Option<Evidence> {
-        let old = self.running.iter().find(|process| process.replaced)?;
-        Some(Evidence::of(format!("/proc/{}/exe", old.pid)).says("(deleted)"))
+        self.running.iter().find_map(Running::old)
     }
 
     /// Takes the change of a PidFile for the time of the last reading, where it names one of the processes.
@@ -107,6 +105,21 @@ impl Daemon {
         for process in self.running.iter_mut().filter(|process| process.pid.to_string() == pid.trim()) {
             process.loaded_at = process.loaded_at.max(stat.modified);
         }
+    }
+}
+
+impl Running {
+    /// See [`Daemon::stale`].
+    #[must_use]
+    pub fn stale(&self, changed: Timestamp) -> Option<Evidence> {
+        let place = || Evidence::of(format!("/proc/{}", self.pid)).says(self.loaded_at.to_string());
+        (changed > self.loaded_at).then(place)
+    }
+
+    /// See [`Daemon::replaced`].
+    #[must_use]
+    pub fn old(&self) -> Option<Evidence> {
+        self.replaced.then(|| Evidence::of(format!("/proc/{}/exe", self.pid)).says("(deleted)"))
     }
 }
 

@@ -212,6 +212,8 @@ static RECORDED: &[&str] = &[
     "denygroups",
     "denyusers",
     "gssapiauthentication",
+    "gssapikexalgorithms",
+    "gssapikeyexchange",
     "hostbasedauthentication",
     "hostkey",
     "hostkeyalgorithms",

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::build::Build;
 use super::keywords::{self, Form, Keyword};
 use super::{Config, Line, MatchLine, criteria, glob, lexer, merge, values};
+use crate::date::Timestamp;
 use crate::evidence::Evidence;
 use crate::gap::Gap;
 use crate::host::{self, FileKind, Host};
@@ -136,8 +137,15 @@ impl Walk<'_> {
         if !self.config.files.iter().any(|file| file == path) {
             self.config.files.push(path.to_owned());
         }
-        self.config.changed = self.config.changed.max(stat.modified);
+        self.dated(path, stat.modified);
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Takes the last change of a file or folder into account.
+    fn dated(&mut self, path: &str, modified: Timestamp) {
+        if modified > self.config.changed {
+            (self.config.changed, self.config.changed_at) = (modified, path.to_owned());
+        }
     }
 
     fn text(&mut self, path: &str, text: &str, outer: Option<usize>, depth: usize) {
@@ -336,7 +344,7 @@ impl Walk<'_> {
             // A file that was taken away has no date any more, but its folder has.
             for folder in found.folders {
                 let modified = self.host.stat(&folder).map(|stat| stat.modified).unwrap_or_default();
-                self.config.changed = self.config.changed.max(modified);
+                self.dated(&folder, modified);
             }
             for file in found.paths {
                 if self.ended {
