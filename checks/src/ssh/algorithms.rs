@@ -189,12 +189,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
                 judgement.unknown(format!("which algorithms sshd offers by {} is not known: {gap}", list.1));
             }
         }
-        for ((kind, why), (names, places)) in said.dated {
+        if judgement.findings.len() == before && !said.fine.is_empty() {
+            judgement.observe(format!("sshd offers nothing weak: {}", said.fine.join(", ")), said.places);
+        }
+        for ((kind, why), Old { names, places }) in said.dated {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             judgement.observe(format!("dated as {kind}: {}: {why}", names.join(", ")), places);
-        }
-        if judgement.findings.len() == before && !said.fine.is_empty() {
-            judgement.observe(format!("sshd offers {}, and no weak one", said.fine.join(", ")), said.places);
         }
         if judgement.remedy.is_none() && config.build.vendor != Vendor::RedHat {
             judgement.remedy = remedy(facts, config, &said.lines);
@@ -229,11 +229,25 @@ fn of_another(other: &Other, beside_sshd: bool, judgement: &mut Judgement) {
     }
 }
 
+/// Algorithms that are dated for one reason, and where the lists come from.
+#[derive(Default)]
+struct Old {
+    names: BTreeSet<String>,
+    places: BTreeSet<Evidence>,
+}
+
+/// An algorithm that is weak: the reason, who says so, and each line that offers it, with for whom.
+struct Offered<'a> {
+    why: &'a str,
+    source: &'a str,
+    places: Vec<(Evidence, &'a str)>,
+}
+
 /// What the lists of one configuration come to, besides findings.
 #[derive(Default)]
 struct Said {
     /// What is dated, by kind and reason, with where the lists come from.
-    dated: BTreeMap<(&'static str, String), (BTreeSet<String>, BTreeSet<Evidence>)>,
+    dated: BTreeMap<(&'static str, String), Old>,
     /// How many of which kind.
     fine: Vec<String>,
     places: Vec<Evidence>,
@@ -264,7 +278,7 @@ fn one_list(
         (line.values.clone(), place(Some(&line.at), spelling), format!(" where {whom} holds"))
     }));
     let mut fine = BTreeSet::new();
-    let mut weak: BTreeMap<&str, (&str, &str, Vec<(Evidence, &str)>)> = BTreeMap::new();
+    let mut weak: BTreeMap<&str, Offered<'_>> = BTreeMap::new();
     for (values, place, whom) in &lists {
         for name in names(values) {
             let Some((_, weight, why, source)) =
@@ -274,18 +288,21 @@ fn one_list(
                 continue;
             };
             if *weight == Dated || (*weight == Withdrawn && usual.contains(&name)) {
-                let (names, places) = said.dated.entry((kind, format!("{why} ({source})"))).or_default();
-                names.insert(name.to_owned());
-                places.insert(place.clone());
+                let old = said.dated.entry((kind, format!("{why} ({source})"))).or_default();
+                old.names.insert(name.to_owned());
+                old.places.insert(place.clone());
             } else {
-                let (.., places) = weak.entry(name).or_insert_with(|| (why, source, Vec::new()));
-                places.push((place.clone().says(format!("{spelling} … {name}")), whom.as_str()));
+                let new = || Offered { why, source, places: Vec::new() };
+                weak.entry(name)
+                    .or_insert_with(new)
+                    .places
+                    .push((place.clone().says(format!("{spelling} … {name}")), whom.as_str()));
             }
         }
     }
-    said.fine.push(format!("{} algorithms as {kind}", fine.len()));
+    said.fine.push(format!("{} good ones as {kind}", fine.len()));
     said.places.extend(lists.iter().take(PLACES).map(|(_, place, _)| place.clone()));
-    for (name, (why, source, places)) in weak {
+    for (name, Offered { why, source, places }) in weak {
         let Some((first, whom)) = places.first() else { continue };
         if keyword == "hostkeyalgorithms" && !has_key(facts, config, name) {
             let message = format!("{name} is allowed as {kind}, but sshd has no host key for it");
