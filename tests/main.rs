@@ -13,4 +13,5 @@ mod hostile;
 mod policy;
 mod schema;
 mod secrets;
+mod sshd;
 mod support;

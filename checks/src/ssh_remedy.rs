@@ -75,21 +75,21 @@ pub(crate) fn without_algorithms(facts: &Facts, config: &Config, wanted: &[(&str
 fn key_holder<'a>(logins: &'a Logins<'_>) -> Option<(&'a str, String)> {
     let mut holders: Vec<(bool, usize, &str, String)> = Vec::new();
     for account in &logins.accounts {
-        for entry in &account.entries {
-            let by_key = |way: &Way| match &way.answer {
-                // Whether somebody holds a certificate is nothing that the host knows.
-                Answer::Opens(lines) => {
-                    let certificate = |line: &Evidence| {
-                        line.text.as_deref().is_some_and(|text| text.starts_with(CERTIFICATES))
-                    };
-                    way.methods == [Method::PublicKey] && !lines.iter().all(certificate)
-                }
-                _ => false,
-            };
-            if account.user.has_login_shell() && entry.ways.iter().any(by_key) {
-                let narrow = logins.origins.len() - entry.origins.len().min(logins.origins.len());
-                holders.push((account.user.uid == 0, narrow, &account.name, logins.from(&entry.origins)));
+        let by_key = |way: &Way| match &way.answer {
+            // Whether somebody holds a certificate is nothing that the host knows.
+            Answer::Opens(lines) => {
+                let certificate =
+                    |line: &Evidence| line.text.as_deref().is_some_and(|text| text.starts_with(CERTIFICATES));
+                way.methods == [Method::PublicKey] && !lines.iter().all(certificate)
             }
+            _ => false,
+        };
+        let entries = account.entries.iter().filter(|entry| entry.ways.iter().any(by_key));
+        let mut from: Vec<usize> = entries.flat_map(|entry| entry.origins.iter().copied()).collect();
+        from.sort_unstable();
+        if account.user.has_login_shell() && !from.is_empty() {
+            let narrow = logins.origins.len() - from.len().min(logins.origins.len());
+            holders.push((account.user.uid == 0, narrow, &account.name, logins.from(&from)));
         }
     }
     holders.into_iter().min().map(|(_, _, name, from)| (name, from))

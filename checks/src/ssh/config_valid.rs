@@ -11,7 +11,7 @@ use crate::ssh_server::{self, Asked};
 
 pub(crate) static CHECK: Check = Check {
     id: "ssh-config-valid",
-    title: "sshd accepts every line of its configuration",
+    title: "Every line of the SSH server's configuration is one that sshd accepts",
     severity: Severity::Medium,
     systems: &[System::Linux],
     unmeasured_on: &[System::MacOs],
@@ -54,7 +54,7 @@ refused = [{ source = "/etc/ssh/sshd_config.d/mine.conf", line = 3, text = "Pass
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
-    let mut judgement = match ssh_server::presence(facts, Asked::Anybody)? {
+    let mut judgement = match ssh_server::presence(facts, Asked::Nobody)? {
         ControlFlow::Break(judgement) => return Ok(judgement),
         ControlFlow::Continue(judgement) => judgement,
     };
