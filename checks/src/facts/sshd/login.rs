@@ -12,7 +12,7 @@ use super::criteria::Attribute;
 use super::effective::{Active, Evaluator};
 use super::origins::{Listening, Origin, Origins, origins};
 use super::truths::Truths;
-use super::{Config, SERVICE, Setting, Sshd};
+use super::{Config, Line, SERVICE, Setting, Sshd};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, User};
@@ -24,6 +24,8 @@ use person::Person;
 const UNLISTED: u32 = u32::MAX;
 /// Names of unlisted accounts that are looked at one by one.
 const NAMES: usize = 100;
+/// Lines and values that are looked at to answer for every account from everywhere; what needs more stays unknown.
+const WORK: usize = 20_000_000;
 
 /// The keywords that bear on logging in.
 const KEYWORDS: &[&str] = &[
@@ -181,7 +183,7 @@ impl Facts {
         let context = Context { facts: self, sshd, accounts };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
-        let mut views = Views { evaluator: &evaluator, known: Vec::new(), numbers: HashMap::new() };
+        let mut views = Views::new(&evaluator, accounts);
         let accounts = listed
             .chain(unlisted)
             .map(|(name, user)| {
@@ -206,6 +208,10 @@ impl Facts {
         let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
         let evaluator = config.evaluator();
         let Origins { classes, .. } = origins(&evaluator, listening);
+        let looked_at = config.lines_of(keyword).count() + config.matches.len() / 64 + 1;
+        if classes.len().saturating_mul(looked_at) > WORK {
+            return Err(Gap::too_large("the configuration of sshd, asked from everywhere,"));
+        }
         let holds = of_account(&evaluator, user, &context.groups(user));
         let mut settings: Vec<(Vec<usize>, Result<Setting, Gap>)> = Vec::new();
         for (index, origin) in classes.iter().enumerate() {
@@ -246,9 +252,31 @@ struct Views<'a> {
     evaluator: &'a Evaluator<'a>,
     known: Vec<View>,
     numbers: HashMap<Active, usize>,
+    /// What it costs to look through the whole configuration once.
+    size: usize,
+    /// What it costs to look through all groups once.
+    groups: usize,
+    /// What may still be spent.
+    left: usize,
 }
 
-impl Views<'_> {
+impl<'a> Views<'a> {
+    fn new(evaluator: &'a Evaluator<'a>, accounts: &Accounts) -> Self {
+        let config = evaluator.config();
+        // Sixteen letters of a value take about as long as a line.
+        let cost = |line: &Line| 1 + line.values.iter().map(|value| 1 + value.len() / 16).sum::<usize>();
+        let size = KEYWORDS.len() + evaluator.cost() / 16 + config.lines.iter().map(cost).sum::<usize>();
+        let groups = accounts.groups.iter().map(|group| 1 + group.members.len()).sum();
+        Self { evaluator, known: Vec::new(), numbers: HashMap::new(), size, groups, left: WORK }
+    }
+
+    /// Spends something; false where it is more than may be spent.
+    fn spend(&mut self, cost: usize) -> bool {
+        let left = self.left.checked_sub(cost);
+        self.left = left.unwrap_or(0);
+        left.is_some()
+    }
+
     /// The number of the view where these blocks hold.
     fn of(&mut self, active: Active) -> usize {
         if let Some(number) = self.numbers.get(&active) {
@@ -335,13 +363,27 @@ impl<'a> Context<'a> {
     }
 
     fn entries(&self, views: &mut Views<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
+        if !views.spend(views.size + views.groups) {
+            return vec![too_much(classes.len())];
+        }
         let person = Person::new(self, user);
         let holds = of_account(views.evaluator, user, &person.groups);
         let mut seen: HashMap<(usize, &[bool]), usize> = HashMap::new();
         let mut entries: Vec<Vec<usize>> = Vec::new();
         let mut alike: HashMap<Vec<Way>, usize> = HashMap::new();
+        let words = views.evaluator.config().matches.len() / 64;
         for (index, origin) in classes.iter().enumerate() {
-            let view = views.of(Active(holds.and(&origin.holds)));
+            // A class that is like one before costs its comparison, any other a look through the configuration.
+            let fits = views.spend(1 + words + origin.listed.len() / 64);
+            let active = Active(holds.and(&origin.holds));
+            let is_new = |views: &Views<'_>| match views.numbers.get(&active) {
+                Some(view) => !seen.contains_key(&(*view, origin.listed.as_slice())),
+                None => true,
+            };
+            if !fits || (is_new(views) && !views.spend(views.size)) {
+                return vec![too_much(classes.len())];
+            }
+            let view = views.of(active);
             let entry = *seen.entry((view, &origin.listed)).or_insert_with(|| {
                 let view = views.known.get(view);
                 let ways = view.map(|view| self.ways(&Question { person: &person, origin, settings: view }));
@@ -399,6 +441,15 @@ impl<'a> Context<'a> {
             ways.push(Way { methods: known, answer: all });
         }
         ways
+    }
+}
+
+/// The entry of an account for which there are more classes and lines than hostduty looks through.
+fn too_much(classes: usize) -> Entry {
+    let why = Gap::too_large("the configuration of sshd, asked for each account from everywhere,");
+    Entry {
+        origins: (0..classes).collect(),
+        ways: vec![Way { methods: vec![Method::Password], answer: why.into() }],
     }
 }
 
