@@ -5,6 +5,8 @@
 //!
 //! `HOSTDUTY_STRETCH=BYTES` repeats each part until it has that length, to find work that grows with the square.
 
+pub mod origins;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 

@@ -22,7 +22,7 @@ fn stack(data: &[u8]) -> Option<Stack> {
     let base: Tree = host().file("/usr/sbin/sshd", "").file("/etc/ssh/sshd_config", "UsePAM yes\n");
     let tree = with_files(base.file("/etc/passwd", passwd), data, FILES);
     let facts = gather(&tree, "", &["sshd"]);
-    facts.sshd.value()?.pam.value().cloned()
+    facts.sshd.value()?.pam.get("sshd")?.value().cloned()
 }
 
 fn people() -> impl Iterator<Item = Who> {

@@ -30,7 +30,8 @@ fuzz_target!(|data: &[u8]| {
         let found = facts.ssh_keys.value().expect("the accounts are known");
         let file = found.files.first().expect("the file is there");
         let line = keys.iter().filter(|byte| **byte == b'\n').count() + 2;
-        let seen = file.keys.last().is_some_and(|key| key.line as usize == line && key.passed_over.is_empty());
+        let seen =
+            file.keys.last().is_some_and(|key| key.line as usize == line && key.passed_over.is_empty());
         assert!(seen || file.gap.is_some(), "the last key was lost: {found:?}");
     }
 });

@@ -1,57 +1,186 @@
-//! sshd_config(5) with an included file, and the PAM stack: a first line that lets passwords in is never lost.
+//! sshd_config(5) of every release with included files and the PAM stack: who gets in is never less than what sshd does.
 
 #![no_main]
 
 use checks::check::Verdict;
+use checks::facts::Facts;
+use checks::facts::sshd::{self, Build, Config, Connection, Groups, Setting};
 use checks::host::Tree;
-use hostduty_fuzz::{gather, host, mentions, verdict, with_files};
+use hostduty_fuzz::{gather, host, mentions, origins, parts, verdict, with_files};
 use libfuzzer_sys::fuzz_target;
 
+const MAIN: &str = "/etc/ssh/sshd_config";
 const FILES: &[&str] = &[
-    "/etc/ssh/sshd_config",
+    MAIN,
     "/etc/ssh/sshd_config.d/50-cloud.conf",
     "/etc/pam.d/sshd",
     "/etc/pam.d/common-auth",
-    "/etc/default/ssh",
+    "/home/anna/.ssh/authorized_keys",
+];
+/// The part that says which of the releases reads the files, and what else is true of the host.
+const CHOICE: usize = 5;
+/// The part whose lines the command line of a second daemon gives.
+const GIVEN: usize = 6;
+
+/// What a program says of itself, and whether Red Hat has built it.
+const RELEASES: &[(&str, bool)] = &[
+    ("OpenSSH_9.2p1 Debian-2", false),
+    ("OpenSSH_8.4p1 Debian-5", false),
+    ("OpenSSH_10.0p2 Debian-7", false),
+    ("OpenSSH_10.5p1", false),
+    ("OpenSSH_8.7p1", true),
+    ("OpenSSH_9.9p1", true),
+    ("OpenSSH_9.6p1 Ubuntu-3ubuntu13", false),
+    ("OpenSSH_8.4p1", false),
 ];
 
-/// Root and a person, each with a password.
+/// Root and two people, each with a password, and the daemon that runs.
 const KNOWN: &str = r#"
-[[accounts.known.users]]
-name = "root"
-home = "/root"
-shell = "/bin/bash"
-line = 1
-password.known = { state = "usable", source = "/etc/shadow", line = 1 }
-[[accounts.known.users]]
-name = "anna"
-uid = 1000
-gid = 1000
-home = "/home/anna"
-shell = "/bin/bash"
-line = 2
-password.known = { state = "usable", source = "/etc/shadow", line = 2 }
+[accounts.known]
+users = [
+  { name = "root", home = "/root", shell = "/bin/bash", line = 1, password.known = { state = "usable", source = "/etc/shadow", line = 1 } },
+  { name = "anna", uid = 1000, gid = 1000, home = "/home/anna", shell = "/bin/bash", line = 2, password.known = { state = "usable", source = "/etc/shadow", line = 2 } },
+  { name = "b-rt", uid = 1001, gid = 1000, home = "/home/b-rt", shell = "/bin/bash", line = 3, password.known = { state = "empty", source = "/etc/shadow", line = 3 } },
+]
+groups = [
+  { name = "users", gid = 1000 },
+  { name = "sudo", gid = 27, members = ["anna"] },
+]
 [processes.known]
 list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
 "#;
 
-/// Words by which other lines may rightly close what the planted one opens.
-const CLOSE: &[&str] = &["match", "users", "groups"];
+/// Words by which other lines may rightly close what the planted ones open.
+const CLOSE: &[&str] = &["match", "users", "groups", "refuseconnection", "chrootdirectory"];
 
-fn base() -> Tree {
-    host().file("/usr/sbin/sshd", "")
+/// A number that the fuzzer chooses.
+fn choice(data: &[u8]) -> usize {
+    parts(data).nth(CHOICE).unwrap_or_default().iter().map(|byte| usize::from(byte.wrapping_sub(b'0'))).sum()
+}
+
+/// A host with the server's program.
+fn base(choice: usize) -> Tree {
+    let (release, red_hat) = RELEASES[choice % RELEASES.len()];
+    let tree = host().file("/usr/sbin/sshd", format!("\0{release}\0libpam.so\0"));
+    if red_hat { tree.file("/etc/redhat-release", "") } else { tree }
+}
+
+/// What is known of the host beforehand.
+fn known(data: &[u8], choice: usize) -> String {
+    let mut known = KNOWN.to_owned();
+    if let Some(given) = parts(data).nth(GIVEN) {
+        known +=
+            "[[ssh_servers.known.daemons]]\nprogram = \"/usr/sbin/sshd\"\nfile = \"/etc/ssh/sshd_config\"\n";
+        known += "at = [{ source = \"/etc/systemd/system/ssh2.service\" }]\ngiven = [\n";
+        for line in String::from_utf8_lossy(&given).lines().take(20) {
+            let value = toml::Value::String(line.to_owned());
+            known +=
+                &format!(" {{ flag = \"o\", value = {value}, at = {{ source = \"ssh2.service\" }} }},\n");
+        }
+        known += "]\n";
+    }
+    if choice / RELEASES.len() % 2 == 1 {
+        known = known.replace("[accounts.known]\n", "[accounts.known]\nother_sources = [\"sss\"]\n");
+    }
+    known
+}
+
+/// Each configuration that decides, with where its daemons listen.
+fn configurations(facts: &Facts) -> Vec<(&Config, sshd::Listening)> {
+    let served = facts.served().expect("servers and accounts are known");
+    let known = served.iter().filter_map(|served| Some((served.config.clone().ok()?, served.listening())));
+    known.collect()
+}
+
+/// Whether nothing keeps a configuration from deciding.
+fn is_whole(config: &Config) -> bool {
+    config.gaps.is_empty() && config.refused.is_empty()
+}
+
+/// Values by keyword, for connections of various people.
+fn settings(config: &Config, name: &str) -> Vec<Result<Setting, ()>> {
+    let evaluator = config.evaluator();
+    let people = [("root", None), ("anna", Some("sudo")), ("b-rt", Some("users"))];
+    let connections = people.into_iter().zip(["10.1.2.3", "2001:db8::1", "fe80::1%eth0"]).map(
+        |((user, group), address)| Connection {
+            user: Some(user),
+            groups: Groups { names: group.into_iter().collect(), may_be_more: false },
+            address: Some(address),
+            host: Some(address),
+            local_address: Some("192.0.2.7"),
+            local_port: Some(22),
+            rdomain: Some(""),
+            ..Connection::default()
+        },
+    );
+    let setting = |connection: Connection<'_>| {
+        let active = evaluator.active(&connection);
+        let effective = evaluator.effective(&active);
+        let _ = (effective.refused(), effective.sshd_t());
+        let setting = effective.setting(name);
+        if let Ok(setting) = &setting {
+            assert!(!setting.at.is_empty(), "{name} is decided by nothing");
+            assert!(setting.lost.iter().all(|lost| !setting.at.contains(lost)), "{name} is lost and decides");
+        }
+        setting.map_err(|_| ())
+    };
+    std::iter::once(Connection::default()).chain(connections).map(setting).collect()
+}
+
+/// What a snapshot keeps of a configuration decides as all of its lines do, and so does the same text read through an
+/// Include.
+fn same(tree: &Tree, main: &[u8], config: &Config) {
+    let all = sshd::configuration(tree, None, &config.build).expect("the file is there");
+    let around = tree.clone().file("/etc/ssh/all", main).file(MAIN, "Include all\n");
+    let around = sshd::configuration(&around, None, &config.build).expect("the file is there");
+    let through = is_whole(&around) && is_whole(&all) && !mentions(main, "sshd_config");
+    // Of commands a snapshot keeps the program alone.
+    let is_text = |name: &&str| !name.contains("command") && !["banner", "subsystem"].contains(name);
+    let names: std::collections::BTreeSet<&str> =
+        config.lines.iter().map(|line| line.keyword.as_str()).filter(is_text).collect();
+    for name in names {
+        let values = |config: &Config| -> Vec<_> {
+            settings(config, name).into_iter().map(|setting| setting.map(|setting| setting.values)).collect()
+        };
+        let wanted = values(&all);
+        assert_eq!(values(config), wanted, "{name} is another in a snapshot");
+        if through {
+            assert_eq!(values(&around), wanted, "{name} is another in an included file");
+        }
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
-    let tree = with_files(base(), data, FILES);
-    let facts = gather(&tree, KNOWN, &["sshd"]);
-    let config = facts.sshd.value().and_then(|sshd| sshd.config.value());
-    if config.is_some_and(|config| !config.gaps.is_empty() || !config.refused.is_empty()) {
-        assert_ne!(verdict(&facts, "ssh-key-only"), Verdict::Pass, "{config:?}");
+    let choice = choice(data);
+    let known = known(data, choice);
+    let tree = with_files(base(choice), data, FILES);
+    let facts = gather(&tree, &known, &["sshd", "ssh_keys"]);
+    let answer = verdict(&facts, "ssh-key-only");
+    for (config, listening) in configurations(&facts) {
+        if !is_whole(config) {
+            assert_ne!(answer, Verdict::Pass, "{config:?}");
+        }
+        assert_eq!(
+            Build::named(RELEASES[choice % RELEASES.len()].0).map(|build| build.version),
+            Some(config.build.version)
+        );
+        origins::alike(data, &facts, config, &listening, answer);
+    }
+    let main = parts(data).next().unwrap_or_default();
+    if let Some(config) =
+        facts.sshd.value().and_then(|sshd| sshd.config.value()).filter(|_| main.len() < 20_000)
+    {
+        same(&tree, &main, config);
     }
     if !CLOSE.iter().any(|word| mentions(data, word)) {
         let open = b"PasswordAuthentication yes\nPermitRootLogin yes\nAuthenticationMethods any\nUsePAM no\n";
-        let facts = gather(&with_files(base(), &[open, data].concat(), FILES), KNOWN, &["sshd"]);
+        let tree = with_files(base(choice), &[open, data].concat(), FILES);
+        let facts = gather(&tree, &known, &["sshd", "ssh_keys"]);
         assert_ne!(verdict(&facts, "ssh-key-only"), Verdict::Pass);
         assert_ne!(verdict(&facts, "ssh-root-login"), Verdict::Pass);
     }

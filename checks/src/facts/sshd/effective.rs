@@ -10,8 +10,9 @@ use std::rc::Rc;
 
 use super::build::Build;
 use super::connection::{Connection, Truth};
-use super::criteria::Attribute;
+use super::criteria::{Attribute, Criterion};
 use super::merge::{self, Counts};
+use super::patterns::{AddressList, Listed};
 use super::truths::Truths;
 use super::{Config, DEFAULT, Line, MatchLine, Setting, defaults, keywords, print};
 use crate::evidence::Evidence;
@@ -30,6 +31,8 @@ pub struct Evaluator<'a> {
     starts: RefCell<HashMap<String, Rc<Setting>>>,
     /// Whether some line may make sshd end a connection.
     may_refuse: bool,
+    /// For each Match line, the list of each of its criteria that looks at the client's address.
+    addresses: Vec<Vec<Option<AddressList<'a>>>>,
 }
 
 /// The lines of one keyword.
@@ -78,7 +81,7 @@ impl Config {
 
     /// Prepares the configuration for questions.
     #[must_use]
-    pub fn evaluator(&self) -> Evaluator<'_> {
+    pub fn evaluator<'a>(&'a self) -> Evaluator<'a> {
         let mut by_keyword: HashMap<&str, Lines<'_>> = HashMap::new();
         for (number, line) in self.lines.iter().enumerate() {
             let lines = by_keyword.entry(line.keyword.as_str()).or_default();
@@ -92,7 +95,11 @@ impl Config {
         let odd = |line: &Line| line.refused || line.values.iter().any(|value| value == "any");
         let may_refuse = self.lines.iter().any(|line| line.refused)
             || verified().any(|lines| lines.all.iter().any(|(_, line)| odd(line)));
-        Evaluator { config: self, by_keyword, at_start, starts: RefCell::default(), may_refuse }
+        let list = |criterion: &'a Criterion| {
+            (criterion.of == Attribute::Address).then(|| AddressList::new(&criterion.patterns))
+        };
+        let addresses = self.matches.iter().map(|block| block.criteria.iter().map(list).collect()).collect();
+        Evaluator { config: self, by_keyword, at_start, starts: RefCell::default(), may_refuse, addresses }
     }
 }
 
@@ -113,16 +120,29 @@ impl<'a> Evaluator<'a> {
     pub(super) fn holds(&self, connection: &Connection<'_>, looks_at: impl Fn(Attribute) -> bool) -> Truths {
         let build = &self.config.build;
         let mut all: Vec<Truth> = Vec::with_capacity(self.config.matches.len());
-        for block in &self.config.matches {
+        for (block, lists) in self.config.matches.iter().zip(&self.addresses) {
             let outer =
                 block.under.map_or(Truth::Yes, |outer| all.get(outer).copied().unwrap_or(Truth::Unknown));
-            let criteria = block.criteria.iter().filter(|criterion| looks_at(criterion.of));
-            all.push(criteria.fold(outer, |truth, criterion| match truth {
-                Truth::No => Truth::No,
-                truth => truth.and(criterion.holds(connection, build)),
+            let criteria = block.criteria.iter().zip(lists).filter(|(criterion, _)| looks_at(criterion.of));
+            all.push(criteria.fold(outer, |truth, (criterion, list)| match (truth, list) {
+                (Truth::No, _) => Truth::No,
+                (truth, Some(list)) => truth.and(Truth::of(
+                    connection.address.is_some() && list.listed(connection.address) == Ok(Listed::Yes),
+                )),
+                (truth, None) => truth.and(criterion.holds(connection, build)),
             }));
         }
         Truths::of(all)
+    }
+
+    /// About how many networks could be compared in the time that [`Self::holds`] takes.
+    pub(super) fn cost(&self) -> usize {
+        let criteria = self.config.matches.iter().flat_map(|block| &block.criteria);
+        let lists = self.addresses.iter().flatten();
+        let cost = |(criterion, list): (&Criterion, &Option<AddressList<'_>>)| {
+            list.as_ref().map_or(1 + criterion.patterns.len(), AddressList::cost)
+        };
+        criteria.zip(lists).map(cost).sum()
     }
 
     /// What holds for connections for which these blocks do.

@@ -158,7 +158,7 @@ impl Facts {
         let context = Context { facts: self, sshd, accounts };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
-        let mut views = Views::new(&evaluator);
+        let mut views = Views::new(&evaluator, accounts);
         let accounts = listed
             .chain(unlisted)
             .map(|(name, user)| {
@@ -196,10 +196,13 @@ impl Facts {
     ) -> Result<Vec<(&'a User, Vec<SettingFrom>)>, Gap> {
         let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
         let evaluator = config.evaluator();
-        let mut views = Views::new(&evaluator);
+        let mut views = Views::new(&evaluator, context.accounts);
         let mut all = Vec::new();
         for user in users {
-            let numbers = context.views(&mut views, &origins.classes, user, &context.groups(user));
+            let Some(numbers) = context.views(&mut views, &origins.classes, user, &context.groups(user))
+            else {
+                return Err(view::too_large());
+            };
             let mut by_view: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
             for (index, number) in numbers.into_iter().enumerate() {
                 by_view.entry(number).or_default().push(index);
@@ -300,23 +303,27 @@ impl<'a> Context<'a> {
         Groups { may_be_more: groups.may_be_more || user.uid == UNLISTED, ..groups }
     }
 
-    /// For each class of connections, the number of the view that holds for an account.
+    /// For each class of connections, the number of the view that holds for an account; nothing where that is more to
+    /// look through than hostduty does.
     fn views(
         &self,
         views: &mut Views<'_>,
         classes: &[Origin],
         user: &User,
         groups: &Groups<'_>,
-    ) -> Vec<usize> {
+    ) -> Option<Vec<usize>> {
+        views.spend_account()?;
         let connection =
             Connection { user: Some(&user.name), groups: groups.clone(), ..Connection::default() };
         let holds = views.evaluator.holds(&connection, Attribute::is_of_account);
-        classes.iter().map(|origin| views.of(Active(holds.and(&origin.holds)))).collect()
+        classes.iter().map(|origin| views.of(Active(holds.and(&origin.holds)), origin)).collect()
     }
 
     fn entries(&self, views: &mut Views<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
         let person = Person::new(self, user);
-        let numbers = self.views(views, classes, user, &person.groups);
+        let Some(numbers) = self.views(views, classes, user, &person.groups) else {
+            return vec![too_much(classes.len())];
+        };
         let mut seen: HashMap<(usize, &[bool]), usize> = HashMap::new();
         let mut entries: Vec<Vec<usize>> = Vec::new();
         let mut alike: HashMap<Vec<Way>, usize> = HashMap::new();
@@ -379,4 +386,10 @@ impl<'a> Context<'a> {
         }
         ways
     }
+}
+
+/// The entry of an account for which there are more classes and lines than hostduty looks through.
+fn too_much(classes: usize) -> Entry {
+    let answer = view::too_large().into();
+    Entry { origins: (0..classes).collect(), ways: vec![Way { methods: vec![Method::Password], answer }] }
 }

@@ -11,7 +11,7 @@ use super::Config;
 use super::connection::Connection;
 use super::criteria::Attribute;
 use super::effective::Evaluator;
-use super::patterns::{self, Network, Parsed};
+use super::patterns::{self, AddressList, Network, Parsed};
 use super::ranges::{self, Range};
 use super::truths::Truths;
 
@@ -19,6 +19,10 @@ use super::truths::Truths;
 const CLASSES: usize = 4_096;
 /// Lists of hosts beside those of Match that are told apart.
 const LISTS: usize = 500;
+/// Networks that are compared with addresses to tell the classes apart; a configuration with more is a gap.
+const WORK: usize = 10_000_000;
+/// Doubts that are told; one alone keeps a configuration from being judged.
+const DOUBTS: usize = 8;
 /// Networks that a label names.
 const NAMED: usize = 3;
 
@@ -74,7 +78,8 @@ impl Origins {
     /// A single connection, as `sshd -C` describes one, instead of every class.
     #[must_use]
     pub fn exactly(evaluator: &Evaluator<'_>, connection: &Connection<'_>) -> Self {
-        let survey = Survey::of(evaluator, &BTreeSet::new());
+        let none = BTreeSet::new();
+        let survey = Survey::of(evaluator, &none);
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         let label = connection.address.or(connection.host).unwrap_or("nowhere in particular");
         let origin = Origin {
@@ -85,7 +90,7 @@ impl Origins {
             local_port: connection.local_port,
             rdomain: text(connection.rdomain),
             holds: evaluator.holds(connection, |of| !of.is_of_account()),
-            listed: survey.listed(connection),
+            listed: listed(&survey.lists(), connection),
         };
         Self { classes: vec![origin], doubts: Vec::new() }
     }
@@ -154,16 +159,26 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening, also: &BTreeSet
     let domains: Vec<String> = std::iter::once(String::new()).chain(survey.domains.iter().cloned()).collect();
     let mut groups: HashMap<(Truths, Vec<bool>), (usize, Vec<Range>)> = HashMap::new();
     let mut classes: Vec<Origin> = Vec::new();
-    let combinations = clients.len() * servers.len() * ports.len() * names.len() * domains.len();
-    if combinations > CLASSES * 4 {
-        survey.doubts.push(
+    let sizes = [clients.len(), servers.len(), ports.len(), names.len(), domains.len()];
+    let combinations = sizes.into_iter().fold(1_usize, usize::saturating_mul);
+    let lists = survey.lists();
+    let cost =
+        evaluator.cost() + lists.iter().map(|(patterns, list)| patterns.len() + list.cost()).sum::<usize>();
+    let mut left = (WORK / cost.max(1)).clamp(1, CLASSES * 4);
+    if combinations > left {
+        // However many doubts there are already, this one is said.
+        survey.doubts.insert(
+            0,
             "the configuration of sshd tells apart more kinds of connections than hostduty compares"
                 .to_owned(),
         );
     }
-    let mut left = CLASSES * 4;
-    for (server, port) in servers.iter().flat_map(|server| ports.iter().map(move |port| (server, port))) {
+    'all: for (server, port) in servers.iter().flat_map(|server| ports.iter().map(move |port| (server, port)))
+    {
         for (name, domain) in names.iter().flat_map(|name| domains.iter().map(move |domain| (name, domain))) {
+            if left == 0 {
+                break 'all;
+            }
             // Ranges are merged within one combination of the other things only, so that a label stays readable.
             groups.clear();
             for client in clients.iter().take(left) {
@@ -180,7 +195,7 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening, also: &BTreeSet
                     listed: Vec::new(),
                 };
                 origin.holds = evaluator.holds(&origin.connection(), |of| !of.is_of_account());
-                origin.listed = survey.listed(&origin.connection());
+                origin.listed = listed(&lists, &origin.connection());
                 let key = (origin.holds.clone(), origin.listed.clone());
                 let at = classes.len();
                 let (_, ranges) = groups.entry(key).or_insert_with(|| {
@@ -233,7 +248,7 @@ fn describe(ranges: &[Range], all: &[Range]) -> String {
 
 /// What a configuration asks of connections.
 #[derive(Default)]
-struct Survey {
+struct Survey<'a> {
     /// Ranges of the clients' addresses.
     clients: ranges::Cuts,
     /// Ranges of the server's own addresses; empty where nothing asks for them.
@@ -244,12 +259,12 @@ struct Survey {
     names: BTreeSet<String>,
     domains: BTreeSet<String>,
     /// Patterns behind an `@`.
-    listed: Vec<String>,
+    listed: Vec<&'a str>,
     doubts: Vec<String>,
 }
 
-impl Survey {
-    fn of(evaluator: &Evaluator<'_>, also: &BTreeSet<String>) -> Self {
+impl<'a> Survey<'a> {
+    fn of(evaluator: &Evaluator<'a>, also: &'a BTreeSet<String>) -> Self {
         let config = evaluator.config();
         let mut survey = Self::default();
         for network in ["127.0.0.0/8", "::1"] {
@@ -271,7 +286,7 @@ impl Survey {
                     Attribute::LocalAddress => {
                         let local = survey.local.get_or_insert_default();
                         if !local.cut(entry) {
-                            survey.doubts.push(format!(
+                            survey.doubt(format!(
                                 "which addresses of this host the pattern {entry} means is not known"
                             ));
                         }
@@ -294,7 +309,7 @@ impl Survey {
             survey.doubts.push("more lists of hosts decide who gets in than hostduty compares".to_owned());
         }
         for patterns in listed.into_iter().take(LISTS) {
-            survey.listed.push(patterns.to_owned());
+            survey.listed.push(patterns);
             for entry in patterns.split(',').map(|entry| entry.strip_prefix('!').unwrap_or(entry)) {
                 survey.address(entry);
                 survey.name(entry, looks_up);
@@ -317,8 +332,13 @@ impl Survey {
     fn text(&mut self, entry: &str) {
         let possible = entry.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:*?".contains(&byte));
         if possible && !self.clients.cut(entry) {
-            self.doubts
-                .push(format!("the addresses that the pattern {entry} means are too many to tell apart"));
+            self.doubt(format!("the addresses that the pattern {entry} means are too many to tell apart"));
+        }
+    }
+
+    fn doubt(&mut self, doubt: String) {
+        if self.doubts.len() < DOUBTS {
+            self.doubts.push(doubt);
         }
     }
 
@@ -340,20 +360,29 @@ impl Survey {
         }
     }
 
-    fn ports(&self, listening: &Listening) -> Vec<Option<u16>> {
+    fn ports(&mut self, listening: &Listening) -> Vec<Option<u16>> {
         match self.local_port {
+            true if listening.ports.is_empty() => {
+                self.doubt("the ports on which sshd listens are not known".to_owned());
+                vec![None]
+            }
             true => listening.ports.iter().copied().map(Some).collect(),
             false => vec![listening.ports.first().copied()],
         }
     }
 
-    /// For each pattern behind an `@`, whether it matches.
-    fn listed(&self, connection: &Connection<'_>) -> Vec<bool> {
-        let hit = |patterns: &String| {
-            patterns::host_or_address(patterns, connection.host, connection.address).unwrap_or(false)
-        };
-        self.listed.iter().map(hit).collect()
+    /// Each pattern behind an `@`, taken apart.
+    fn lists(&self) -> Vec<(&'a str, AddressList<'a>)> {
+        self.listed.iter().map(|patterns| (*patterns, AddressList::new(patterns))).collect()
     }
+}
+
+/// For each pattern behind an `@`, whether it matches.
+fn listed(lists: &[(&str, AddressList<'_>)], connection: &Connection<'_>) -> Vec<bool> {
+    let hit = |(patterns, list): &(&str, AddressList<'_>)| {
+        patterns::host_or_listed(patterns, list, connection.host, connection.address).unwrap_or(false)
+    };
+    lists.iter().map(hit).collect()
 }
 
 /// A text that a pattern matches.
@@ -398,6 +427,28 @@ mod tests {
                 "Match address 10.0.0.0/8,!10.9.0.0/16\nX11Forwarding no\nMatch address 10.9.1.0/24\nX11Forwarding no"
             ),
             ["10.0.0.0/13, 10.8.0.0/16, 10.10.0.0/15 and others", "10.9.1.0/24", "anywhere else"]
+        );
+    }
+
+    #[test]
+    fn without_a_port_there_is_a_doubt_and_a_class() {
+        let config = testing::config("Match localport 22\nPasswordAuthentication no");
+        let origins = origins(&config.evaluator(), &Listening::default(), &BTreeSet::new());
+        assert_eq!((origins.classes.len(), origins.doubts.len()), (1, 1));
+    }
+
+    #[test]
+    fn more_networks_than_can_be_compared_are_a_doubt() {
+        let networks: Vec<String> =
+            (0..4_000).map(|number| format!("10.{}.{}.0/24", number / 250, number % 250)).collect();
+        let text = format!("Match address {}\nPasswordAuthentication yes", networks.join(","));
+        let config = testing::config(&format!("{text}\n").repeat(3));
+        let origins = origins(&config.evaluator(), &Listening::default(), &BTreeSet::new());
+        assert!(!origins.classes.is_empty());
+        assert!(
+            origins.doubts.iter().any(|doubt| doubt.contains("more kinds of connections")),
+            "{:?}",
+            origins.doubts
         );
     }
 

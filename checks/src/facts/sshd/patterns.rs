@@ -71,36 +71,77 @@ pub(crate) fn host_list(patterns: &str, host: &str) -> Listed {
     list(&patterns.to_ascii_lowercase(), &host.to_ascii_lowercase())
 }
 
-/// A list of addresses, networks and patterns of addresses as text.
+/// A list of addresses, networks and patterns of addresses as text, taken apart once for many questions.
+#[derive(Debug)]
+pub(crate) struct AddressList<'a> {
+    /// Up to the first entry for which sshd refuses the list, each with whether it stands behind `!`.
+    entries: Vec<(bool, Entry<'a>)>,
+    refused: bool,
+}
+
+#[derive(Debug)]
+enum Entry<'a> {
+    Network(Network),
+    Text(&'a str),
+}
+
+impl<'a> AddressList<'a> {
+    pub(crate) fn new(patterns: &'a str) -> Self {
+        let mut entries = Vec::new();
+        for entry in patterns.split(',') {
+            let (negated, entry) = entry.strip_prefix('!').map_or((false, entry), |entry| (true, entry));
+            match Network::parse(entry) {
+                Parsed::Network(network) => entries.push((negated, Entry::Network(network))),
+                Parsed::Text if !entry.is_empty() => entries.push((negated, Entry::Text(entry))),
+                Parsed::Inconsistent | Parsed::Text => return Self { entries, refused: true },
+            }
+        }
+        Self { entries, refused: false }
+    }
+
+    /// About how many networks could be compared in the time that a comparison with the list takes.
+    pub(crate) fn cost(&self) -> usize {
+        let cost = |entry: &Entry<'_>| match entry {
+            Entry::Network(_) => 1,
+            Entry::Text(text) => 1 + text.len(),
+        };
+        self.entries.iter().map(|(_, entry)| cost(entry)).sum()
+    }
+
+    /// What the list says of an address.
+    ///
+    /// # Errors
+    /// An entry is empty, or a network whose length does not fit its address: sshd refuses such a list.
+    pub(crate) fn listed(&self, address: Option<&str>) -> Result<Listed, ()> {
+        let parsed = address.map(self::address);
+        // Text that is no address is in no list, not even in one that is malformed.
+        if parsed == Some(None) && !address.is_some_and(is_scoped) {
+            return Ok(Listed::No);
+        }
+        let parsed = parsed.flatten();
+        let mut listed = Listed::No;
+        for (negated, entry) in &self.entries {
+            let hit = match entry {
+                Entry::Network(network) => parsed.is_some_and(|address| network.contains(address)),
+                Entry::Text(text) => address.is_some_and(|address| matches(text, address)),
+            };
+            if hit && *negated {
+                return Ok(Listed::Negated);
+            }
+            if hit {
+                listed = Listed::Yes;
+            }
+        }
+        if self.refused { Err(()) } else { Ok(listed) }
+    }
+}
+
+/// [`AddressList::listed`], for one question.
 ///
 /// # Errors
-/// An entry is empty, or a network whose length does not fit its address: sshd refuses such a list.
+/// As there.
 pub(crate) fn address_list(patterns: &str, address: Option<&str>) -> Result<Listed, ()> {
-    let parsed = address.map(self::address);
-    // Text that is no address is in no list, not even in one that is malformed.
-    if parsed == Some(None) && !address.is_some_and(is_scoped) {
-        return Ok(Listed::No);
-    }
-    let parsed = parsed.flatten();
-    let mut listed = Listed::No;
-    for entry in patterns.split(',') {
-        let (negated, entry) = entry.strip_prefix('!').map_or((false, entry), |entry| (true, entry));
-        if entry.is_empty() {
-            return Err(());
-        }
-        let hit = match Network::parse(entry) {
-            Parsed::Network(network) => parsed.is_some_and(|address| network.contains(address)),
-            Parsed::Inconsistent => return Err(()),
-            Parsed::Text => address.is_some_and(|address| matches(entry, address)),
-        };
-        if hit && negated {
-            return Ok(Listed::Negated);
-        }
-        if hit {
-            listed = Listed::Yes;
-        }
-    }
-    Ok(listed)
+    AddressList::new(patterns).listed(address)
 }
 
 /// Whether sshd takes a list of addresses. Until 9.7 it compared a network of more than 128 bits as text.
@@ -130,7 +171,17 @@ pub(crate) fn at_host<'a>(pattern: &'a str, build: &Build) -> Option<(&'a str, &
 
 /// The part behind `@` in AllowUsers and its like: addresses and host names in one list.
 pub(crate) fn host_or_address(patterns: &str, host: Option<&str>, address: Option<&str>) -> Result<bool, ()> {
-    let by_address = address_list(patterns, address)?;
+    host_or_listed(patterns, &AddressList::new(patterns), host, address)
+}
+
+/// The same for a list that is taken apart already.
+pub(crate) fn host_or_listed(
+    patterns: &str,
+    list: &AddressList<'_>,
+    host: Option<&str>,
+    address: Option<&str>,
+) -> Result<bool, ()> {
+    let by_address = list.listed(address)?;
     let (Some(host), Some(_)) = (host, address) else { return Ok(false) };
     if by_address == Listed::Negated {
         return Ok(false);

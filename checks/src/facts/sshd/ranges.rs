@@ -7,6 +7,8 @@ use super::patterns::{self, Network, Parsed};
 
 /// Texts that are compared with one pattern before it counts as too much.
 const STEPS: usize = 20_000;
+/// The same for all patterns together.
+const ALL_STEPS: usize = 400_000;
 
 /// Addresses of one family from the first to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +137,8 @@ fn joined(ranges: &[Range]) -> Vec<Range> {
 pub(crate) struct Cuts {
     /// First addresses of ranges, beside the first of each family.
     starts: BTreeSet<(Family, u128)>,
+    /// Texts that were compared with patterns.
+    steps: usize,
 }
 
 impl Cuts {
@@ -177,7 +181,10 @@ impl Cuts {
             return true;
         }
         let mut pieces = Vec::new();
-        let fits = !may_be_v4(pattern) || octets(pattern, "", 0, 0, &mut STEPS.clone(), &mut pieces);
+        let most = STEPS.min(ALL_STEPS.saturating_sub(self.steps));
+        let mut left = most;
+        let fits = !may_be_v4(pattern) || octets(pattern, "", 0, 0, &mut left, &mut pieces);
+        self.steps += most - left;
         for (first, last) in &pieces {
             self.range(Family::V4, *first, *last);
         }

@@ -5,9 +5,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::evidence::Evidence;
+use crate::facts::accounts::Accounts;
 use crate::facts::sshd::effective::{Active, Evaluator};
-use crate::facts::sshd::{Build, SERVICE, Setting};
+use crate::facts::sshd::origins::Origin;
+use crate::facts::sshd::{Build, Line, SERVICE, Setting};
 use crate::gap::Gap;
+
+/// Lines and values that are looked at to answer for every account from everywhere; what needs more stays unknown.
+const WORK: usize = 200_000_000;
 
 /// The keywords that bear on logging in.
 const KEYWORDS: &[&str] = &[
@@ -56,23 +61,54 @@ pub(super) struct Views<'a> {
     pub(super) evaluator: &'a Evaluator<'a>,
     pub(super) known: Vec<View<'a>>,
     numbers: HashMap<Active, usize>,
+    /// What it costs to look through the whole configuration once, and through all groups.
+    size: usize,
+    groups: usize,
+    /// What may still be spent.
+    left: usize,
 }
 
 impl<'a> Views<'a> {
-    pub(super) fn new(evaluator: &'a Evaluator<'a>) -> Self {
-        Self { evaluator, known: Vec::new(), numbers: HashMap::new() }
+    pub(super) fn new(evaluator: &'a Evaluator<'a>, accounts: &Accounts) -> Self {
+        let config = evaluator.config();
+        // Sixteen letters of a value take about as long as a line.
+        let cost = |line: &Line| 1 + line.values.iter().map(|value| 1 + value.len() / 16).sum::<usize>();
+        let size = KEYWORDS.len() + evaluator.cost() / 16 + config.lines.iter().map(cost).sum::<usize>();
+        let groups = accounts.groups.iter().map(|group| 1 + group.members.len()).sum();
+        Self { evaluator, known: Vec::new(), numbers: HashMap::new(), size, groups, left: WORK }
     }
 
-    /// The number of the view where these blocks hold.
-    pub(super) fn of(&mut self, active: Active) -> usize {
+    /// Spends what it takes to find out which blocks hold for one more account; nothing where that is too much.
+    pub(super) fn spend_account(&mut self) -> Option<()> {
+        self.spend(self.size + self.groups)
+    }
+
+    fn spend(&mut self, cost: usize) -> Option<()> {
+        let left = self.left.checked_sub(cost);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ())
+    }
+
+    /// The number of the view where these blocks hold; nothing where there are too many. A class that is like one before
+    /// costs its comparison, any other a look through the configuration.
+    pub(super) fn of(&mut self, active: Active, origin: &Origin) -> Option<usize> {
+        self.spend(1 + self.evaluator.config().matches.len() / 64 + origin.listed.len() / 64)?;
         if let Some(number) = self.numbers.get(&active) {
-            return *number;
+            return Some(*number);
         }
+        // Only the lines of blocks that may hold are looked at.
+        let lines = active.0.possible().count();
+        self.spend(1 + self.size * lines.min(8) / 8)?;
         let number = self.known.len();
         self.numbers.insert(active.clone(), number);
         self.known.push(View { evaluator: self.evaluator, active, known: RefCell::default() });
-        number
+        Some(number)
     }
+}
+
+/// Why an answer that takes more than [`WORK`] is not given.
+pub(super) fn too_large() -> Gap {
+    Gap::too_large("the configuration of sshd, asked for each account from everywhere,")
 }
 
 impl View<'_> {
