@@ -2,11 +2,13 @@
 
 use crate::evidence::Evidence;
 use crate::facts::Facts;
-use crate::facts::sshd::{Answer, CERTIFICATES, Config, Logins, Method, Setting, Way};
+use crate::facts::sshd::{Answer, BOUND, CERTIFICATES, Config, Logins, Method, Setting, Way};
 use crate::facts::units::UnitState;
 
 /// Lines that one remedy names.
 const NAMED: usize = 5;
+/// The file that the distribution's own server reads.
+const MAIN: &str = "/etc/ssh/sshd_config";
 
 /// Steps that set keywords for everyone, one a line, as far as the facts tell where they must stand to win; `wanted`
 /// are the keywords in lower case, with the lines to write. Where the facts do not show that a key opens an account,
@@ -33,10 +35,7 @@ pub(crate) fn steps(facts: &Facts, config: &Config, logins: &Logins<'_>, wanted:
             blocks.join(", ")
         ));
     }
-    let unit = unit(facts);
-    let shown: Vec<&str> = wanted.iter().map(|(keyword, _)| *keyword).collect();
-    steps.push(format!("sshd -t && systemctl reload {unit}   # sshd -t says nothing where all is well"));
-    steps.push(format!("hostduty sshd --why {}   # names the line that decides now", shown.join(" --why ")));
+    steps.extend(applied(facts, config, wanted));
     steps.push("Stay logged in, and log in once more from another terminal before you leave.".to_owned());
     steps.join("\n")
 }
@@ -57,12 +56,7 @@ pub(crate) fn without_algorithms(facts: &Facts, config: &Config, wanted: &[(&str
             blocks.join(", ")
         ));
     }
-    let shown: Vec<&str> = wanted.iter().map(|(keyword, _)| *keyword).collect();
-    steps.push(format!(
-        "sshd -t && systemctl reload {}   # sshd -t says nothing where all is well",
-        unit(facts)
-    ));
-    steps.push(format!("hostduty sshd --why {}   # names the line that decides now", shown.join(" --why ")));
+    steps.extend(applied(facts, config, wanted));
     steps.push(
         "Stay logged in, and try a second login with every client that you use: one that knows nothing better is shut \
          out from now on."
@@ -71,16 +65,51 @@ pub(crate) fn without_algorithms(facts: &Facts, config: &Config, wanted: &[(&str
     steps.join("\n")
 }
 
+/// What makes the daemon that reads a configuration heed it, and shows that it does.
+fn applied(facts: &Facts, config: &Config, wanted: &[(&str, &str)]) -> Vec<String> {
+    let mut steps = Vec::new();
+    let options = options(config, wanted);
+    if !options.is_empty() {
+        steps.push(format!(
+            "No file beats an option of the command line; take it away: {}",
+            options.join(", ")
+        ));
+    }
+    let main = config.files.first().map_or(MAIN, String::as_str);
+    let (test, file) = match main.ends_with(MAIN) {
+        true => (
+            format!("sshd -t && systemctl reload {}   # sshd -t says nothing where all is well", unit(facts)),
+            String::new(),
+        ),
+        false => (
+            format!(
+                "sshd -t -f {main}   # says nothing where all is well; then reload the service that reads it"
+            ),
+            format!(" -f {main}"),
+        ),
+    };
+    let shown: Vec<&str> = wanted.iter().map(|(keyword, _)| *keyword).collect();
+    steps.push(test);
+    steps.push(format!(
+        "hostduty sshd{file} --why {}   # names the line that decides now",
+        shown.join(" --why ")
+    ));
+    steps
+}
+
 /// An account that a key alone opens, with the widest place from where; root last.
 fn key_holder<'a>(logins: &'a Logins<'_>) -> Option<(&'a str, String)> {
     let mut holders: Vec<(bool, usize, &str, String)> = Vec::new();
     for account in &logins.accounts {
         let by_key = |way: &Way| match &way.answer {
-            // Whether somebody holds a certificate is nothing that the host knows.
+            // Whether somebody holds a certificate is nothing that the host knows, and one command mends nothing.
             Answer::Opens(lines) => {
-                let certificate =
-                    |line: &Evidence| line.text.as_deref().is_some_and(|text| text.starts_with(CERTIFICATES));
-                way.methods == [Method::PublicKey] && !lines.iter().all(certificate)
+                let lesser = |line: &Evidence| {
+                    line.text
+                        .as_deref()
+                        .is_some_and(|text| text.starts_with(CERTIFICATES) || text.starts_with(BOUND))
+                };
+                way.methods == [Method::PublicKey] && !lines.iter().all(lesser)
             }
             _ => false,
         };
@@ -105,33 +134,44 @@ fn doubt(logins: &Logins<'_>) -> String {
     reasons.next().map(|reason| format!(" for certain ({reason})")).unwrap_or_default()
 }
 
-/// Where lines must stand to be the first that sshd meets.
+/// Where lines must stand to be the first that sshd meets. The top of the main file always is; a drop-in is kinder to
+/// upgrades, where nothing is read before its folder.
 fn place(config: &Config, wanted: &[(&str, &str)]) -> String {
-    let main = config.files.first().map_or("/etc/ssh/sshd_config", String::as_str);
-    let ours = |keyword: &str| wanted.iter().any(|(wanted, _)| *wanted == keyword);
-    let unconditional = || config.lines.iter().filter(|line| line.under.is_none() && ours(&line.keyword));
-    let include = config.includes.iter().find(|include| {
-        let before = |at: &Evidence| at.source == main && at.line < include.line;
-        include.source == main && !unconditional().any(|line| before(&line.at))
-    });
-    let folder = include
-        .and_then(|include| {
-            include.text.as_deref()?.split(' ').find_map(|pattern| pattern.strip_suffix("/*.conf"))
-        })
-        .map(|folder| if folder.starts_with('/') { folder.to_owned() } else { format!("/etc/ssh/{folder}") });
-    let Some(folder) = folder else {
-        return format!("to the top of {main}, above every other line: the first value wins");
+    let main = config.files.first().map_or(MAIN, String::as_str);
+    let top = format!("to the top of {main}, above every other line: the first value wins");
+    // Only the first Include of the main file, of one plain folder.
+    let Some(include) = config.includes.first().filter(|include| include.source == main) else { return top };
+    let pattern = include.text.as_deref().unwrap_or_default();
+    let Some(folder) =
+        pattern.strip_suffix("/*.conf").filter(|folder| !folder.contains(['*', '?', '[', '\\', ' ']))
+    else {
+        return top;
     };
-    // A drop-in that sorts before the new one would beat it.
+    let folder = if folder.starts_with('/') { folder.to_owned() } else { format!("/etc/ssh/{folder}") };
     let name = format!("{folder}/00-hostduty.conf");
-    let earlier =
-        unconditional().map(|line| &line.at.source).find(|source| **source != main && **source < name);
+    let earlier = config.lines.iter().find(|line| {
+        let ours = line.under.is_none() && wanted.iter().any(|(keyword, _)| *keyword == line.keyword);
+        let behind = match &line.at.source {
+            source if source == main => line.at.line > include.line,
+            source => {
+                source.strip_prefix(&folder).is_some_and(|file| file.matches('/').count() == 1)
+                    && *source > name
+            }
+        };
+        ours && config.files.contains(&line.at.source) && !behind
+    });
     match earlier {
-        Some(earlier) => {
-            format!("to the top of {earlier}, which sorts before every other drop-in: the first value wins")
-        }
+        Some(_) => top,
         None => format!("to {name}; the first value wins, so it must sort before every other file there"),
     }
+}
+
+/// Options on the command line that set one of the keywords, which no file beats.
+fn options(config: &Config, wanted: &[(&str, &str)]) -> Vec<String> {
+    let ours = |keyword: &str| wanted.iter().any(|(wanted, _)| *wanted == keyword);
+    let given =
+        config.lines.iter().filter(|line| ours(&line.keyword) && !config.files.contains(&line.at.source));
+    given.take(NAMED).map(|line| line.at.to_string()).collect()
 }
 
 /// Lines under Match that set one of the keywords otherwise.

@@ -34,6 +34,10 @@ pub struct Accounts {
     /// units have no password.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other_sources: Vec<String>,
+    /// Sources of groups beyond the files, from the `group:` and `initgroups:` lines: each may put an account of the files
+    /// into more groups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub group_sources: Vec<String>,
 }
 
 /// One line of passwd(5) with its line of shadow(5).
@@ -193,21 +197,26 @@ pub(crate) fn read(host: &dyn Host) -> Result<Accounts, Gap> {
         }
     };
     let other_sources = sources::other_sources(host, passwd.includes_nis, &mut complaints);
+    let group_sources = sources::group_sources(host, passwd.includes_nis, &mut complaints);
     let mut shells = Shells::of(host);
     let users = passwd
         .lines
         .into_iter()
         .map(|line| {
-            let password = if line.password == b"x" {
+            let own = hash::password(&line.password, None, PASSWD, line.user.line);
+            // pam_unix(8) takes `##name` for `x`, and sshd prefers shadow(5) wherever it has a line.
+            let password = if line.password == b"x"
+                || (own.state != PasswordState::Usable && !line.password.is_empty())
+            {
                 shadowed(&line.user, &shadow)
             } else {
-                Reading::Known(hash::password(&line.password, None, PASSWD, line.user.line))
+                Reading::Known(own)
             };
             let no_shell = shells.are_missing(&line.user.shell);
             User { password, no_shell, ..line.user }
         })
         .collect();
-    Ok(Accounts { users, groups, malformed: complaints.into_lines(), other_sources })
+    Ok(Accounts { users, groups, malformed: complaints.into_lines(), other_sources, group_sources })
 }
 
 /// Which shells exist.

@@ -28,8 +28,8 @@ pub use build::{Build, Vendor};
 pub use connection::{Connection, Groups, Truth};
 pub use criteria::{Attribute, Criterion};
 pub use effective::{Active, Effective, Evaluator};
-pub(crate) use login::CERTIFICATES;
 pub use login::{Account, Answer, Entry, Logins, Method, SettingFrom, Way};
+pub(crate) use login::{BOUND, CERTIFICATES};
 pub use origins::{Listening, Origin, Origins, origins};
 use serde::{Deserialize, Serialize};
 pub use trust::Trust;
@@ -209,20 +209,25 @@ impl Config {
 pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Sshd, Gap> {
     let program = daemon::program(host);
     let build = program.clone().and_then(|program| build::read(host, &program));
-    let judged = |main: Option<&str>, given: &[Evidence]| {
+    let judged = |build: &Result<Build, Gap>, main: Option<&str>, given: &[Evidence]| {
         let build = build.as_ref().map_err(Clone::clone)?;
         main_file(host, main, parser::Options { build, given, record: parser::Record::Judged })
     };
-    let config = judged(None, &[]);
+    let config = judged(&build, None, &[]);
     let daemons = facts.ssh_servers.value().map_or(&[][..], |servers| &servers.daemons);
     let mut started = Vec::new();
     for (index, daemon) in daemons.iter().enumerate() {
         let given = daemon::given(daemon);
-        if daemon.file != MAIN || !given.is_empty() {
+        // Another program may be of another release.
+        let own = match daemon.program.starts_with('/') && program.as_ref() != Ok(&daemon.program) {
+            true => build::read(host, &daemon.program),
+            false => build.clone(),
+        };
+        if daemon.file != MAIN || !given.is_empty() || own != build {
             // A file `none` is none at all.
             let file = if daemon.file == "none" { "/dev/null" } else { &daemon.file };
             let main = (file != MAIN).then_some(file);
-            started.push(Started { daemon: index, config: judged(main, &given).into() });
+            started.push(Started { daemon: index, config: judged(&own, main, &given).into() });
         }
     }
     let configs = config.iter().chain(started.iter().filter_map(|started| started.config.value()));

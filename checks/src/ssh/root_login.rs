@@ -81,6 +81,11 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         judgement.unknown("/etc/passwd names no account with uid 0");
     }
     for (config, listening) in ssh_server::decided(facts, &mut judgement)? {
+        let opened = config.values_anywhere("permitrootlogin").any(|value| value == "yes");
+        if let Some(line) = accounts.malformed.first().filter(|_| opened) {
+            judgement
+                .unknown(format!("PermitRootLogin is yes somewhere, and an account may have uid 0: {line}"));
+        }
         let before = judgement.findings.len();
         let origins = facts.ssh_origins(config, &listening);
         for doubt in &origins.doubts {

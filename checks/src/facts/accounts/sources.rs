@@ -11,8 +11,31 @@ const USER_RECORDS: &[(&str, &str)] = &[
     ("/var/lib/systemd/home", ".identity"),
 ];
 
+/// Folders of records that put accounts into groups, see nss-systemd(8).
+const MEMBERSHIPS: &[(&str, &str)] = &[
+    ("/etc/userdb", ".membership"),
+    ("/run/userdb", ".membership"),
+    ("/usr/lib/userdb", ".membership"),
+    ("/var/lib/systemd/home", ".identity"),
+];
+
 /// The services that may know accounts which the files do not list. Without a configuration glibc asks the files.
 pub(super) fn other_sources(host: &dyn Host, includes_nis: bool, complaints: &mut Complaints) -> Vec<String> {
+    sources(host, &["passwd"], includes_nis, USER_RECORDS, complaints)
+}
+
+/// The services that may put an account into groups which the files do not tell of.
+pub(super) fn group_sources(host: &dyn Host, includes_nis: bool, complaints: &mut Complaints) -> Vec<String> {
+    sources(host, &["group", "initgroups"], includes_nis, MEMBERSHIPS, complaints)
+}
+
+fn sources(
+    host: &dyn Host,
+    databases: &[&str],
+    includes_nis: bool,
+    records: &[(&str, &str)],
+    complaints: &mut Complaints,
+) -> Vec<String> {
     let content = match host.read("/etc/nsswitch.conf", SMALL) {
         Ok(content) => content,
         Err(gap) if gap.is_absent() => Vec::new(),
@@ -21,18 +44,21 @@ pub(super) fn other_sources(host: &dyn Host, includes_nis: bool, complaints: &mu
             Vec::new()
         }
     };
-    services(&String::from_utf8_lossy(&content), "passwd")
-        .into_iter()
+    let text = String::from_utf8_lossy(&content);
+    let named = databases.iter().flat_map(|database| services(&text, database));
+    let mut sources: Vec<String> = named
         .filter(|service| match service.as_str() {
             "files" => false,
             "compat" => includes_nis,
-            "systemd" => USER_RECORDS.iter().any(|(folder, ending)| {
+            "systemd" => records.iter().any(|(folder, ending)| {
                 host.list(folder).is_ok_and(|names| names.iter().any(|name| name.ends_with(ending)))
             }),
             "sss" => has_sssd(host),
             _ => true,
         })
-        .collect()
+        .collect();
+    sources.dedup();
+    sources
 }
 
 /// Whether SSSD may serve accounts. Its unit does not start it without one of these files, sssd.conf(5), and authselect

@@ -45,9 +45,12 @@ pub(super) fn listens(process: &Process, sockets: &BTreeMap<u64, &Socket>) -> Ve
         .collect()
 }
 
-/// Whether a program is OpenSSH's server; Alpine has `sshd.pam` and `sshd.krb5`.
+/// Whether a program is OpenSSH's server; Alpine has `sshd.pam` and `sshd.krb5`, and administrators copies of it.
 pub(super) fn is_sshd(name: &str) -> bool {
-    name == "sshd" || name.starts_with("sshd.")
+    let helper = ["sshd-session", "sshd-auth", "sshd-keygen"].iter().any(|helper| name.starts_with(helper));
+    let is_copy =
+        |rest: &str| rest.starts_with(|first: char| first == '.' || first == '-' || first.is_ascii_digit());
+    name == "sshd" || (!helper && name.strip_prefix("sshd").is_some_and(is_copy))
 }
 
 /// The daemons of sshd, without the processes that serve a connection. What is neither root's nor known to be the
@@ -83,8 +86,10 @@ fn daemon<'a>(host: &dyn Host, process: &'a Process, sockets: &BTreeMap<u64, &So
                 }
                 server.title = Some(joined.to_owned());
             } else if text.starts_with("sshd:") {
-                // A session, unless it listens: then its title had no room for the end.
-                if server.listens.is_empty() {
+                // A session, which listens too where it forwards a port; the name of its user has no slash. Another title
+                // had no room for its end.
+                let is_session = !text.contains('/') || text.contains("@pts/");
+                if server.listens.is_empty() || is_session {
                     return None;
                 }
                 server.gaps.push(Gap::unsupported(format!("its title is cut off ({folder}/cmdline)")));

@@ -49,7 +49,9 @@ impl Build {
         let (number, _) = release.strip_prefix("OpenSSH_")?.split_once('p')?;
         let (major, minor) = number.split_once('.')?;
         let vendor = match release.split_once(' ') {
-            Some((_, comment)) if comment.starts_with("Debian") || comment.starts_with("Ubuntu") => {
+            Some((_, comment))
+                if ["Debian", "Ubuntu", "Raspbian"].iter().any(|name| comment.starts_with(name)) =>
+            {
                 Vendor::Debian
             }
             _ => Vendor::Upstream,
@@ -78,11 +80,21 @@ pub(super) fn read(host: &dyn Host, program: &str) -> Result<Build, Gap> {
         build.vendor = Vendor::RedHat;
     }
     if build.vendor == Vendor::Upstream {
-        let asks_pam = |program: &[u8]| memchr::memmem::find(program, b"libpam.so").is_some();
-        let helpers = SESSIONS.iter().filter_map(|path| host.read(path, host::LARGE).ok());
-        build.without_pam = !asks_pam(&bytes) && !helpers.into_iter().any(|program| asks_pam(&program));
+        let lacks_pam = |program: &[u8]| memchr::memmem::find(program, b"libpam.so").is_none();
+        // What cannot be read may ask PAM.
+        let helper = SESSIONS.iter().map(|path| host.read(path, host::LARGE)).find(|read| !is_absent(read));
+        build.without_pam = lacks_pam(&bytes)
+            && match helper {
+                Some(Ok(program)) => lacks_pam(&program),
+                Some(Err(_)) => false,
+                None => !build.since(9, 8),
+            };
     }
     Ok(build)
+}
+
+fn is_absent(read: &Result<Vec<u8>, Gap>) -> bool {
+    read.as_ref().is_err_and(Gap::is_absent)
 }
 
 /// Whether os-release(5) names Red Hat's Linux or one that derives from it; its builds do not sign their release.

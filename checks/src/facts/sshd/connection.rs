@@ -71,7 +71,7 @@ impl<'a> Groups<'a> {
         let names = groups.filter(|group| group.gid == user.gid || group.members.contains(&user.name));
         Self {
             names: names.map(|group| group.name.as_str()).collect(),
-            may_be_more: !accounts.other_sources.is_empty(),
+            may_be_more: !(accounts.other_sources.is_empty() && accounts.group_sources.is_empty()),
         }
     }
 }

@@ -171,6 +171,16 @@ pub(super) fn find(written: &str, build: &Build) -> Option<&'static Keyword> {
         .find(|keyword| keyword.spelling.eq_ignore_ascii_case(written) && keyword.is_known_to(build))
 }
 
+/// Whether a line that a build without a known vendor is not known to take may be one of its vendor's own.
+pub(super) fn may_be_patched(written: &str, build: &Build) -> bool {
+    let patched = |keyword: &&Keyword| !matches!(keyword.of, Patches::Everybody | Patches::Upstream);
+    build.vendor == Vendor::Upstream
+        && table::KEYWORDS
+            .iter()
+            .filter(patched)
+            .any(|keyword| keyword.spelling.eq_ignore_ascii_case(written))
+}
+
 /// The keyword that a canonical name stands for in a build, if it has an effect there.
 pub(super) fn named(name: &str, build: &Build) -> Option<&'static Keyword> {
     table::KEYWORDS

@@ -20,7 +20,7 @@ use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::accounts::{Accounts, User};
 use crate::gap::Gap;
-pub(crate) use keys::CERTIFICATES;
+pub(crate) use keys::{BOUND, CERTIFICATES};
 pub use methods::Method;
 use person::Person;
 use view::{View, Views};
@@ -154,10 +154,11 @@ impl Facts {
     ) -> Result<Logins<'a>, Gap> {
         let accounts = self.accounts.known()?;
         let evaluator = config.evaluator();
-        let Origins { classes, doubts } = origins;
+        let Origins { classes, mut doubts } = origins;
         let context = Context { facts: self, sshd, accounts };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
+        doubts.extend(context.untried(config));
         let mut views = Views::new(&evaluator, accounts);
         let accounts = listed
             .chain(unlisted)
@@ -296,6 +297,23 @@ impl<'a> Context<'a> {
             names.take(NAMES).map(|name| (format!("{name} from {sources}"), user(name))).collect();
         users.push((format!("accounts from {sources}"), user("\u{1}")));
         users
+    }
+
+    /// Why the accounts that stand for unlisted ones may not stand for all of them.
+    fn untried(&self, config: &Config) -> Option<String> {
+        let criteria = config.matches.iter().flat_map(|block| &block.criteria);
+        let mut lists =
+            criteria.filter(|criterion| criterion.of == Attribute::User).map(|criterion| &criterion.patterns);
+        let many = lists.clone().map(|patterns| patterns.split(',').count()).sum::<usize>();
+        let lines =
+            config.lines.iter().filter(|line| matches!(line.keyword.as_str(), "allowusers" | "denyusers"));
+        let many = many + lines.map(|line| line.values.len()).sum::<usize>();
+        let odd = lists.any(|patterns| patterns.contains('!') && patterns.contains(['*', '?']));
+        let unlisted = !self.accounts.other_sources.is_empty() || !self.accounts.malformed.is_empty();
+        (unlisted && (odd || many > NAMES)).then(|| {
+            "not every name that the configuration singles out is tried for accounts that are not in the host's own files"
+                .to_owned()
+        })
     }
 
     fn groups(&self, user: &User) -> Groups<'a> {

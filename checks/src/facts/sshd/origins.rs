@@ -23,6 +23,8 @@ const LISTS: usize = 500;
 const WORK: usize = 10_000_000;
 /// Doubts that are told; one alone keeps a configuration from being judged.
 const DOUBTS: usize = 8;
+/// An address that is only valid on one interface.
+const SCOPED: &str = "fe80::1%eth0";
 /// Networks that a label names.
 const NAMED: usize = 3;
 
@@ -173,6 +175,8 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening, also: &BTreeSet
                 .to_owned(),
         );
     }
+    // A link-local address comes with its interface, and is in no network then, not even in `::/0`.
+    let scoped = (!loopback_only).then_some(None);
     'all: for (server, port) in servers.iter().flat_map(|server| ports.iter().map(move |port| (server, port)))
     {
         for (name, domain) in names.iter().flat_map(|name| domains.iter().map(move |domain| (name, domain))) {
@@ -181,9 +185,9 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening, also: &BTreeSet
             }
             // Ranges are merged within one combination of the other things only, so that a label stays readable.
             groups.clear();
-            for client in clients.iter().take(left) {
+            for client in clients.iter().map(Some).chain(scoped).take(left) {
                 left -= 1;
-                let address = client.address().to_string();
+                let address = client.map_or_else(|| SCOPED.to_owned(), |client| client.address().to_string());
                 let mut origin = Origin {
                     label: String::new(),
                     host: name.clone().unwrap_or_else(|| address.clone()),
@@ -202,7 +206,7 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening, also: &BTreeSet
                     classes.push(origin);
                     (at, Vec::new())
                 });
-                ranges.push(*client);
+                ranges.extend(client);
             }
             for (at, ranges) in groups.values() {
                 let mut label = describe(ranges, &clients);
@@ -233,6 +237,9 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening, also: &BTreeSet
 
 /// The ranges of a class in words.
 fn describe(ranges: &[Range], all: &[Range]) -> String {
+    if ranges.is_empty() {
+        return "link-local addresses".to_owned();
+    }
     if ranges.len() == all.len() {
         return if all.iter().all(Range::is_loopback) {
             "this host itself".to_owned()
@@ -270,17 +277,22 @@ impl<'a> Survey<'a> {
         for network in ["127.0.0.0/8", "::1"] {
             survey.clients.cut(network);
         }
+        let negated = |patterns: &str| patterns.split(',').any(|entry| entry.starts_with('!'));
         let looks_up = config
             .lines
             .iter()
             .any(|line| line.keyword == "usedns" && line.values.iter().any(|value| value == "yes"));
         for criterion in config.matches.iter().flat_map(|block| &block.criteria) {
+            let by_name = matches!(criterion.of, Attribute::Host | Attribute::Rdomain);
+            if by_name && negated(&criterion.patterns) && (looks_up || criterion.of == Attribute::Rdomain) {
+                survey.doubt(format!("which names are in the list {} is not tried", criterion.patterns));
+            }
             let entries = criterion.patterns.split(',').map(|entry| entry.strip_prefix('!').unwrap_or(entry));
             for entry in entries {
                 match criterion.of {
                     Attribute::Address => survey.address(entry),
                     Attribute::Host => {
-                        survey.text(entry);
+                        survey.text(&entry.to_ascii_lowercase());
                         survey.name(entry, looks_up);
                     }
                     Attribute::LocalAddress => {
@@ -330,6 +342,9 @@ impl<'a> Survey<'a> {
 
     /// A pattern that is compared with an address as text. One with letters that no address has matches none.
     fn text(&mut self, entry: &str) {
+        if entry.contains('%') {
+            self.doubt(format!("the pattern {entry} tells interfaces apart, which hostduty does not"));
+        }
         let possible = entry.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:*?".contains(&byte));
         if possible && !self.clients.cut(entry) {
             self.doubt(format!("the addresses that the pattern {entry} means are too many to tell apart"));
@@ -343,6 +358,13 @@ impl<'a> Survey<'a> {
     }
 
     fn name(&mut self, entry: &str, looks_up: bool) {
+        let is_pattern = entry.contains(['*', '?']) && entry.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if looks_up && is_pattern && self.names.len() > 1 {
+            self.doubt(
+                "names may match several patterns of host names at once, which hostduty does not try"
+                    .to_owned(),
+            );
+        }
         if looks_up {
             self.names.extend(
                 instance(&entry.to_ascii_lowercase()).filter(|name| patterns::address(name).is_none()),

@@ -12,6 +12,9 @@ const NAMED: usize = 4;
 /// How the evidence of a certificate begins, which somebody has yet to sign.
 pub(crate) const CERTIFICATES: &str = "certificates of";
 
+/// How the evidence of a key begins that runs one command and nothing else.
+pub(crate) const BOUND: &str = "bound to one command,";
+
 /// What is gathered of the keys of an account.
 #[derive(Default)]
 struct Seen {
@@ -66,6 +69,9 @@ impl Context<'_> {
             match self.takes(question, key)? {
                 Taken::Yes if key.is_authority() => {
                     seen.opening.push(place.says(format!("{CERTIFICATES} {shown}")));
+                }
+                Taken::Yes if key.has("command") => {
+                    seen.opening.push(place.says(format!("{BOUND} {} {shown}", key.kind)));
                 }
                 Taken::Yes => seen.opening.push(place.says(format!("{} {shown}", key.kind))),
                 Taken::No => {}

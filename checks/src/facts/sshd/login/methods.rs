@@ -79,6 +79,16 @@ impl Context<'_> {
         if !on.is("yes") {
             return Ok(closed("KbdInteractiveAuthentication is off", &on, "kbdinteractiveauthentication"));
         }
+        if !question.settings.build().since(8, 7) {
+            let asks = question.settings.setting("challengeresponseauthentication")?;
+            if !asks.is("yes") {
+                return Ok(closed(
+                    "ChallengeResponseAuthentication is off",
+                    &asks,
+                    "challengeresponseauthentication",
+                ));
+            }
+        }
         let pam = question.settings.setting("usepam")?;
         if !pam.is("yes") {
             return Ok(closed("without PAM nothing asks the questions of this method", &pam, "usepam"));

@@ -23,6 +23,7 @@ const KEYWORDS: &[&str] = &[
     "authorizedkeysfile",
     "authorizedprincipalscommand",
     "authorizedprincipalsfile",
+    "challengeresponseauthentication",
     "chrootdirectory",
     "denygroups",
     "denyusers",

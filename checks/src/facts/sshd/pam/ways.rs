@@ -171,8 +171,8 @@ impl Ways<'_> {
             ways
         };
         let blank = || vec![(Code::SUCCESS, memory)];
-        let state = if self.who.foreign { Some(PasswordState::None) } else { self.who.password };
-        let states = match state {
+        // An account from elsewhere may have its hash from there as well, which getspnam(3) hands to the module.
+        let states = match self.who.password.filter(|_| !self.who.foreign) {
             Some(state) => vec![state],
             None => vec![PasswordState::Usable, PasswordState::Empty, PasswordState::None],
         };
