@@ -97,7 +97,7 @@ fn who_can_log_in_from_where() {
     assert!(text.ends_with("nothing opens root\n"), "{text}");
     let (text, _, _) = sshd(root.path(), &["--logins", "-C", "addr=10.0.0.1", "--format", "json"]);
     let table: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let ways = &table["accounts"][1]["entries"][0]["ways"];
+    let ways = &table[0]["accounts"][1]["entries"][0]["ways"];
     assert_eq!(
         (&ways[0]["methods"][0], &ways[0]["answer"]),
         (&"password".into(), &"closed".into()),

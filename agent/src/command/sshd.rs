@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use checks::facts::sshd::{self, Build, Config, Connection, Effective, Groups, Listening, Origins};
+use checks::facts::sshd::{self, Build, Config, Connection, Effective, Groups, Listening, Logins, Origins};
 use checks::facts::{self, Facts};
+use checks::gap::Gap;
 use checks::host::Host;
 
 use super::{Error, no_such};
@@ -100,27 +101,58 @@ fn why(out: &mut String, keyword: &str, config: &Config, effective: &Effective<'
     Ok(())
 }
 
-/// Who can log in.
+/// Who can log in. Unless a file or a release is named, to every server as it is started here, options and other files
+/// included.
 fn who(arguments: &cli::Sshd, host: &dyn Host, config: &Config) -> Result<String, Error> {
     let facts = gathered(host, LOGINS);
-    let unknown = |gap: checks::gap::Gap| Error::Usage(format!("who can log in is not known: {gap}"));
-    let server = facts.sshd.known().map_err(unknown)?;
-    let evaluator = config.evaluator();
     let spec = Spec::parse(&arguments.connection)?;
+    let mut tables = Vec::new();
+    if arguments.file.is_none() && arguments.release.is_none() {
+        for served in facts.served().map_err(unknown)? {
+            let listening = served.listening();
+            let place = served.daemons.first().and_then(|daemon| daemon.at.first().cloned());
+            let known = served.config.map_err(unknown)?;
+            tables.push((place.map(|place| place.to_string()), table(&facts, &spec, known, &listening)?));
+        }
+    } else {
+        tables.push((None, table(&facts, &spec, config, &Listening::of(config))?));
+    }
+    if arguments.format == Format::Json {
+        let servers: Vec<logins::Server<'_>> =
+            tables.iter().map(|(place, table)| logins::json(place.as_deref(), table)).collect();
+        return Ok(output::json(&servers)?);
+    }
+    let paint = crate::render::human::Paint(output::coloured(arguments.color, false));
+    let several = tables.len() > 1;
+    Ok(tables.iter().fold(String::new(), |mut all, (place, table)| {
+        if several {
+            all += &format!("{}\n", paint.dim(&clean(&format!("-- {}", place.as_deref().unwrap_or("sshd")))));
+        }
+        all + &logins::human(table, paint)
+    }))
+}
+
+/// Who can log in where one configuration counts.
+fn table<'a>(
+    facts: &'a Facts,
+    spec: &Spec,
+    config: &'a Config,
+    listening: &Listening,
+) -> Result<Logins<'a>, Error> {
     let origins = match spec.is_somewhere() {
-        true => Origins::exactly(&evaluator, &spec.connection(&facts)),
-        false => facts.ssh_origins(config, &Listening::of(config)),
+        true => Origins::exactly(&config.evaluator(), &spec.connection(facts)),
+        false => facts.ssh_origins(config, listening),
     };
+    let server = facts.sshd.known().map_err(unknown)?;
     let mut table = facts.logins(server, config, origins).map_err(unknown)?;
     if let Some(user) = &spec.user {
         table.accounts.retain(|account| account.name == *user);
     }
-    match arguments.format {
-        Format::Json => Ok(output::json(&logins::json(&table))?),
-        Format::Human => {
-            Ok(logins::human(&table, crate::render::human::Paint(output::coloured(arguments.color, false))))
-        }
-    }
+    Ok(table)
+}
+
+fn unknown(gap: Gap) -> Error {
+    Error::Usage(format!("who can log in is not known: {gap}"))
 }
 
 /// The facts of some rooms.

@@ -9,9 +9,12 @@ use serde::Serialize;
 use super::human::{Paint, wrapped};
 use crate::output::clean;
 
-/// The table as JSON.
+/// The table of one server as JSON.
 #[derive(Debug, Serialize)]
-pub(crate) struct Table<'a> {
+pub(crate) struct Server<'a> {
+    /// What starts the server, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'a str>,
     /// The classes of connections, in words.
     origins: Vec<&'a str>,
     accounts: Vec<Account<'a>>,
@@ -44,7 +47,7 @@ struct JsonWay<'a> {
     lines: Vec<String>,
 }
 
-pub(crate) fn json<'a>(logins: &'a Logins<'_>) -> Table<'a> {
+pub(crate) fn json<'a>(at: Option<&'a str>, logins: &'a Logins<'_>) -> Server<'a> {
     let label = |index: &usize| logins.origins.get(*index).map_or("", |origin| origin.label.as_str());
     let accounts = logins.accounts.iter().map(|account| Account {
         account: &account.name,
@@ -57,7 +60,8 @@ pub(crate) fn json<'a>(logins: &'a Logins<'_>) -> Table<'a> {
             })
             .collect(),
     });
-    Table {
+    Server {
+        at,
         origins: logins.origins.iter().map(|origin| origin.label.as_str()).collect(),
         accounts: accounts.collect(),
         doubts: &logins.doubts,

@@ -78,7 +78,7 @@ pub struct Sshd {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Started {
-    /// Its index among the daemons of [`ssh_servers::SshServers`].
+    /// Its index among the daemons of [`crate::facts::ssh_servers::SshServers`].
     pub daemon: usize,
     /// What it reads.
     pub config: Reading<Config>,

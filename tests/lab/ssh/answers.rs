@@ -90,7 +90,7 @@ fn run(machine: &Machine, words: &[&str]) -> Result<Value, String> {
 fn ways(table: &Value, attempt: &Attempt, class: impl Fn(&str) -> bool) -> Vec<Answer> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let Some(account) =
-        list(&table["accounts"]).into_iter().find(|account| account["account"] == *attempt.user)
+        list(&table[0]["accounts"]).into_iter().find(|account| account["account"] == *attempt.user)
     else {
         return vec![Answer { word: "closed".to_owned(), about: "there is no such account".to_owned() }];
     };
