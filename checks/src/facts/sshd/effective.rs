@@ -41,11 +41,23 @@ pub struct Effective<'a> {
     active: &'a Active,
 }
 
+impl MatchLine {
+    /// Whether sshd heeds the lines under it at its start, where that is known of the Match lines before it.
+    pub(super) fn holds_at_start(&self, before: &[bool], build: &Build) -> bool {
+        self.under.is_none_or(|outer| before.get(outer) == Some(&true))
+            && self.criteria.iter().all(|criterion| criterion.holds_at_start(build))
+    }
+}
+
 impl Config {
-    /// Whether sshd heeds the lines under a Match line at its start.
-    pub(super) fn active_at_start(&self, under: Option<usize>) -> bool {
-        self.around(under)
-            .all(|block| block.criteria.iter().all(|criterion| criterion.holds_at_start(&self.build)))
+    /// For each Match line, whether sshd heeds the lines under it at its start.
+    fn at_start(&self) -> Vec<bool> {
+        let mut all = Vec::with_capacity(self.matches.len());
+        for block in &self.matches {
+            let active = block.holds_at_start(&all, &self.build);
+            all.push(active);
+        }
+        all
     }
 
     /// The Match lines that must all hold for a line under `under`, innermost first.
@@ -68,7 +80,7 @@ impl Config {
         for (number, line) in self.lines.iter().enumerate() {
             by_keyword.entry(line.keyword.as_str()).or_default().push((number, line));
         }
-        let at_start = (0..self.matches.len()).map(|index| self.active_at_start(Some(index))).collect();
+        let at_start = self.at_start();
         let list = |criterion: &'a Criterion| {
             (criterion.of == Attribute::Address).then(|| AddressList::new(&criterion.patterns))
         };

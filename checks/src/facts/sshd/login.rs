@@ -7,7 +7,7 @@ mod person;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use super::connection::{Connection, Groups};
+use super::connection::{Connection, Groups, Memberships};
 use super::criteria::Attribute;
 use super::effective::{Active, Evaluator};
 use super::origins::{Listening, Origin, Origins, origins};
@@ -25,7 +25,7 @@ const UNLISTED: u32 = u32::MAX;
 /// Names of unlisted accounts that are looked at one by one.
 const NAMES: usize = 100;
 /// Lines and values that are looked at to answer for every account from everywhere; what needs more stays unknown.
-const WORK: usize = 20_000_000;
+const WORK: usize = 50_000_000;
 
 /// The keywords that bear on logging in.
 const KEYWORDS: &[&str] = &[
@@ -180,10 +180,10 @@ impl Facts {
         let accounts = self.accounts.known()?;
         let evaluator = config.evaluator();
         let Origins { classes, doubts } = origins;
-        let context = Context { facts: self, sshd, accounts };
+        let context = Context { facts: self, sshd, accounts, members: Memberships::new(accounts) };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
-        let mut views = Views::new(&evaluator, accounts);
+        let mut views = Views::new(&evaluator);
         let accounts = listed
             .chain(unlisted)
             .map(|(name, user)| {
@@ -205,7 +205,8 @@ impl Facts {
         user: &User,
         keyword: &str,
     ) -> Result<Vec<(String, Result<Setting, Gap>)>, Gap> {
-        let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
+        let (sshd, accounts) = (self.sshd.known()?, self.accounts.known()?);
+        let context = Context { facts: self, sshd, accounts, members: Memberships::new(accounts) };
         let evaluator = config.evaluator();
         let Origins { classes, .. } = origins(&evaluator, listening);
         let looked_at = config.lines_of(keyword).count() + config.matches.len() / 64 + 1;
@@ -231,6 +232,7 @@ struct Context<'a> {
     facts: &'a Facts,
     sshd: &'a Sshd,
     accounts: &'a Accounts,
+    members: Memberships<'a>,
 }
 
 /// One account, and what a configuration sets for it from one class of connections.
@@ -254,20 +256,17 @@ struct Views<'a> {
     numbers: HashMap<Active, usize>,
     /// What it costs to look through the whole configuration once.
     size: usize,
-    /// What it costs to look through all groups once.
-    groups: usize,
     /// What may still be spent.
     left: usize,
 }
 
 impl<'a> Views<'a> {
-    fn new(evaluator: &'a Evaluator<'a>, accounts: &Accounts) -> Self {
+    fn new(evaluator: &'a Evaluator<'a>) -> Self {
         let config = evaluator.config();
         // Sixteen letters of a value take about as long as a line.
         let cost = |line: &Line| 1 + line.values.iter().map(|value| 1 + value.len() / 16).sum::<usize>();
         let size = KEYWORDS.len() + evaluator.cost() / 16 + config.lines.iter().map(cost).sum::<usize>();
-        let groups = accounts.groups.iter().map(|group| 1 + group.members.len()).sum();
-        Self { evaluator, known: Vec::new(), numbers: HashMap::new(), size, groups, left: WORK }
+        Self { evaluator, known: Vec::new(), numbers: HashMap::new(), size, left: WORK }
     }
 
     /// Spends something; false where it is more than may be spent.
@@ -358,12 +357,12 @@ impl<'a> Context<'a> {
     }
 
     fn groups(&self, user: &User) -> Groups<'a> {
-        let groups = Groups::of(user, self.accounts);
+        let groups = self.members.groups(user);
         Groups { may_be_more: groups.may_be_more || user.uid == UNLISTED, ..groups }
     }
 
     fn entries(&self, views: &mut Views<'_>, classes: &[Origin], user: &User) -> Vec<Entry> {
-        if !views.spend(views.size + views.groups) {
+        if !views.spend(views.size) {
             return vec![too_much(classes.len())];
         }
         let person = Person::new(self, user);

@@ -7,13 +7,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::Config;
 use super::connection::Connection;
 use super::criteria::Attribute;
 use super::effective::Evaluator;
 use super::patterns::{self, AddressList, Network, Parsed};
 use super::ranges::{self, Range};
 use super::truths::Truths;
+use super::{Config, Line};
 
 /// Classes that are told apart; a configuration with more is a gap.
 const CLASSES: usize = 4_096;
@@ -70,7 +70,6 @@ impl Origins {
     /// A single connection, as `sshd -C` describes one, instead of every class.
     #[must_use]
     pub fn exactly(evaluator: &Evaluator<'_>, connection: &Connection<'_>) -> Self {
-        let survey = Survey::of(evaluator);
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         let label = connection.address.or(connection.host).unwrap_or("nowhere in particular");
         let origin = Origin {
@@ -81,7 +80,7 @@ impl Origins {
             local_port: connection.local_port,
             rdomain: text(connection.rdomain),
             holds: evaluator.holds(connection, |of| !of.is_of_account()),
-            listed: listed(&survey.lists(), connection),
+            listed: listed(&lists(evaluator.config()), connection),
         };
         Self { classes: vec![origin], doubts: Vec::new() }
     }
@@ -129,7 +128,7 @@ impl Listening {
 /// The classes of connections that a configuration tells apart.
 #[must_use]
 pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening) -> Origins {
-    let mut survey = Survey::of(evaluator);
+    let mut survey = Survey::of(evaluator.config());
     let loopback_only =
         !listening.addresses.is_empty() && listening.addresses.iter().all(IpAddr::is_loopback);
     let clients: Vec<Range> =
@@ -143,7 +142,7 @@ pub fn origins(evaluator: &Evaluator<'_>, listening: &Listening) -> Origins {
     let mut classes: Vec<Origin> = Vec::new();
     let sizes = [clients.len(), servers.len(), ports.len(), names.len(), domains.len()];
     let combinations = sizes.into_iter().fold(1_usize, usize::saturating_mul);
-    let lists = survey.lists();
+    let lists = lists(evaluator.config());
     let cost =
         evaluator.cost() + lists.iter().map(|(patterns, list)| patterns.len() + list.cost()).sum::<usize>();
     let mut left = (WORK / cost.max(1)).clamp(1, CLASSES * 4);
@@ -230,7 +229,7 @@ fn describe(ranges: &[Range], all: &[Range]) -> String {
 
 /// What a configuration asks of connections.
 #[derive(Default)]
-struct Survey<'a> {
+struct Survey {
     /// Ranges of the clients' addresses.
     clients: ranges::Cuts,
     /// Ranges of the server's own addresses; empty where nothing asks for them.
@@ -240,14 +239,11 @@ struct Survey<'a> {
     /// Host names that stand for the patterns of names.
     names: BTreeSet<String>,
     domains: BTreeSet<String>,
-    /// Patterns behind an `@`.
-    listed: Vec<&'a str>,
     doubts: Vec<String>,
 }
 
-impl<'a> Survey<'a> {
-    fn of(evaluator: &Evaluator<'a>) -> Self {
-        let config = evaluator.config();
+impl Survey {
+    fn of(config: &Config) -> Self {
         let mut survey = Self::default();
         for network in ["127.0.0.0/8", "::1"] {
             survey.clients.cut(network);
@@ -281,15 +277,10 @@ impl<'a> Survey<'a> {
                 }
             }
         }
-        for line in
-            config.lines.iter().filter(|line| matches!(line.keyword.as_str(), "allowusers" | "denyusers"))
-        {
-            for (_, patterns) in line.values.iter().filter_map(|value| value.rsplit_once('@')) {
-                survey.listed.push(patterns);
-                for entry in patterns.split(',').map(|entry| entry.strip_prefix('!').unwrap_or(entry)) {
-                    survey.address(entry);
-                    survey.name(entry, looks_up);
-                }
+        for (patterns, _) in lists(config) {
+            for entry in patterns.split(',').map(|entry| entry.strip_prefix('!').unwrap_or(entry)) {
+                survey.address(entry);
+                survey.name(entry, looks_up);
             }
         }
         survey
@@ -347,11 +338,14 @@ impl<'a> Survey<'a> {
             false => vec![listening.ports.first().copied()],
         }
     }
+}
 
-    /// Each pattern behind an `@`, taken apart.
-    fn lists(&self) -> Vec<(&'a str, AddressList<'a>)> {
-        self.listed.iter().map(|patterns| (*patterns, AddressList::new(patterns))).collect()
-    }
+/// Each list behind an `@` of AllowUsers and DenyUsers, as it is and taken apart.
+fn lists(config: &Config) -> Vec<(&str, AddressList<'_>)> {
+    let users = |line: &&Line| matches!(line.keyword.as_str(), "allowusers" | "denyusers");
+    let values = config.lines.iter().filter(users).flat_map(|line| &line.values);
+    let lists = values.filter_map(|value| value.rsplit_once('@'));
+    lists.map(|(_, patterns)| (patterns, AddressList::new(patterns))).collect()
 }
 
 /// For each pattern behind an `@`, whether it matches.
