@@ -2,6 +2,8 @@
 //!
 //! Everything here passes for an ordinary user too. What takes a namespace says so where there is none.
 
+mod ssh;
+
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -45,6 +45,11 @@ fn main() {
         let logins = facts.logins(facts.sshd.known().unwrap(), &config, origins).unwrap();
         judged = judged.min(start.elapsed());
         assert_eq!(logins.accounts.len() * logins.origins.len(), pairs);
+        let ways = logins.accounts.iter().flat_map(|account| &account.entries).flat_map(|entry| &entry.ways);
+        assert!(
+            ways.clone().count() > 0
+                && !ways.into_iter().any(|way| matches!(way.answer, sshd::Answer::Unknown(_)))
+        );
     }
     println!("{} lines, {pairs} pairs of account and class of addresses", config.lines().count());
     println!("effective configuration of all {:8.2} ms, the files read anew", millis(effective));

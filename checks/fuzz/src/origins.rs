@@ -6,9 +6,58 @@ use std::net::IpAddr;
 use checks::check::Verdict;
 use checks::facts::Facts;
 use checks::facts::sshd::{self, Config, Connection, Listening, Logins, Origins, Way};
+use checks::host::Tree;
+
+/// What a program says of itself, and whether Red Hat has built it.
+const RELEASES: &[(&str, bool)] = &[
+    ("OpenSSH_9.2p1 Debian-2", false),
+    ("OpenSSH_8.4p1 Debian-5", false),
+    ("OpenSSH_10.0p2 Debian-7", false),
+    ("OpenSSH_10.5p1", false),
+    ("OpenSSH_8.7p1", true),
+    ("OpenSSH_9.9p1", true),
+    ("OpenSSH_9.6p1 Ubuntu-3ubuntu13", false),
+    ("OpenSSH_8.4p1", false),
+];
+
+/// Root and two people, each with a password, and the daemon that runs.
+const KNOWN: &str = r#"
+[accounts.known]
+users = [
+  { name = "root", home = "/root", shell = "/bin/bash", line = 1, password.known = { state = "usable", source = "/etc/shadow", line = 1 } },
+  { name = "anna", uid = 1000, gid = 1000, home = "/home/anna", shell = "/bin/bash", line = 2, password.known = { state = "usable", source = "/etc/shadow", line = 2 } },
+  { name = "b-rt", uid = 1001, gid = 1000, home = "/home/b-rt", shell = "/bin/bash", line = 3, password.known = { state = "empty", source = "/etc/shadow", line = 3 } },
+]
+groups = [
+  { name = "users", gid = 1000 },
+  { name = "sudo", gid = 27, members = ["anna"] },
+]
+[processes.known]
+list = [{ pid = 812, name = "sshd" }]
+[[ssh_servers.known.daemons]]
+program = "/usr/sbin/sshd"
+file = "/etc/ssh/sshd_config"
+at = [{ source = "/proc/812", text = "runs" }]
+running = [{ pid = 812 }]
+"#;
 
 /// Connections of each kind that are tried.
 const TRIED: usize = 8;
+
+/// A host with the program of the server that a number chooses.
+pub fn base(host: Tree, choice: usize) -> Tree {
+    let (release, red_hat) = RELEASES[choice % RELEASES.len()];
+    let tree = host.file("/usr/sbin/sshd", format!("\0{release}\0libpam.so\0"));
+    if red_hat { tree.file("/etc/redhat-release", "") } else { tree }
+}
+
+/// What is known of that host beforehand: for half of the numbers there are accounts in another source.
+pub fn known(choice: usize) -> String {
+    match choice / RELEASES.len() % 2 {
+        0 => KNOWN.to_owned(),
+        _ => KNOWN.replace("[accounts.known]\n", "[accounts.known]\nother_sources = [\"sss\"]\n"),
+    }
+}
 
 /// For every account what each class may do, next to what single connections may do: addresses and names that the input
 /// mentions, and those beside them.

@@ -4,7 +4,7 @@
 
 use checks::check::Verdict;
 use checks::facts::Facts;
-use checks::facts::sshd::{self, Build, Config, Connection, Groups, Setting};
+use checks::facts::sshd::{self, Config, Connection, Groups, Setting};
 use checks::host::Tree;
 use hostduty_fuzz::{gather, host, mentions, origins, parts, verdict, with_files};
 use libfuzzer_sys::fuzz_target;
@@ -22,39 +22,6 @@ const CHOICE: usize = 5;
 /// The part whose lines the command line of a second daemon gives.
 const GIVEN: usize = 6;
 
-/// What a program says of itself, and whether Red Hat has built it.
-const RELEASES: &[(&str, bool)] = &[
-    ("OpenSSH_9.2p1 Debian-2", false),
-    ("OpenSSH_8.4p1 Debian-5", false),
-    ("OpenSSH_10.0p2 Debian-7", false),
-    ("OpenSSH_10.5p1", false),
-    ("OpenSSH_8.7p1", true),
-    ("OpenSSH_9.9p1", true),
-    ("OpenSSH_9.6p1 Ubuntu-3ubuntu13", false),
-    ("OpenSSH_8.4p1", false),
-];
-
-/// Root and two people, each with a password, and the daemon that runs.
-const KNOWN: &str = r#"
-[accounts.known]
-users = [
-  { name = "root", home = "/root", shell = "/bin/bash", line = 1, password.known = { state = "usable", source = "/etc/shadow", line = 1 } },
-  { name = "anna", uid = 1000, gid = 1000, home = "/home/anna", shell = "/bin/bash", line = 2, password.known = { state = "usable", source = "/etc/shadow", line = 2 } },
-  { name = "b-rt", uid = 1001, gid = 1000, home = "/home/b-rt", shell = "/bin/bash", line = 3, password.known = { state = "empty", source = "/etc/shadow", line = 3 } },
-]
-groups = [
-  { name = "users", gid = 1000 },
-  { name = "sudo", gid = 27, members = ["anna"] },
-]
-[processes.known]
-list = [{ pid = 812, name = "sshd" }]
-[[ssh_servers.known.daemons]]
-program = "/usr/sbin/sshd"
-file = "/etc/ssh/sshd_config"
-at = [{ source = "/proc/812", text = "runs" }]
-running = [{ pid = 812 }]
-"#;
-
 /// Words by which other lines may rightly close what the planted ones open.
 const CLOSE: &[&str] = &["match", "users", "groups", "refuseconnection", "chrootdirectory"];
 
@@ -63,16 +30,9 @@ fn choice(data: &[u8]) -> usize {
     parts(data).nth(CHOICE).unwrap_or_default().iter().map(|byte| usize::from(byte.wrapping_sub(b'0'))).sum()
 }
 
-/// A host with the server's program.
-fn base(choice: usize) -> Tree {
-    let (release, red_hat) = RELEASES[choice % RELEASES.len()];
-    let tree = host().file("/usr/sbin/sshd", format!("\0{release}\0libpam.so\0"));
-    if red_hat { tree.file("/etc/redhat-release", "") } else { tree }
-}
-
 /// What is known of the host beforehand.
 fn known(data: &[u8], choice: usize) -> String {
-    let mut known = KNOWN.to_owned();
+    let mut known = origins::known(choice);
     if let Some(given) = parts(data).nth(GIVEN) {
         known +=
             "[[ssh_servers.known.daemons]]\nprogram = \"/usr/sbin/sshd\"\nfile = \"/etc/ssh/sshd_config\"\n";
@@ -83,9 +43,6 @@ fn known(data: &[u8], choice: usize) -> String {
                 &format!(" {{ flag = \"o\", value = {value}, at = {{ source = \"ssh2.service\" }} }},\n");
         }
         known += "]\n";
-    }
-    if choice / RELEASES.len() % 2 == 1 {
-        known = known.replace("[accounts.known]\n", "[accounts.known]\nother_sources = [\"sss\"]\n");
     }
     known
 }
@@ -158,17 +115,13 @@ fn same(tree: &Tree, main: &[u8], config: &Config) {
 fuzz_target!(|data: &[u8]| {
     let choice = choice(data);
     let known = known(data, choice);
-    let tree = with_files(base(choice), data, FILES);
+    let tree = with_files(origins::base(host(), choice), data, FILES);
     let facts = gather(&tree, &known, &["sshd", "ssh_keys"]);
     let answer = verdict(&facts, "ssh-key-only");
     for (config, listening) in configurations(&facts) {
         if !is_whole(config) {
             assert_ne!(answer, Verdict::Pass, "{config:?}");
         }
-        assert_eq!(
-            Build::named(RELEASES[choice % RELEASES.len()].0).map(|build| build.version),
-            Some(config.build.version)
-        );
         origins::alike(data, &facts, config, &listening, answer);
     }
     let main = parts(data).next().unwrap_or_default();
@@ -179,7 +132,7 @@ fuzz_target!(|data: &[u8]| {
     }
     if !CLOSE.iter().any(|word| mentions(data, word)) {
         let open = b"PasswordAuthentication yes\nPermitRootLogin yes\nAuthenticationMethods any\nUsePAM no\n";
-        let tree = with_files(base(choice), &[open, data].concat(), FILES);
+        let tree = with_files(origins::base(host(), choice), &[open, data].concat(), FILES);
         let facts = gather(&tree, &known, &["sshd", "ssh_keys"]);
         assert_ne!(verdict(&facts, "ssh-key-only"), Verdict::Pass);
         assert_ne!(verdict(&facts, "ssh-root-login"), Verdict::Pass);

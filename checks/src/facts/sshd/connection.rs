@@ -1,6 +1,6 @@
 //! What sshd knows of a connection when it decides which Match blocks hold for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::patterns::{self, Listed};
 use crate::facts::accounts::{Accounts, User};
@@ -73,6 +73,34 @@ impl<'a> Groups<'a> {
             names: names.map(|group| group.name.as_str()).collect(),
             may_be_more: !(accounts.other_sources.is_empty() && accounts.group_sources.is_empty()),
         }
+    }
+}
+
+/// Who is in which group of the host's own files, for many accounts.
+pub(super) struct Memberships<'a> {
+    by_name: HashMap<&'a str, Vec<&'a str>>,
+    by_gid: HashMap<u32, Vec<&'a str>>,
+    may_be_more: bool,
+}
+
+impl<'a> Memberships<'a> {
+    pub(super) fn new(accounts: &'a Accounts) -> Self {
+        let may_be_more = !(accounts.other_sources.is_empty() && accounts.group_sources.is_empty());
+        let mut all = Self { by_name: HashMap::new(), by_gid: HashMap::new(), may_be_more };
+        for group in &accounts.groups {
+            all.by_gid.entry(group.gid).or_default().push(&group.name);
+            for member in &group.members {
+                all.by_name.entry(member).or_default().push(&group.name);
+            }
+        }
+        all
+    }
+
+    /// As [`Groups::of`].
+    pub(super) fn groups(&self, user: &User) -> Groups<'a> {
+        let (by_gid, by_name) = (self.by_gid.get(&user.gid), self.by_name.get(user.name.as_str()));
+        let names = by_gid.into_iter().chain(by_name).flatten().copied().collect();
+        Groups { names, may_be_more: self.may_be_more }
     }
 }
 

@@ -59,11 +59,23 @@ pub struct Effective<'a> {
     possible: Vec<usize>,
 }
 
+impl MatchLine {
+    /// Whether sshd heeds the lines under it at its start, where that is known of the Match lines before it.
+    pub(super) fn holds_at_start(&self, before: &[bool], build: &Build) -> bool {
+        self.under.is_none_or(|outer| before.get(outer) == Some(&true))
+            && self.criteria.iter().all(|criterion| criterion.holds_at_start(build))
+    }
+}
+
 impl Config {
-    /// Whether sshd heeds the lines under a Match line at its start.
-    pub(super) fn active_at_start(&self, under: Option<usize>) -> bool {
-        self.around(under)
-            .all(|block| block.criteria.iter().all(|criterion| criterion.holds_at_start(&self.build)))
+    /// For each Match line, whether sshd heeds the lines under it at its start.
+    fn at_start(&self) -> Vec<bool> {
+        let mut all = Vec::with_capacity(self.matches.len());
+        for block in &self.matches {
+            let active = block.holds_at_start(&all, &self.build);
+            all.push(active);
+        }
+        all
     }
 
     /// The Match lines that must all hold for a line under `under`, innermost first.
@@ -89,7 +101,7 @@ impl Config {
             lines.all.push((number, line));
         }
         by_keyword.values_mut().for_each(|lines| lines.under.sort_unstable());
-        let at_start = (0..self.matches.len()).map(|index| self.active_at_start(Some(index))).collect();
+        let at_start = self.at_start();
         let verified =
             || VERIFIED.iter().filter_map(|name| by_keyword.get(name)).filter(|lines| lines.all.len() > 1);
         let odd = |line: &Line| line.refused || line.values.iter().any(|value| value == "any");

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::connection::{Connection, Groups};
+use super::connection::{Connection, Groups, Memberships};
 use super::criteria::Attribute;
 use super::effective::Active;
 use super::origins::{self, Listening, Origin, Origins};
@@ -155,11 +155,11 @@ impl Facts {
         let accounts = self.accounts.known()?;
         let evaluator = config.evaluator();
         let Origins { classes, mut doubts } = origins;
-        let context = Context { facts: self, sshd, accounts };
+        let context = Context { facts: self, sshd, accounts, members: Memberships::new(accounts) };
         let listed = context.listed().map(|user| (user.name.clone(), Cow::Borrowed(user)));
         let unlisted = context.unlisted(config).into_iter().map(|(name, user)| (name, Cow::Owned(user)));
         doubts.extend(context.untried(config));
-        let mut views = Views::new(&evaluator, accounts);
+        let mut views = Views::new(&evaluator);
         let accounts = listed
             .chain(unlisted)
             .map(|(name, user)| {
@@ -195,9 +195,10 @@ impl Facts {
         users: impl IntoIterator<Item = &'a User>,
         keyword: &str,
     ) -> Result<Vec<(&'a User, Vec<SettingFrom>)>, Gap> {
-        let context = Context { facts: self, sshd: self.sshd.known()?, accounts: self.accounts.known()? };
+        let (sshd, accounts) = (self.sshd.known()?, self.accounts.known()?);
+        let context = Context { facts: self, sshd, accounts, members: Memberships::new(accounts) };
         let evaluator = config.evaluator();
-        let mut views = Views::new(&evaluator, context.accounts);
+        let mut views = Views::new(&evaluator);
         let mut all = Vec::new();
         for user in users {
             let Some(numbers) = context.views(&mut views, &origins.classes, user, &context.groups(user))
@@ -243,6 +244,7 @@ struct Context<'a> {
     facts: &'a Facts,
     sshd: &'a Sshd,
     accounts: &'a Accounts,
+    members: Memberships<'a>,
 }
 
 /// One account, and what a configuration sets for it from one class of connections.
@@ -317,7 +319,7 @@ impl<'a> Context<'a> {
     }
 
     fn groups(&self, user: &User) -> Groups<'a> {
-        let groups = Groups::of(user, self.accounts);
+        let groups = self.members.groups(user);
         Groups { may_be_more: groups.may_be_more || user.uid == UNLISTED, ..groups }
     }
 

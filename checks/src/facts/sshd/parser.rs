@@ -58,6 +58,7 @@ pub(super) fn parse(host: &dyn Host, main: &str, options: Options<'_>) -> Result
         files_left: FILES,
         lines_left: LINES,
         bytes_left: BYTES,
+        at_start: Vec::new(),
         ended: false,
         start: HashMap::new(),
     };
@@ -77,6 +78,8 @@ struct Walk<'a> {
     files_left: usize,
     lines_left: usize,
     bytes_left: usize,
+    /// For each Match line, whether the lines under it count at the start of sshd.
+    at_start: Vec<bool>,
     /// Set when reading on makes no sense: a bound was met, or sshd would stop right here.
     ended: bool,
     /// What the lines read so far set at the start of sshd, for keywords of which a line may clash with those before it.
@@ -103,6 +106,11 @@ impl Walk<'_> {
         if self.config.gaps.len() < KEPT {
             self.config.gaps.push(gap);
         }
+    }
+
+    /// Whether sshd heeds a line at its start.
+    fn is_active(&self, under: Option<usize>) -> bool {
+        under.is_none_or(|index| self.at_start.get(index) == Some(&true))
     }
 
     /// A setting of the command line.
@@ -200,7 +208,7 @@ impl Walk<'_> {
         let Some(words) = lexer::arguments(&line.rest, build) else {
             return Err(format!("{written} with a quotation mark that is not closed"));
         };
-        if !keyword.in_match && !self.config.active_at_start(*under) {
+        if !keyword.in_match && !self.is_active(*under) {
             return Err(format!("{written} is not allowed under Match"));
         }
         match keyword.form {
@@ -217,7 +225,9 @@ impl Walk<'_> {
                 }
                 let text: String = line.rest.chars().take(CRITERIA).collect();
                 let at = place.clone().says(format!("Match {text}"));
-                self.config.matches.push(MatchLine { criteria, at, under: outer });
+                let block = MatchLine { criteria, at, under: outer };
+                self.at_start.push(block.holds_at_start(&self.at_start, build));
+                self.config.matches.push(block);
                 *under = self.config.matches.len().checked_sub(1);
             }
             _ => self.setting(place, line, keyword, &words, *under)?,
@@ -238,7 +248,7 @@ impl Walk<'_> {
         under: Option<usize>,
     ) -> Result<(), String> {
         let (build, name, written) = (self.options.build, keyword.name, &line.keyword);
-        let is_active = self.config.active_at_start(under);
+        let is_active = self.is_active(under);
         let is_set = self.start.contains_key(name);
         let mut refused = None;
         let mut values = match values::verify(keyword, written, words, &line.rest, build) {
