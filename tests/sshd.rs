@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{hostduty, run};
+use crate::support::{hostduty, is_root, left_out, run};
 
 /// A server whose drop-in says yes before the main file says no, with a block for some addresses.
 fn server() -> tempfile::TempDir {
@@ -137,6 +137,9 @@ fn the_remedy_proves_a_key_first() {
     let text = report(root.path());
     assert!(text.contains("→ Change nothing yet: hostduty finds no account that a key opens"), "{text}");
     assert!(!text.contains("00-hostduty.conf"), "{text}");
+    if !is_root() {
+        return left_out("sshd heeds keys only in files of root's or the account's, which take root to make");
+    }
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGTqZ2tIbA7GRQR3TxRJ2hhpgJg7HFfPRz2gVtkk2wbr anna\n";
     put(root.path(), "home/anna/.ssh/authorized_keys", key);
     let text = report(root.path()).split_whitespace().collect::<Vec<_>>().join(" ");

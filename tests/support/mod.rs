@@ -53,3 +53,8 @@ pub(crate) fn current(path: &Path, wanted: &str) {
         );
     }
 }
+
+/// Whether files can be made that belong to root.
+pub(crate) fn is_root() -> bool {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
+}

@@ -60,7 +60,7 @@ pub(super) fn exact(table: &Value, attempt: &Attempt) -> Answer {
 /// The answers for the classes of connections that the attempt may be one of.
 pub(super) fn of_classes(table: &Value, attempt: &Attempt) -> Vec<Answer> {
     let labels: Vec<&str> =
-        table["origins"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        table[0]["origins"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let best = labels.iter().map(|label| likeness(label, attempt)).max().unwrap_or_default();
     ways(table, attempt, |label| best > 0 && likeness(label, attempt) == best)
 }
