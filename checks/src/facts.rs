@@ -12,6 +12,7 @@ pub mod kernels;
 pub mod logging;
 pub mod mac;
 pub mod machine;
+pub mod network;
 pub mod packages;
 pub mod processes;
 pub mod provider_traces;
@@ -55,6 +56,8 @@ pub struct Facts {
     pub processes: Reading<processes::Processes>,
     /// Listening and bound sockets.
     pub sockets: Reading<sockets::Sockets>,
+    /// Interfaces, addresses and routes, and what filters packets outside netfilter.
+    pub network: Reading<network::Network>,
     /// SSH servers that run or will be started, with their command lines.
     pub ssh_servers: Reading<ssh_servers::SshServers>,
     /// The configuration of the SSH server.

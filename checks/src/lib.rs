@@ -11,6 +11,7 @@ pub mod gap;
 pub mod host;
 pub mod policy;
 pub mod providers;
+pub mod reach;
 pub mod redact;
 pub mod registry;
 pub mod report;

@@ -264,10 +264,10 @@ fn verdict(rule: &Rule) -> String {
             Expression::Verdict(Verdict::Return) => Some("return".to_owned()),
             Expression::Verdict(Verdict::Jump(chain)) => Some(format!("jump {chain}")),
             Expression::Verdict(Verdict::Goto(chain)) => Some(format!("goto {chain}")),
-            Expression::Reject => Some("reject".to_owned()),
-            Expression::VerdictMap(_) => Some("vmap".to_owned()),
-            Expression::Other(name) if name == "nat" => Some("dnat".to_owned()),
-            Expression::Other(name) if name == "masq" => Some("masquerade".to_owned()),
+            Expression::Reject { .. } => Some("reject".to_owned()),
+            Expression::Lookup { destination: Some(0), .. } => Some("vmap".to_owned()),
+            Expression::Nat { .. } => Some("dnat".to_owned()),
+            Expression::Masquerade => Some("masquerade".to_owned()),
             _ => None,
         })
         .unwrap_or_default()

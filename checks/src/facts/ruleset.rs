@@ -1,5 +1,7 @@
 //! The packet filter that the kernel enforces: nftables and legacy tables.
 
+pub mod bytes;
+mod decode;
 mod divert;
 mod expression;
 pub mod legacy;
@@ -8,6 +10,7 @@ pub mod nftables;
 pub mod outcome;
 mod program;
 pub mod reach;
+pub mod xtables;
 
 use serde::{Deserialize, Serialize};
 

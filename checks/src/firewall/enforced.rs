@@ -115,7 +115,15 @@ mod tests {
             Base { kind: "filter".into(), hook: Hook::Input, priority: 0, policy, devices: Vec::new() };
         let rules = (2..).zip(rules).map(|(handle, expressions)| Rule { handle, expressions }).collect();
         let chain = Chain { name: "input".into(), handle: 1, base: Some(base), rules };
-        let table = Table { family, name: "filter".into(), dormant: false, chains: vec![chain] };
+        let table = Table {
+            family,
+            name: "filter".into(),
+            dormant: false,
+            chains: vec![chain],
+            sets: Vec::new(),
+            objects: Vec::new(),
+            flowtables: Vec::new(),
+        };
         let ruleset = Ruleset {
             ipv6: Reading::Known(ipv6),
             nftables: Reading::Known(Nftables { tables: vec![table] }),
@@ -143,7 +151,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_or_not_readable_is_unknown() {
         let drop = Expression::Verdict(End::Drop);
-        let test = Expression::Other("limit".into());
+        let test = Expression::Quota { bytes: 1, over: true };
         let rules = |rule: Vec<Expression>| facts(Ipv6::Addressed, Family::Inet, Default::Accept, vec![rule]);
         assert_eq!(verdict(&rules(vec![drop.clone()])), Verdict::Pass);
         assert_eq!(verdict(&rules(vec![test, drop.clone()])), Verdict::Unknown);
@@ -154,7 +162,7 @@ mod tests {
         let circle = Expression::Verdict(End::Jump("input".into()));
         assert_eq!(verdict(&rules(vec![circle])), Verdict::Unknown);
         // A rule whose test is not understood may let everything in before the policy drops.
-        let accept = vec![Expression::Other("payload".into()), Expression::Verdict(End::Accept)];
+        let accept = vec![Expression::Hash { register: 1 }, Expression::Verdict(End::Accept)];
         let unsure = facts(Ipv6::Addressed, Family::Inet, Default::Drop, vec![accept]);
         assert_eq!(verdict(&unsure), Verdict::Unknown);
 

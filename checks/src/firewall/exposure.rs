@@ -235,7 +235,7 @@ name = "nat"
 name = "PREROUTING"
 handle = 1
 base = { kind = "nat", hook = "prerouting", priority = -100, policy = "accept" }
-rules = [{ handle = 5, expressions = [{ match = "tcp" }, { target = "DNAT" }] }]
+rules = [{ handle = 5, expressions = [{ match = { other = { name = "tcp" } } }, { target = { other = { name = "DNAT" } } }] }]
 "#;
         let judgement = judge(&facts(&["0.0.0.0"], &format!("{drop}{docker}")), &policy()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Unknown);
@@ -252,7 +252,7 @@ rules = [{ handle = 5, expressions = [{ match = "tcp" }, { target = "DNAT" }] }]
         let drop = crate::firewall::enforced::CHECK.examples.kept;
         assert_eq!(judge(&facts(&["0.0.0.0"], drop), &Policy::default()).unwrap().verdict(), Verdict::Pass);
         let ssh = format!(
-            "{drop}rules = [{{ handle = 2, expressions = [{{ other = \"lookup\" }}, {{ verdict = \"accept\" }}] }}]\n"
+            "{drop}rules = [{{ handle = 2, expressions = [{{ lookup = {{ set = \"ports\", register = 1 }} }}, {{ verdict = \"accept\" }}] }}]\n"
         );
         let judgement = judge(&facts(&["0.0.0.0", "::"], &ssh), &Policy::default()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Unknown);

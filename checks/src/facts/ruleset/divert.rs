@@ -76,16 +76,16 @@ name = "nat"
 name = "PREROUTING"
 handle = 1
 base = { kind = "nat", hook = "prerouting", priority = -100, policy = "accept" }
-rules = [{ handle = 5, expressions = [{ match = "addrtype" }, { verdict = { jump = "DOCKER" } }] }]
+rules = [{ handle = 5, expressions = [{ match = { other = { name = "addrtype" } } }, { verdict = { jump = "DOCKER" } }] }]
 [[ruleset.known.nftables.known.tables.chains]]
 name = "DOCKER"
 handle = 2
-rules = [{ handle = 6, expressions = [{ match = "tcp" }, { target = "DNAT" }] }, { handle = 7, expressions = [{ verdict = { jump = "DOCKER" } }] }]
+rules = [{ handle = 6, expressions = [{ match = { other = { name = "tcp" } } }, { target = { other = { name = "DNAT" } } }] }, { handle = 7, expressions = [{ verdict = { jump = "DOCKER" } }] }]
 [[ruleset.known.nftables.known.tables.chains]]
 name = "POSTROUTING"
 handle = 3
 base = { kind = "nat", hook = "postrouting", priority = 100, policy = "accept" }
-rules = [{ handle = 8, expressions = [{ target = "MASQUERADE" }] }]
+rules = [{ handle = 8, expressions = [{ target = { other = { name = "MASQUERADE" } } }] }]
 "#;
 
     #[test]

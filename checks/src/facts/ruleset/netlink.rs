@@ -84,6 +84,16 @@ impl<'a> Attributes<'a> {
         self.find(kind).map(|value| Ok(u32::from_be_bytes(exact(value)?))).transpose()
     }
 
+    /// A number of one byte.
+    pub(super) fn byte(&self, kind: u16) -> Option<u8> {
+        self.find(kind).and_then(<[u8]>::first).copied()
+    }
+
+    /// A 16-bit number in network byte order.
+    pub(super) fn short(&self, kind: u16) -> Option<u16> {
+        self.find(kind).and_then(|value| value.try_into().ok()).map(u16::from_be_bytes)
+    }
+
     /// A 64-bit number in network byte order, such as a handle; TOML holds less than 2^63.
     pub(super) fn long(&self, kind: u16) -> Result<Option<u64>, Gap> {
         let value = self.find(kind).map(|value| Ok(u64::from_be_bytes(exact(value)?))).transpose()?;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::expression;
-pub use super::expression::{Expression, Operator, Verdict};
+use super::bytes::Bytes;
+use super::decode;
+pub use super::expression::{Expression, Layer, Operator, Verdict};
 use super::netlink::{Attributes, Message, messages, text};
 use super::{Hook, Policy};
-use crate::gap::Gap;
+use crate::gap::{Gap, Reading};
 use crate::host::{Host, NftObject, Query};
 
 /// The tables of nftables, of every family.
@@ -33,6 +34,79 @@ pub struct Table {
     /// In the kernel's order.
     #[serde(default)]
     pub chains: Vec<Chain>,
+    /// Sets and maps, those without a name included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<Set>,
+    /// Counters, quotas, limits and helpers that have a name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<Object>,
+    /// The names of its flowtables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flowtables: Vec<String>,
+}
+
+/// A set, or a map from keys to data or verdicts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// Its name; `__set0` and the like for those that are written in a rule.
+    pub name: String,
+    /// NFT_SET_*: 4 intervals, 8 a map, 16 timeouts, 32 changed by rules, 64 objects, 128 concatenations.
+    pub flags: u32,
+    /// nft's own number of the type of its keys, several of six bits each for a concatenation (NFTA_SET_KEY_TYPE).
+    pub key_type: u32,
+    /// Bytes of a key.
+    pub key_length: u32,
+    /// Bytes of each part of a key that is a concatenation of ranges (NFTA_SET_FIELD_LEN); else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<u32>,
+    /// Elements, in the kernel's order; a gap when they could not be read.
+    pub elements: Reading<Vec<Element>>,
+}
+
+/// One element of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Element {
+    /// Its key, or the first of an interval; empty for the one that takes every other key (NFT_SET_ELEM_CATCHALL).
+    pub key: Bytes,
+    /// The last of a range (NFTA_SET_ELEM_KEY_END), included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Bytes>,
+    /// Whether an interval ends before this key (NFT_SET_ELEM_INTERVAL_END).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ends: bool,
+    /// What a map gives for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data>,
+    /// Milliseconds until it expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+    /// Whether it has expressions of its own, such as a limit, that decide as well.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub conditional: bool,
+}
+
+/// What a map gives for a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Data {
+    /// Bytes for a register.
+    Value(Bytes),
+    /// A verdict.
+    Verdict(Verdict),
+    /// The name of an object.
+    Object(String),
+}
+
+/// An object that has a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// NFT_OBJECT_*: 1 counter, 2 quota, 3 helper, 4 limit, 5 connlimit, 7 timeout, 8 secmark, 9 expectation, 10 synproxy.
+    pub kind: u32,
+    /// Its name.
+    pub name: String,
 }
 
 /// The families of nftables.
@@ -137,7 +211,7 @@ pub(super) fn read(host: &dyn Host) -> Result<Nftables, Gap> {
         let rules = dump(NftObject::Rules)?;
         // The tables again: their messages carry the generation after the last dump.
         let again = dump(NftObject::Tables)?;
-        if let Some(read) = decode(&tables, &chains, &rules, &again)? {
+        if let Some(read) = assemble(&tables, &chains, &rules, &again)? {
             return Ok(read);
         }
     }
@@ -145,7 +219,7 @@ pub(super) fn read(host: &dyn Host) -> Result<Nftables, Gap> {
 }
 
 /// Puts the dumps together; `None` when they are not of one generation.
-fn decode(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<Option<Nftables>, Gap> {
+fn assemble(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<Option<Nftables>, Gap> {
     let (tables, chains, rules) = (messages(tables)?, messages(chains)?, messages(rules)?);
     let again = messages(again)?;
     let mut generations = [&tables, &chains, &rules, &again].into_iter().flatten().map(|one| one.generation);
@@ -199,6 +273,9 @@ fn table(message: &Message<'_>) -> Result<Table, Gap> {
         name: message.attributes.name(1, "a table")?,
         dormant: flags & 1 != 0,
         chains: Vec::new(),
+        sets: Vec::new(),
+        objects: Vec::new(),
+        flowtables: Vec::new(),
     })
 }
 
@@ -254,7 +331,7 @@ fn rule(attributes: &Attributes<'_>) -> Result<Rule, Gap> {
     let expressions = match attributes.nested(4)? {
         None => Vec::new(),
         Some(list) => {
-            list.each(1).map(|element| expression::decode(&element?)).collect::<Result<_, Gap>>()?
+            list.each(1).map(|element| decode::expression(&element?)).collect::<Result<_, Gap>>()?
         }
     };
     Ok(Rule { handle: attributes.long(3)?.unwrap_or(0), expressions })

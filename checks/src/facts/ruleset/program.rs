@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::nftables::{Expression, Family, Operator, Verdict};
+use super::xtables::{self, Match};
 use super::{IpFamily, legacy, nftables};
 
 /// The chains of one table, by name.
@@ -89,20 +90,9 @@ fn nft_step(rule: &nftables::Rule, table: Family, family: IpFamily) -> Step<'_> 
         let loaded = protocol.take();
         match expression {
             Expression::Neutral(_) => protocol = loaded,
-            Expression::Verdict(verdict) => {
-                then = match verdict {
-                    Verdict::Accept => Then::Accept,
-                    Verdict::Drop => Then::Drop,
-                    Verdict::Return => Then::Return,
-                    Verdict::Continue => Then::Nothing,
-                    Verdict::Jump(chain) => Then::Jump(chain),
-                    Verdict::Goto(chain) => Then::Goto(chain),
-                    Verdict::Queue => Then::Either("queue"),
-                    Verdict::Other(_) => Then::Either("an unknown verdict"),
-                };
-            }
-            Expression::Reject => then = Then::Drop,
-            Expression::VerdictMap(_) => {
+            Expression::Verdict(verdict) => then = nft_verdict(verdict),
+            Expression::Reject { .. } => then = Then::Drop,
+            Expression::Lookup { destination: Some(0), .. } => {
                 // Whether it has an entry for a packet is a test as well.
                 when = when.and(When::Sometimes);
                 then = Then::Either("a verdict map");
@@ -111,26 +101,37 @@ fn nft_step(rule: &nftables::Rule, table: Family, family: IpFamily) -> Step<'_> 
                 protocol = Some(*register);
             }
             Expression::Compare { register, operator, value } if loaded == Some(*register) => {
-                when = when.and(compare_family(*operator, value, family));
+                when = when.and(compare_family(*operator, &value.0, family));
             }
             Expression::Compare { .. } => when = when.and(When::Sometimes),
-            Expression::Meta { .. } => {}
-            Expression::Match(name) if name == "comment" => {}
-            Expression::Match(_) => when = when.and(When::Sometimes),
-            Expression::Target(name) => then = extension(name),
+            Expression::Meta { .. }
+            | Expression::MetaSet { .. }
+            | Expression::CtSet { .. }
+            | Expression::PayloadSet { .. }
+            | Expression::Immediate { .. } => {}
+            Expression::Match(Match::Other { name, .. }) if name == "comment" => {}
+            Expression::Range { .. }
+            | Expression::Lookup { .. }
+            | Expression::Limit { .. }
+            | Expression::Quota { .. }
+            | Expression::Connlimit { .. }
+            | Expression::Dynset { .. }
+            | Expression::Match(_) => when = when.and(When::Sometimes),
+            Expression::Target(xtables::Target::Other { name, .. }) => then = extension(name),
+            Expression::Queue { .. } => then = Then::Either("queue"),
+            Expression::Nat { .. } => then = Then::Divert("nat"),
+            Expression::Masquerade => then = Then::Divert("masq"),
+            Expression::Redirect { .. } => then = Then::Divert("redir"),
+            Expression::Tproxy => then = Then::Divert("tproxy"),
+            Expression::Synproxy => then = Then::Divert("synproxy"),
             Expression::Other(name) => match name.as_str() {
-                "cmp" | "range" | "lookup" | "limit" | "quota" | "connlimit" | "dynset" => {
-                    when = when.and(When::Sometimes);
-                }
-                // Loading a field or computing with it decides nothing until a comparison does.
-                "bitwise" | "byteorder" | "ct" | "exthdr" | "exthdr set" | "fib" | "hash" | "inner"
-                | "numgen" | "objref" | "osf" | "payload" | "rt" | "socket" | "tunnel" | "xfrm" => {
-                    when = when.and(When::Unsure);
-                }
                 "dup" => {}
-                "nat" | "masq" | "redir" | "tproxy" | "synproxy" | "fwd" => then = Then::Divert(name),
+                "fwd" => then = Then::Divert(name),
                 _ => then = Then::Either(name),
             },
+            Expression::Object { kind: 1 | 3 | 7 | 8, .. } | Expression::FlowOffload(_) => {}
+            // Loading a field or computing with it decides nothing until a comparison does.
+            _ => when = when.and(When::Unsure),
         }
         if then != Then::Nothing {
             break;
@@ -139,18 +140,31 @@ fn nft_step(rule: &nftables::Rule, table: Family, family: IpFamily) -> Step<'_> 
     Step { when, then, number: rule.handle }
 }
 
+fn nft_verdict(verdict: &Verdict) -> Then<'_> {
+    match verdict {
+        Verdict::Accept => Then::Accept,
+        Verdict::Drop => Then::Drop,
+        Verdict::Return => Then::Return,
+        Verdict::Continue => Then::Nothing,
+        Verdict::Jump(chain) => Then::Jump(chain),
+        Verdict::Goto(chain) => Then::Goto(chain),
+        Verdict::Queue => Then::Either("queue"),
+        Verdict::Other(_) => Then::Either("an unknown verdict"),
+    }
+}
+
 /// NFT_META_NFPROTO
 const NFPROTO: u32 = 15;
 
-fn compare_family(operator: Operator, value: &str, family: IpFamily) -> When {
+fn compare_family(operator: Operator, value: &[u8], family: IpFamily) -> When {
     let own = match family {
-        IpFamily::V4 => "02",
-        IpFamily::V6 => "0a",
+        IpFamily::V4 => [2],
+        IpFamily::V6 => [10],
     };
     match (operator, value == own) {
         (Operator::Equal, true) | (Operator::NotEqual, false) => When::Always,
         (Operator::Equal, false) | (Operator::NotEqual, true) => When::Never,
-        (Operator::Order, _) => When::Sometimes,
+        _ => When::Sometimes,
     }
 }
 

@@ -1,0 +1,264 @@
+//! Expressions of nftables out of netlink attributes (linux/netfilter/nf_tables.h).
+
+use super::bytes::Bytes;
+use super::expression::{Expression, Layer, Operator, Verdict};
+use super::netlink::{Attributes, text};
+use super::xtables;
+use crate::gap::Gap;
+
+/// Expressions nested in expressions deeper than this are not followed; the kernel nests once.
+const DEPTH: usize = 4;
+
+/// Decodes one element of NFTA_RULE_EXPRESSIONS: NFTA_EXPR_NAME and NFTA_EXPR_DATA.
+pub(super) fn expression(element: &Attributes<'_>) -> Result<Expression, Gap> {
+    nested(element, 0)
+}
+
+fn nested(element: &Attributes<'_>, depth: usize) -> Result<Expression, Gap> {
+    let name = element.name(1, "an expression")?;
+    let Some(data) = element.nested(2)? else {
+        // Some expressions take no argument.
+        return Ok(match name.as_str() {
+            "notrack" => Expression::Notrack,
+            "masq" => Expression::Masquerade,
+            "redir" => Expression::Redirect { ports: None },
+            "counter" | "last" | "log" => Expression::Neutral(name),
+            _ => Expression::Other(name),
+        });
+    };
+    // What lacks an attribute that it needs is of another kernel, and not understood.
+    Ok(known(&name, &data, depth)?.unwrap_or(Expression::Other(name)))
+}
+
+fn known(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expression>, Gap> {
+    let number = |kind| data.number(kind);
+    let flag = |kind, bit: u32| Ok::<_, Gap>(data.number(kind)?.unwrap_or(0) & bit != 0);
+    let found = match name {
+        "immediate" => return immediate(data),
+        "reject" => match number(1)? {
+            Some(kind) => Expression::Reject { kind, code: data.byte(2).unwrap_or(0) },
+            None => return Ok(None),
+        },
+        "counter" | "last" | "log" => Expression::Neutral(name.to_owned()),
+        "payload" => return payload(data),
+        "meta" => match (number(1)?, number(2)?, number(3)?) {
+            (Some(register), Some(key), None) => Expression::Meta { key, register },
+            (None, Some(key), Some(register)) => Expression::MetaSet { key, register },
+            _ => return Ok(None),
+        },
+        "ct" => match (number(1)?, number(2)?, number(4)?) {
+            (Some(register), Some(key), None) => Expression::Ct { key, direction: data.byte(3), register },
+            (None, Some(key), Some(register)) => Expression::CtSet { key, register },
+            _ => return Ok(None),
+        },
+        "notrack" => Expression::Notrack,
+        "cmp" => match (number(1)?, number(2)?.and_then(operator), value(data, 3)?) {
+            (Some(register), Some(operator), Some(value)) => {
+                Expression::Compare { register, operator, value }
+            }
+            _ => return Ok(None),
+        },
+        "range" => match (number(1)?, number(2)?, value(data, 3)?, value(data, 4)?) {
+            (Some(register), Some(operation @ 0..=1), Some(from), Some(to)) => {
+                Expression::Range { register, invert: operation == 1, from, to }
+            }
+            _ => return Ok(None),
+        },
+        "bitwise" => return bitwise(data),
+        "byteorder" => match (number(1)?, number(2)?, number(4)?, number(5)?) {
+            (Some(source), Some(register), Some(length), Some(size)) => {
+                Expression::Byteorder { source, register, length, size }
+            }
+            _ => return Ok(None),
+        },
+        "lookup" => match (data.text(1), number(2)?) {
+            (Some(set), Some(register)) => {
+                Expression::Lookup { set, register, destination: number(3)?, invert: flag(5, 1)? }
+            }
+            _ => return Ok(None),
+        },
+        "dynset" => return dynset(data, depth),
+        "fib" => match (number(1)?, number(2)?, number(3)?) {
+            (Some(register), Some(result), Some(flags)) => Expression::Fib { result, flags, register },
+            _ => return Ok(None),
+        },
+        "socket" => match (number(1)?, number(2)?) {
+            (Some(key), Some(register)) => {
+                Expression::Socket { key, level: number(3)?.unwrap_or(0), register }
+            }
+            _ => return Ok(None),
+        },
+        "numgen" => match (number(1)?, number(2)?, number(3)?) {
+            (Some(register), Some(modulus), Some(kind)) => {
+                Expression::Numgen { modulus, offset: number(4)?.unwrap_or(0), kind, register }
+            }
+            _ => return Ok(None),
+        },
+        "hash" | "tunnel" => match number(2)? {
+            Some(register) if name == "hash" => Expression::Hash { register },
+            Some(register) => Expression::Load { name: name.to_owned(), register },
+            None => return Ok(None),
+        },
+        "rt" | "osf" | "xfrm" | "exthdr" => match number(1)? {
+            Some(register) => Expression::Load { name: name.to_owned(), register },
+            None => return Ok(None),
+        },
+        "limit" => match (data.long(1)?, data.long(2)?) {
+            (Some(rate), Some(unit)) => Expression::Limit {
+                rate,
+                unit,
+                burst: number(3)?.unwrap_or(0),
+                bytes: number(4)? == Some(1),
+                over: flag(5, 1)?,
+            },
+            _ => return Ok(None),
+        },
+        "quota" => match data.long(1)? {
+            Some(bytes) => Expression::Quota { bytes, over: flag(2, 1)? },
+            None => return Ok(None),
+        },
+        "connlimit" => match number(1)? {
+            Some(count) => Expression::Connlimit { count, over: flag(2, 1)? },
+            None => return Ok(None),
+        },
+        "objref" => match (number(1)?, data.text(2), data.text(4)) {
+            (Some(kind), Some(name), _) => Expression::Object { kind, name },
+            (_, _, Some(name)) => Expression::Object { kind: 0, name },
+            _ => return Ok(None),
+        },
+        "nat" => match (number(1)?, number(2)?) {
+            (Some(kind), Some(family)) => Expression::Nat {
+                kind,
+                family,
+                addresses: pair(number(3)?, number(4)?),
+                ports: pair(number(5)?, number(6)?),
+                flags: number(7)?.unwrap_or(0),
+            },
+            _ => return Ok(None),
+        },
+        "redir" => Expression::Redirect { ports: pair(number(1)?, number(2)?) },
+        "masq" => Expression::Masquerade,
+        "queue" => Expression::Queue { bypass: data.short(3).unwrap_or(0) & 1 != 0 },
+        "tproxy" => Expression::Tproxy,
+        "synproxy" => Expression::Synproxy,
+        "flow_offload" => Expression::FlowOffload(data.text(1).unwrap_or_default()),
+        "match" => {
+            let (name, revision) = (data.name(1, "a match")?, number(2)?.unwrap_or(0));
+            Expression::Match(xtables::Match::decode(&name, revision, data.find(3).unwrap_or_default()))
+        }
+        "target" => {
+            let (name, revision) = (data.name(1, "a target")?, number(2)?.unwrap_or(0));
+            Expression::Target(xtables::Target::decode(&name, revision, data.find(3).unwrap_or_default()))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(found))
+}
+
+/// First and last register of a range; without a last one it is a single value.
+fn pair(first: Option<u32>, last: Option<u32>) -> Option<(u32, u32)> {
+    first.map(|first| (first, last.unwrap_or(first)))
+}
+
+fn operator(number: u32) -> Option<Operator> {
+    Some(match number {
+        0 => Operator::Equal,
+        1 => Operator::NotEqual,
+        2 => Operator::Less,
+        3 => Operator::LessOrEqual,
+        4 => Operator::Greater,
+        5 => Operator::GreaterOrEqual,
+        _ => return None,
+    })
+}
+
+/// NFTA_DATA_VALUE in an attribute.
+fn value(data: &Attributes<'_>, kind: u16) -> Result<Option<Bytes>, Gap> {
+    Ok(data.nested(kind)?.and_then(|value| value.find(1).map(Bytes::from)))
+}
+
+fn payload(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
+    let base = match data.number(2)? {
+        Some(0) => Layer::Link,
+        Some(1) => Layer::Network,
+        Some(2) => Layer::Transport,
+        Some(3) => Layer::Inner,
+        Some(4) => Layer::Tunnel,
+        _ => return Ok(None),
+    };
+    let (Some(offset), Some(length)) = (data.number(3)?, data.number(4)?) else { return Ok(None) };
+    Ok(match (data.number(1)?, data.number(5)?) {
+        (Some(register), None) => Some(Expression::Payload { base, offset, length, register }),
+        (None, Some(register)) => Some(Expression::PayloadSet { base, offset, length, register }),
+        _ => None,
+    })
+}
+
+fn bitwise(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
+    let (Some(source), Some(register)) = (data.number(1)?, data.number(2)?) else { return Ok(None) };
+    let operation = data.number(6)?.unwrap_or(0);
+    if operation != 0 {
+        return Ok(Some(Expression::BitwiseOther { operation, register }));
+    }
+    Ok(match (data.number(3)?, value(data, 4)?, value(data, 5)?) {
+        (Some(length), Some(mask), Some(xor)) => {
+            Some(Expression::Bitwise { source, register, length, mask, xor })
+        }
+        _ => None,
+    })
+}
+
+fn dynset(data: &Attributes<'_>, depth: usize) -> Result<Option<Expression>, Gap> {
+    let (Some(set), Some(operation), Some(register)) = (data.text(1), data.number(3)?, data.number(4)?)
+    else {
+        return Ok(None);
+    };
+    if depth >= DEPTH {
+        return Ok(None);
+    }
+    // NFTA_DYNSET_EXPR for one, _EXPRESSIONS for several.
+    let mut expressions = Vec::new();
+    if let Some(one) = data.nested(7)? {
+        expressions.push(nested(&one, depth + 1)?);
+    } else if let Some(several) = data.nested(10)? {
+        for one in several.each(1) {
+            expressions.push(nested(&one?, depth + 1)?);
+        }
+    }
+    let invert = data.number(9)?.unwrap_or(0) & 1 != 0;
+    Ok(Some(Expression::Dynset { set, operation, register, invert, expressions }))
+}
+
+/// NFT_REG_VERDICT
+const VERDICT_REGISTER: u32 = 0;
+
+fn immediate(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
+    let register =
+        data.number(1)?.ok_or_else(|| Gap::malformed("an immediate expression has no register"))?;
+    if register != VERDICT_REGISTER {
+        return Ok(value(data, 2)?.map(|data| Expression::Immediate { register, data }));
+    }
+    let value = data.nested(2)?.map(|value| value.nested(2)).transpose()?.flatten();
+    let value = value.ok_or_else(|| Gap::malformed("an immediate expression has no verdict"))?;
+    verdict(&value).map(|verdict| Some(Expression::Verdict(verdict)))
+}
+
+/// NFTA_VERDICT_CODE and _CHAIN.
+pub(super) fn verdict(value: &Attributes<'_>) -> Result<Verdict, Gap> {
+    let code = value.number(1)?.ok_or_else(|| Gap::malformed("a verdict has no code"))?;
+    let chain = || value.find(2).map(text).ok_or_else(|| Gap::malformed("a jump names no chain"));
+    Ok(match code.cast_signed() {
+        -1 => Verdict::Continue,
+        -3 => Verdict::Jump(chain()?),
+        -4 => Verdict::Goto(chain()?),
+        -5 => Verdict::Return,
+        // The high bits carry the number of a queue or an errno (NF_VERDICT_MASK is the low byte).
+        0.. => match code & 0xff {
+            0 => Verdict::Drop,
+            1 => Verdict::Accept,
+            3 => Verdict::Queue,
+            _ => Verdict::Other(code),
+        },
+        _ => Verdict::Other(code),
+    })
+}

@@ -1,0 +1,4 @@
+//! Who can reach what: the packet filter evaluated for new inbound connections, with the sources left open.
+
+pub(crate) mod program;
+pub mod ranges;
