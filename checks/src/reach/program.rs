@@ -62,6 +62,8 @@ pub(crate) enum Test {
     DestinationRewritten,
     /// The source of its connection was rewritten.
     SourceRewritten,
+    /// An earlier rule added it to this set, which rules change.
+    Added(Rc<str>),
     /// A socket waits for it here, and has this property.
     Socket(Socket),
     /// All of these.

@@ -1,0 +1,66 @@
+//! What the rules are compiled for: one family of addresses, one protocol, this machine's interfaces and routes.
+
+use std::rc::Rc;
+
+use super::program::Test;
+use super::ranges::Ranges;
+use super::routing::Routing;
+use crate::facts::network::{Interface, Network};
+use crate::facts::ruleset::{IpFamily, Ruleset};
+use crate::facts::sockets::Protocol;
+
+pub(crate) struct Context<'a> {
+    pub(crate) family: IpFamily,
+    pub(crate) protocol: Protocol,
+    pub(crate) network: &'a Network,
+    pub(crate) ruleset: &'a Ruleset,
+    pub(crate) routing: Routing,
+    /// Bit N of a set of interfaces is the N-th of these.
+    pub(crate) interfaces: Vec<&'a Interface>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        family: IpFamily,
+        protocol: Protocol,
+        network: &'a Network,
+        ruleset: &'a Ruleset,
+    ) -> Self {
+        // What a bridge or a bond takes in comes through the bridge, not through its ports.
+        let of_its_own = |interface: &&Interface| {
+            let master = network.interfaces.iter().find(|other| Some(other.index) == interface.master);
+            interface.up && master.is_none_or(|master| master.kind == "vrf")
+        };
+        let interfaces = network.interfaces.iter().filter(of_its_own).collect();
+        Self { family, protocol, network, ruleset, routing: Routing::new(network, family), interfaces }
+    }
+
+    /// The interfaces of which this holds.
+    pub(crate) fn those(&self, holds: impl Fn(&Interface) -> bool) -> u128 {
+        let bits = self.interfaces.iter().take(128).enumerate();
+        bits.filter(|(_, interface)| holds(interface)).fold(0, |set, (bit, _)| set | 1 << bit)
+    }
+
+    /// The interfaces with this name; a `+` at the end stands for anything (iptables), as does a `*` (nft).
+    pub(crate) fn named(&self, pattern: &str) -> u128 {
+        match pattern.strip_suffix(['+', '*']) {
+            Some(start) => self.those(|interface| interface.name.starts_with(start)),
+            None => self.those(|interface| interface.name == pattern),
+        }
+    }
+
+    /// The interface with this index, as a set.
+    pub(crate) fn indexed(&self, index: u32) -> u128 {
+        self.those(|interface| interface.index == index)
+    }
+
+    /// The addresses of a kind, RTN_*.
+    pub(crate) fn kind(&self, kind: u8) -> Result<Rc<Ranges>, Rc<str>> {
+        self.routing.kind(kind)
+    }
+
+    /// A test that is not understood.
+    pub(crate) fn unknown(reason: impl AsRef<str>) -> Test {
+        Test::Unknown(reason.as_ref().into())
+    }
+}
