@@ -151,6 +151,15 @@ pub enum Query {
     /// attributes, see linux/netfilter/nf_tables.h), one after the other. Loads no module: where nf_tables is not
     /// loaded the answer is empty. Needs CAP_NET_ADMIN.
     Nftables(NftObject),
+    /// The elements of one set of nftables, in the same form (NFT_MSG_GETSETELEM); absent when there is no such set.
+    NftElements {
+        /// NFPROTO_* of its table.
+        family: u8,
+        /// The name of its table.
+        table: String,
+        /// Its name.
+        set: String,
+    },
     /// The rules of a legacy table (`IPT_SO_GET_INFO` then `IPT_SO_GET_ENTRIES`): the `ipt_getinfo` structure
     /// followed by the `ipt_get_entries` structure with its entries. Only for a table that
     /// /proc/net/ip{,6}_tables_names lists, so that no module is loaded. Needs CAP_NET_ADMIN.
@@ -182,6 +191,7 @@ impl Query {
     pub fn subject(&self) -> String {
         match self {
             Self::Nftables(object) => format!("nftables {}", format!("{object:?}").to_lowercase()),
+            Self::NftElements { table, set, .. } => format!("nftables set {set} in table {table}"),
             Self::LegacyTable { ipv6, table } => {
                 format!("the {}tables {table} table", if *ipv6 { "ip6" } else { "ip" })
             }
@@ -207,6 +217,10 @@ pub enum NftObject {
     Rules,
     /// NFT_MSG_GETSET
     Sets,
+    /// NFT_MSG_GETOBJ
+    Objects,
+    /// NFT_MSG_GETFLOWTABLE
+    Flowtables,
 }
 
 /// A system tool with its arguments; run with `LC_ALL=C`, a cleared environment, a timeout and bounded output.

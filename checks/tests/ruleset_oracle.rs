@@ -11,8 +11,9 @@
 
 // The reader under test is the agent's own.
 #[path = "../../agent/src/host/netfilter.rs"]
-#[allow(dead_code, reason = "the dump of sets has no reader yet")]
 mod netfilter;
+#[path = "../../agent/src/host/netlink.rs"]
+mod netlink;
 mod rulesets;
 mod say;
 #[path = "../../agent/src/sys.rs"]

@@ -10,6 +10,7 @@ use crate::sys;
 pub(super) fn query(query: &Query) -> Result<Vec<u8>, Gap> {
     match query {
         Query::Nftables(object) => netfilter::nftables(*object),
+        Query::NftElements { family, table, set } => netfilter::nftables_elements(*family, table, set),
         Query::LegacyTable { ipv6, table } => netfilter::legacy_table(*ipv6, table),
         Query::Xenstore(key) => xenstore::read(key),
         #[cfg(target_arch = "x86_64")]

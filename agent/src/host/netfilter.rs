@@ -2,18 +2,15 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use checks::gap::Gap;
 use checks::host::NftObject;
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom, sendto,
-    setsockopt, socket, sockopt,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
+use super::netlink::{self, BOUND, Question};
 use crate::sys;
 
 /// One dump of nftables objects: the messages as the kernel framed them, without the one that ends the dump.
@@ -21,19 +18,44 @@ use crate::sys;
 /// # Errors
 /// Denied without CAP_NET_ADMIN; unsupported where the question could load a module.
 pub(super) fn nftables(object: NftObject) -> Result<Vec<u8>, Gap> {
+    let operation = match object {
+        NftObject::Tables => 1,
+        NftObject::Chains => 4,
+        NftObject::Rules => 7,
+        NftObject::Sets => 10,
+        NftObject::Objects => 19,
+        NftObject::Flowtables => 23,
+    };
+    ask(operation, ALL_FAMILIES, &[])
+}
+
+/// The elements of one set (NFT_MSG_GETSETELEM).
+///
+/// # Errors
+/// As [`nftables`]; absent when there is no such set.
+pub(super) fn nftables_elements(family: u8, table: &str, set: &str) -> Result<Vec<u8>, Gap> {
+    ask(13, family, &[(1, table), (2, set)])
+}
+
+/// NFPROTO_UNSPEC
+const ALL_FAMILIES: u8 = 0;
+
+/// `nfgenmsg` (family, version 0, resource 0) and attributes that are names.
+fn ask(operation: u8, family: u8, names: &[(u16, &str)]) -> Result<Vec<u8>, Gap> {
     if !may_ask()? {
         return Ok(Vec::new());
     }
-    match dump(object)? {
-        Dump::Whole(messages) => Ok(messages),
-        // The ruleset changed under the dump: once more.
-        Dump::Interrupted => match dump(object)? {
-            Dump::Whole(messages) => Ok(messages),
-            Dump::Interrupted => {
-                Err(Gap::timed_out("the nftables ruleset, which changed while it was read, twice in a row,"))
-            }
-        },
+    let what = "the nftables ruleset";
+    let mut body = vec![family, 0, 0, 0];
+    for (kind, name) in names {
+        netlink::text(&mut body, *kind, name);
     }
+    let kind = (libc::NFNL_SUBSYS_NFTABLES as u16) << 8 | u16::from(operation);
+    let question = Question { protocol: SockProtocol::NetlinkNetFilter, kind, body: &body, what };
+    netlink::dump(question).map_err(|failure| match failure {
+        netlink::Failure::Refused(Errno::ENOENT) => Gap::absent("the set in nftables"),
+        other => other.gap(what),
+    })
 }
 
 /// The rules of a legacy table: `ipt_getinfo`, then `ipt_get_entries`, or their ip6t twins.
@@ -86,9 +108,6 @@ pub(super) fn legacy_table(ipv6: bool, table: &str) -> Result<Vec<u8>, Gap> {
     Err(Gap::timed_out(format!("{what}, which changed each time it was read,")))
 }
 
-/// More than this is not read.
-const BOUND: usize = 64 << 20;
-
 /// linux/netfilter_ipv4/ip_tables.h and netfilter_ipv6/ip6_tables.h agree on these.
 const GET_INFO: i32 = 64;
 const GET_ENTRIES: i32 = 65;
@@ -110,141 +129,31 @@ fn name(buffer: &mut [u8], table: &str) -> Result<(), Gap> {
 /// Whether the kernel can be asked about nftables without loading a module. `false`: there is nothing to ask, because
 /// nf_tables is a module that is not loaded.
 fn may_ask() -> Result<bool, Gap> {
+    let loaded = Path::new("/sys/module/nf_tables").exists();
+    if loaded {
+        return Ok(true);
+    }
     let release = nix::sys::utsname::uname();
     let release = release.as_ref().map(|name| name.release().to_string_lossy()).unwrap_or_default();
     let builtin = fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
     decide(
         // Without /proc nothing is known about modules, so there may be some.
         Path::new("/proc/modules").exists() || !Path::new("/proc/self").exists(),
-        Path::new("/sys/module/nf_tables").exists(),
         builtin.ok().map(|list| list.lines().any(|line| line.ends_with("/nf_tables.ko"))),
     )
 }
 
 /// `builtin`: whether the kernel's own list of what it has built in names nf_tables, where that list can be read.
-fn decide(has_modules: bool, loaded: bool, builtin: Option<bool>) -> Result<bool, Gap> {
-    match (has_modules, loaded, builtin) {
+fn decide(has_modules: bool, builtin: Option<bool>) -> Result<bool, Gap> {
+    match (has_modules, builtin) {
         // A kernel without modules cannot load one.
-        (false, ..) | (_, true, _) | (.., Some(true)) => Ok(true),
-        (true, false, Some(false)) => Ok(false),
-        (true, false, None) => Err(Gap::unsupported(
+        (false, _) | (_, Some(true)) => Ok(true),
+        (true, Some(false)) => Ok(false),
+        (true, None) => Err(Gap::unsupported(
             "whether nf_tables is built into the kernel cannot be told without its modules.builtin, and asking could \
              load a module",
         )),
     }
-}
-
-enum Dump {
-    Whole(Vec<u8>),
-    Interrupted,
-}
-
-fn dump(object: NftObject) -> Result<Dump, Gap> {
-    let socket = open().map_err(failed)?;
-    let kernel = NetlinkAddr::new(0, 0);
-    sendto(socket.as_raw_fd(), &request(object), &kernel, MsgFlags::empty()).map_err(failed)?;
-    let mut answer = Vec::new();
-    // The kernel fills at most 32 KiB at a time (NLMSG_GOODSIZE and netlink's max_recvmsg_len).
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let (length, sender) = match recvfrom::<NetlinkAddr>(socket.as_raw_fd(), &mut buffer) {
-            Ok(received) => received,
-            Err(Errno::EINTR) => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        // Other programs can send to this socket too.
-        if sender.is_none_or(|sender| sender.pid() != 0) {
-            continue;
-        }
-        match take(buffer.get(..length).unwrap_or_default(), &mut answer)? {
-            Part::More if answer.len() > BOUND => return Err(Gap::too_large("the nftables ruleset")),
-            Part::More => {}
-            Part::Last => return Ok(Dump::Whole(answer)),
-            Part::Interrupted => return Ok(Dump::Interrupted),
-        }
-    }
-}
-
-fn open() -> Result<OwnedFd, Errno> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkNetFilter)?;
-    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::seconds(2))?;
-    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-    Ok(socket)
-}
-
-fn failed(error: Errno) -> Gap {
-    match error {
-        Errno::EPERM | Errno::EACCES => Gap::denied("the nftables ruleset: needs CAP_NET_ADMIN"),
-        Errno::EAGAIN => Gap::timed_out("the nftables ruleset"),
-        other => Gap::unsupported(format!("the kernel does not answer about nftables: {other}")),
-    }
-}
-
-/// `nlmsghdr` and `nfgenmsg` of a dump over all families.
-fn request(object: NftObject) -> Vec<u8> {
-    let operation: u16 = match object {
-        NftObject::Tables => 1,
-        NftObject::Chains => 4,
-        NftObject::Rules => 7,
-        NftObject::Sets => 10,
-    };
-    let kind = (libc::NFNL_SUBSYS_NFTABLES as u16) << 8 | operation;
-    let flags = (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16;
-    let mut bytes = Vec::with_capacity(20);
-    bytes.extend(20_u32.to_ne_bytes());
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend(SEQUENCE.to_ne_bytes());
-    // Port 0 (filled in by the kernel), family 0 (all of them), version 0, resource 0.
-    bytes.extend([0; 8]);
-    bytes
-}
-
-/// The number that answers carry back.
-const SEQUENCE: u32 = 1;
-
-enum Part {
-    More,
-    Last,
-    Interrupted,
-}
-
-/// Takes the messages of one datagram.
-fn take(mut datagram: &[u8], answer: &mut Vec<u8>) -> Result<Part, Gap> {
-    let cut = || Gap::malformed("the kernel's answer about nftables ends in the middle");
-    while let Some((header, _)) = datagram.split_first_chunk::<16>() {
-        let [a, b, c, d, kind @ .., _, _, _, _] = *header;
-        let length = u32::from_ne_bytes([a, b, c, d]) as usize;
-        let [kind_low, kind_high, flags_low, flags_high, sequence @ ..] = kind;
-        let kind = i32::from(u16::from_ne_bytes([kind_low, kind_high]));
-        let flags = i32::from(u16::from_ne_bytes([flags_low, flags_high]));
-        let message = datagram.get(..length).filter(|message| message.len() >= 16).ok_or_else(cut)?;
-        if u32::from_ne_bytes(sequence) == SEQUENCE {
-            if flags & libc::NLM_F_DUMP_INTR != 0 {
-                return Ok(Part::Interrupted);
-            }
-            // An error and the end of a dump both start with a negative errno, or 0.
-            let status =
-                message.get(16..).and_then(|body| body.first_chunk()).map(|code| i32::from_ne_bytes(*code));
-            match kind {
-                libc::NLMSG_ERROR | libc::NLMSG_DONE => {
-                    return match status {
-                        Some(0..) => Ok(Part::Last),
-                        Some(code) => Err(failed(Errno::from_raw(code.saturating_neg()))),
-                        None => Err(cut()),
-                    };
-                }
-                libc::NLMSG_NOOP => {}
-                _ => {
-                    answer.extend_from_slice(message);
-                    answer.resize(answer.len().next_multiple_of(4), 0);
-                }
-            }
-        }
-        datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    Ok(Part::More)
 }
 
 #[cfg(test)]
@@ -253,36 +162,9 @@ mod tests {
 
     #[test]
     fn no_question_that_could_load_a_module() {
-        assert!(decide(false, false, None).unwrap());
-        assert!(decide(true, true, None).unwrap());
-        assert!(decide(true, false, Some(true)).unwrap());
-        assert!(!decide(true, false, Some(false)).unwrap());
-        assert!(decide(true, false, None).is_err());
-    }
-
-    #[test]
-    fn an_error_an_end_and_an_interrupted_dump_are_told_apart() {
-        let message = |kind: i32, flags: i32, status: i32| {
-            let mut bytes = 20_u32.to_ne_bytes().to_vec();
-            bytes.extend((kind as u16).to_ne_bytes());
-            bytes.extend((flags as u16).to_ne_bytes());
-            bytes.extend(SEQUENCE.to_ne_bytes());
-            bytes.extend([0; 4]);
-            bytes.extend(status.to_ne_bytes());
-            bytes
-        };
-        let mut answer = Vec::new();
-        let denied = take(&message(libc::NLMSG_ERROR, 0, -libc::EPERM), &mut answer);
-        assert_eq!(denied.err(), Some(Gap::denied("the nftables ruleset: needs CAP_NET_ADMIN")));
-        let mut two = message(0x0a00, libc::NLM_F_MULTI, 0);
-        two.extend(message(libc::NLMSG_DONE, libc::NLM_F_MULTI, 0));
-        assert!(matches!(take(&two, &mut answer), Ok(Part::Last)));
-        assert_eq!(answer.len(), 20);
-        assert!(matches!(
-            take(&message(0x0a00, libc::NLM_F_DUMP_INTR, 0), &mut answer),
-            Ok(Part::Interrupted)
-        ));
-        assert!(take(&message(0x0a00, 0, 0)[..18], &mut answer).is_err());
-        assert!(matches!(take(&[], &mut answer), Ok(Part::More)));
+        assert!(decide(false, None).unwrap());
+        assert!(decide(true, Some(true)).unwrap());
+        assert!(!decide(true, Some(false)).unwrap());
+        assert!(decide(true, None).is_err());
     }
 }
