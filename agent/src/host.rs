@@ -10,6 +10,8 @@ mod linux;
 #[cfg(target_os = "linux")]
 mod netfilter;
 #[cfg(target_os = "linux")]
+mod route;
+#[cfg(target_os = "linux")]
 mod xenstore;
 
 // Its tests run on Linux too: what it does is portable, only its use is not.
