@@ -12,6 +12,8 @@ mod netfilter;
 #[cfg(target_os = "linux")]
 mod netlink;
 #[cfg(target_os = "linux")]
+mod route;
+#[cfg(target_os = "linux")]
 mod xenstore;
 
 // Its tests run on Linux too: what it does is portable, only its use is not.

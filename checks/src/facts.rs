@@ -161,6 +161,7 @@ pub static ROOMS: &[Room] = &[
             facts.host_keys = host_keys::read(host, facts, &host_keys::configured(facts)).into()
         },
     },
+    Room { name: "network", after: &[], gather: |host, facts| facts.network = network::read(host).into() },
     Room { name: "ruleset", after: &[], gather: |host, facts| facts.ruleset = ruleset::read(host).into() },
     Room {
         name: "firewall_boot",

@@ -169,6 +169,9 @@ pub enum Query {
         /// `filter`, `nat`, `raw`, `mangle` or `security`.
         table: String,
     },
+    /// One dump of the network's state over rtnetlink: the replies as the kernel framed them (`nlmsghdr` + the object's
+    /// own header + attributes, see linux/rtnetlink.h), one after the other. Loads no module and takes no privilege.
+    Route(RouteObject),
     /// The value of a key relative to this domain in xenstore. Needs root.
     Xenstore(String),
     /// The hypervisor's signature from CPUID leaf 0x40000000, 12 bytes; empty without a hypervisor.
@@ -195,6 +198,7 @@ impl Query {
             Self::LegacyTable { ipv6, table } => {
                 format!("the {}tables {table} table", if *ipv6 { "ip6" } else { "ip" })
             }
+            Self::Route(object) => object.subject(),
             Self::Xenstore(key) => format!("{key} in xenstore"),
             Self::CpuidHypervisor => "the processor's hypervisor signature".to_owned(),
             Self::ClockState => "the clock's state".to_owned(),
@@ -221,6 +225,41 @@ pub enum NftObject {
     Objects,
     /// NFT_MSG_GETFLOWTABLE
     Flowtables,
+}
+
+/// What a dump over rtnetlink may ask for, in the network namespace of hostduty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouteObject {
+    /// RTM_GETLINK
+    Links,
+    /// RTM_GETADDR of every family
+    Addresses,
+    /// RTM_GETROUTE of every family and table
+    Routes,
+    /// RTM_GETRULE of every family; empty in a kernel without policy routing
+    Rules,
+    /// RTM_GETQDISC of every interface; empty in a kernel without traffic control
+    Qdiscs,
+    /// RTM_GETTFILTER of an interface with an `ingress` or `clsact` qdisc
+    Filters {
+        /// Its index.
+        interface: u32,
+        /// What sees outgoing packets instead of incoming ones.
+        egress: bool,
+    },
+}
+
+impl RouteObject {
+    fn subject(self) -> String {
+        match self {
+            Self::Links => "the list of interfaces".to_owned(),
+            Self::Addresses => "the addresses of interfaces".to_owned(),
+            Self::Routes => "the routes".to_owned(),
+            Self::Rules => "the rules that choose a table of routes".to_owned(),
+            Self::Qdiscs => "the list of qdiscs".to_owned(),
+            Self::Filters { interface, .. } => format!("the filters of tc on the interface {interface}"),
+        }
+    }
 }
 
 /// A system tool with its arguments; run with `LC_ALL=C`, a cleared environment, a timeout and bounded output.

@@ -1,11 +1,24 @@
 //! Interfaces, addresses and routes of this machine's network namespace, and what filters packets outside netfilter.
 
+mod bpf;
+mod decode;
+pub(in crate::facts) mod netlink;
+mod route;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::facts::ruleset::IpFamily;
 use crate::gap::{Gap, Reading};
+use crate::host::{self, Host, Query, RouteObject, System};
+pub use bpf::{Bpf, BpfHook};
+pub use route::{Mark, Prefix, Route, RouteRule, RuleAction};
+
+/// More routes than this are not kept: a router of the whole internet has a million, and a snapshot has to stay small.
+const ROUTES: usize = 20_000;
+/// More interfaces than this are not kept.
+const INTERFACES: usize = 10_000;
 
 /// What the kernel needs to know to tell where a packet goes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -14,16 +27,17 @@ pub struct Network {
     /// By index.
     pub interfaces: Vec<Interface>,
     /// Routes of every table, of both families.
-    pub routes: Vec<Route>,
-    /// Rules that choose a table, by priority, of both families.
-    pub rules: Vec<RouteRule>,
-    /// `net.ipv4.ip_forward`.
+    pub routes: Reading<Vec<Route>>,
+    /// Rules that choose a table, by family and priority. A kernel without policy routing has none: it looks into the
+    /// table local (255), then into main (254).
+    pub rules: Reading<Vec<RouteRule>>,
+    /// `net.ipv4.ip_forward`. What counts is [`Interface::forwards_ipv4`] of the interface that a packet came in by.
     pub forwards_ipv4: Reading<bool>,
     /// `net.ipv6.conf.all.forwarding`.
     pub forwards_ipv6: Reading<bool>,
     /// Whether a socket on `::` takes IPv6 alone by default (`net.ipv6.bindv6only`).
     pub bind_ipv6_only: Reading<bool>,
-    /// Programs that can drop or redirect packets outside netfilter.
+    /// Programs and filters that can drop or redirect packets outside netfilter.
     pub bpf: Reading<Vec<Bpf>>,
 }
 
@@ -31,7 +45,7 @@ pub struct Network {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Interface {
-    /// IFLA index.
+    /// Its index.
     pub index: u32,
     /// Its name.
     pub name: String,
@@ -51,95 +65,28 @@ pub struct Interface {
     /// Index of the bridge, bond or VRF that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub master: Option<u32>,
+    /// Index of the interface that it stands on (vlan, macvlan), or of its other end (veth), in this namespace: what
+    /// comes by a vlan passes the hooks of the interface below first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<u32>,
+    /// The table of routes of a VRF.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<u32>,
     /// Its addresses, with the length of their network in bits.
     pub addresses: Vec<Prefix>,
-    /// `net.ipv4.conf.IFACE.rp_filter` in effect, the larger of `all` and its own: 0 none, 1 strict, 2 loose.
+    /// `net.ipv4.conf.IFACE.rp_filter` in effect, the larger of `all` and its own: 0 none, 1 strict, 2 loose. There is
+    /// none for IPv6.
     pub reverse_path_filter: Reading<u32>,
-    /// `net.ipv4.conf.IFACE.route_localnet` in effect.
+    /// `net.ipv4.conf.IFACE.route_localnet` in effect: that of `all` or its own.
     pub route_localnet: Reading<bool>,
-    /// `net.ipv6.conf.IFACE.disable_ipv6`.
+    /// `net.ipv4.conf.IFACE.forwarding`: whether packets of IPv4 that came in here are passed on.
+    pub forwards_ipv4: Reading<bool>,
+    /// `net.ipv6.conf.IFACE.disable_ipv6`; true in a kernel without IPv6.
     pub ipv6_disabled: Reading<bool>,
 }
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-/// A network, or an address with the length of its network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prefix {
-    /// An address in it.
-    pub address: IpAddr,
-    /// Length in bits.
-    pub length: u8,
-}
-
-/// One route (RTM_NEWROUTE).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// Of the destination.
-    pub to: Prefix,
-    /// RT_TABLE_*: 255 local, 254 main, 253 default.
-    pub table: u32,
-    /// RTN_*: 1 unicast, 2 local, 3 broadcast, 4 anycast, 5 multicast, 6 blackhole, 7 unreachable, 8 prohibit.
-    pub kind: u8,
-    /// Smaller is preferred.
-    #[serde(default)]
-    pub metric: u32,
-    /// Indexes of the interfaces that it leads through; several for a route over several paths.
-    #[serde(default)]
-    pub through: Vec<u32>,
-    /// Whether it can be used now (not RTNH_F_DEAD or _LINKDOWN).
-    #[serde(default = "yes")]
-    pub alive: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// One rule that chooses a table (RTM_NEWRULE).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteRule {
-    /// Of which family.
-    pub ipv6: bool,
-    /// Smaller comes first.
-    pub priority: u32,
-    /// The table that it chooses.
-    pub table: u32,
-    /// Whether it takes every packet; others are not evaluated.
-    pub plain: bool,
-}
-
-/// A program of BPF in the way of inbound packets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bpf {
-    /// Where it sits.
-    pub hook: BpfHook,
-    /// The interface (XDP, tc) or the control group (below /sys/fs/cgroup) that it is attached to.
-    pub place: String,
-    /// As the kernel or tc names it; may be empty.
-    pub name: String,
-}
-
-/// Where a program of BPF, or a filter of tc, sees packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BpfHook {
-    /// As a frame comes from the device.
-    Xdp,
-    /// The ingress filters of tc, and tcx.
-    Tc,
-    /// Sockets of a control group (BPF_CGROUP_INET_INGRESS).
-    ControlGroup,
-    /// The choice of a socket (BPF_SK_LOOKUP).
-    SocketLookup,
-    /// A program at a netfilter hook (BPF_PROG_TYPE_NETFILTER).
-    Netfilter,
 }
 
 impl Network {
@@ -153,4 +100,89 @@ impl Network {
             IpFamily::V6 => self.forwards_ipv6.known().copied(),
         }
     }
+
+    /// The interface of an index.
+    #[must_use]
+    pub fn interface(&self, index: u32) -> Option<&Interface> {
+        let place = self.interfaces.binary_search_by_key(&index, |interface| interface.index).ok()?;
+        self.interfaces.get(place)
+    }
+
+    /// Every address of every interface.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.interfaces.iter().flat_map(|interface| &interface.addresses).map(|prefix| prefix.address)
+    }
 }
+
+/// Asks the kernel over netlink, which takes no privilege, and reads /proc/sys.
+pub(crate) fn read(host: &dyn Host) -> Result<Network, Gap> {
+    if host.system() != System::Linux {
+        return Err(Gap::unsupported(
+            "the routes of this system are not read: only Linux tells them over netlink",
+        ));
+    }
+    let ask = |object| host.query(&Query::Route(object));
+    let (mut interfaces, xdp) = decode::interfaces(&ask(RouteObject::Links)?)?;
+    if interfaces.len() > INTERFACES {
+        return Err(Gap::too_large("the list of interfaces"));
+    }
+    decode::addresses(&ask(RouteObject::Addresses)?, &mut interfaces)?;
+    for interface in &mut interfaces {
+        settings(host, interface);
+    }
+    let routes = ask(RouteObject::Routes).and_then(|answer| decode::routes(&answer)).and_then(|routes| {
+        if routes.len() > ROUTES { Err(Gap::too_large("the list of routes")) } else { Ok(routes) }
+    });
+    Ok(Network {
+        routes: routes.into(),
+        rules: ask(RouteObject::Rules).and_then(|answer| decode::rules(&answer)).into(),
+        forwards_ipv4: switch(host, "/proc/sys/net/ipv4/ip_forward").into(),
+        forwards_ipv6: without_ipv6(host, switch(host, "/proc/sys/net/ipv6/conf/all/forwarding"), false)
+            .into(),
+        bind_ipv6_only: without_ipv6(host, switch(host, "/proc/sys/net/ipv6/bindv6only"), false).into(),
+        bpf: bpf::read(host, &interfaces, xdp).into(),
+        interfaces,
+    })
+}
+
+fn settings(host: &dyn Host, interface: &mut Interface) {
+    let name = interface.name.as_str();
+    // The kernel gives no interface such a name; below /proc/sys it would lead elsewhere.
+    if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
+        return;
+    }
+    let own = |family: &str, key: &str| format!("/proc/sys/net/{family}/conf/{name}/{key}");
+    let larger = |key: &str| {
+        let all = number(host, &format!("/proc/sys/net/ipv4/conf/all/{key}"))?;
+        Ok::<_, Gap>(all.max(number(host, &own("ipv4", key))?))
+    };
+    interface.reverse_path_filter = larger("rp_filter").into();
+    interface.route_localnet = larger("route_localnet").map(|value| value != 0).into();
+    interface.forwards_ipv4 = switch(host, &own("ipv4", "forwarding")).into();
+    interface.ipv6_disabled = without_ipv6(host, switch(host, &own("ipv6", "disable_ipv6")), true).into();
+}
+
+/// A setting of IPv6; `absent` is what holds in a kernel without IPv6.
+fn without_ipv6(host: &dyn Host, setting: Result<bool, Gap>, absent: bool) -> Result<bool, Gap> {
+    match setting {
+        Err(gap) if gap.is_absent() => {
+            match (host.stat("/proc/sys/net/ipv6"), host.stat("/proc/sys/net/ipv4")) {
+                (Err(missing), Ok(_)) if missing.is_absent() => Ok(absent),
+                _ => Err(gap),
+            }
+        }
+        other => other,
+    }
+}
+
+fn switch(host: &dyn Host, path: &str) -> Result<bool, Gap> {
+    number(host, path).map(|value| value != 0)
+}
+
+fn number(host: &dyn Host, path: &str) -> Result<u32, Gap> {
+    let text = host::read_line(host, path)?;
+    text.trim().parse().map_err(|_| Gap::malformed(format!("{path} is not a number")))
+}
+
+#[cfg(test)]
+mod tests;
