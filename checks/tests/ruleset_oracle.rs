@@ -327,11 +327,17 @@ fn same_as_iptables(ours: &[legacy::Table], save: &str) {
                     legacy::Target::Queue => "-j QUEUE".to_owned(),
                     legacy::Target::Return => "-j RETURN".to_owned(),
                     legacy::Target::Continue => String::new(),
-                    legacy::Target::Jump(name) | legacy::Target::Extension(name) => format!("-j {name}"),
+                    legacy::Target::Jump(name) => format!("-j {name}"),
+                    legacy::Target::Extension(target) => format!("-j {}", target.name()),
                     legacy::Target::Goto(name) => format!("-g {name}"),
                     legacy::Target::Other(verdict) => format!("verdict {verdict}"),
                 };
-                mine.push(format!("{} {} {} {target}", table.name, chain.name, !rule.conditions.is_empty()));
+                mine.push(format!(
+                    "{} {} {} {target}",
+                    table.name,
+                    chain.name,
+                    !rule.takes_all() || !rule.matches.is_empty()
+                ));
             }
         }
     }

@@ -3,15 +3,30 @@
 use super::bytes::Bytes;
 use super::expression::{Expression, Layer, Operator, Verdict};
 use super::netlink::{Attributes, text};
-use super::xtables;
+use super::nftables::Family;
+use super::xtables::{Match, Target};
 use crate::gap::Gap;
 
 /// Expressions nested in expressions deeper than this are not followed; the kernel nests once.
 const DEPTH: usize = 4;
 
-/// Decodes one element of NFTA_RULE_EXPRESSIONS: NFTA_EXPR_NAME and NFTA_EXPR_DATA.
-pub(super) fn expression(element: &Attributes<'_>) -> Result<Expression, Gap> {
-    nested(element, 0)
+/// Decodes one element of NFTA_RULE_EXPRESSIONS: NFTA_EXPR_NAME and NFTA_EXPR_DATA. What is of xtables is decoded by the
+/// family of its table.
+pub(super) fn expression(element: &Attributes<'_>, family: Family) -> Result<Expression, Gap> {
+    Ok(match nested(element, 0)? {
+        Expression::Match(Match::Other { name, revision }) => {
+            Expression::Match(Match::decode(&name, revision, info(element)?, family.ip()))
+        }
+        Expression::Target(Target::Other { name, revision }) => {
+            Expression::Target(Target::decode(&name, revision, info(element)?, family.ip()))
+        }
+        other => other,
+    })
+}
+
+/// NFTA_MATCH_INFO, NFTA_TARGET_INFO
+fn info<'a>(element: &Attributes<'a>) -> Result<&'a [u8], Gap> {
+    Ok(element.nested(2)?.and_then(|data| data.find(3)).unwrap_or_default())
 }
 
 fn nested(element: &Attributes<'_>, depth: usize) -> Result<Expression, Gap> {
@@ -144,11 +159,11 @@ fn known(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expre
         "flow_offload" => Expression::FlowOffload(data.text(1).unwrap_or_default()),
         "match" => {
             let (name, revision) = (data.name(1, "a match")?, number(2)?.unwrap_or(0));
-            Expression::Match(xtables::Match::decode(&name, revision, data.find(3).unwrap_or_default()))
+            Expression::Match(Match::Other { name, revision })
         }
         "target" => {
             let (name, revision) = (data.name(1, "a target")?, number(2)?.unwrap_or(0));
-            Expression::Target(xtables::Target::decode(&name, revision, data.find(3).unwrap_or_default()))
+            Expression::Target(Target::Other { name, revision })
         }
         _ => return Ok(None),
     };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::netlink::{array, text};
-use super::{Hook, Policy};
+use super::xtables::{self, Interface, Masked, Match, Number};
+use super::{Hook, IpFamily, Policy};
 use crate::gap::Gap;
 use crate::host::{Host, LARGE, Query, read_text};
 
@@ -43,15 +44,56 @@ pub struct Base {
     pub policy: Policy,
 }
 
-/// One rule; its number is its place in [`Chain::rules`], from 1.
+/// One rule; its number is its place in [`Chain::rules`], from 1. It takes the packets for which all that it tests holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// What it tests, as iptables writes the option: `-s`, `-p`, `-m tcp`. Empty when it takes every packet.
+    /// `-s`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Masked>,
+    /// `-d`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Masked>,
+    /// `-i`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Interface>,
+    /// `-o`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Interface>,
+    /// `-p`, by its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Number>,
+    /// `-f` when true, `! -f` when false: fragments but the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fragments: Option<bool>,
+    /// What it tests in ways that no version of iptables writes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<String>,
+    pub strange: Vec<String>,
+    /// `-m`, in the order in which they are asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<Match>,
     /// What it does.
     pub target: Target,
+}
+
+impl Rule {
+    /// Whether it takes every packet.
+    #[must_use]
+    pub fn takes_all(&self) -> bool {
+        let asks_nothing = |one: &Match| matches!(one, Match::Comment(_));
+        self.asks_nothing_of_the_header() && self.matches.iter().all(asks_nothing)
+    }
+
+    fn asks_nothing_of_the_header(&self) -> bool {
+        let Self { source, destination, input, output, protocol, fragments, strange, .. } = self;
+        source.is_none()
+            && destination.is_none()
+            && input.is_none()
+            && output.is_none()
+            && protocol.is_none()
+            && fragments.is_none()
+            && strange.is_empty()
+    }
 }
 
 /// What a rule does with a packet.
@@ -72,8 +114,8 @@ pub enum Target {
     Jump(String),
     /// Goes to a chain and comes back to where this chain was called from.
     Goto(String),
-    /// An extension by name: `REJECT`, `LOG`, `DNAT`.
-    Extension(String),
+    /// An extension: `REJECT`, `LOG`, `DNAT`.
+    Extension(xtables::Target),
     /// A verdict that is none of these.
     Other(i32),
 }
@@ -158,7 +200,8 @@ fn decode(bytes: &[u8], ipv6: bool) -> Result<Table, Gap> {
             };
             policy_at = None;
         } else {
-            chain.rules.push(Rule { conditions: entry.conditions.clone(), target: entry.target(&names)? });
+            let target = entry.target(&names)?;
+            chain.rules.push(Rule { target, ..entry.rule.clone() });
         }
     }
     // The last entry is an ERROR that ends the table, and each user's chain ends with a RETURN that nobody wrote.
@@ -167,7 +210,7 @@ fn decode(bytes: &[u8], ipv6: bool) -> Result<Table, Gap> {
     }
     for chain in chains.iter_mut().filter(|chain| chain.base.is_none()) {
         let end = chain.rules.pop();
-        if end.is_none_or(|rule| rule.target != Target::Return || !rule.conditions.is_empty()) {
+        if end.is_none_or(|rule| rule.target != Target::Return || !rule.takes_all()) {
             return Err(malformed());
         }
     }
@@ -219,7 +262,8 @@ impl Info {
 struct Entry {
     start: usize,
     end: usize,
-    conditions: Vec<String>,
+    /// All but its target.
+    rule: Rule,
     /// Whether a jump does not come back here.
     goto: bool,
     /// The name in an ERROR entry.
@@ -229,45 +273,58 @@ struct Entry {
 
 enum Kind {
     Verdict(i32),
-    Extension(String),
+    Extension(xtables::Target),
 }
 
 /// Where the fields of an entry lie.
 struct Layout {
-    /// Options with the place and length of their mask: any bit set there means that the option was given.
-    masks: &'static [(&'static str, usize, usize)],
+    family: IpFamily,
+    /// Source, destination, and their masks.
+    addresses: [usize; 4],
+    /// In, out, and their masks.
+    interfaces: [usize; 4],
     protocol: usize,
     flags: usize,
     inverted: usize,
-    /// Bits of `flags` that are conditions, and the one that makes a jump a goto.
-    tests: u8,
-    goto: u8,
     target_offset: usize,
     size: usize,
 }
 
 const IPV4: Layout = Layout {
-    masks: &[("-s", 8, 4), ("-d", 12, 4), ("-i", 48, 16), ("-o", 64, 16)],
+    family: IpFamily::V4,
+    addresses: [0, 4, 8, 12],
+    interfaces: [16, 32, 48, 64],
     protocol: 80,
     flags: 82,
     inverted: 83,
-    tests: 0x01,
-    goto: 0x02,
     target_offset: 88,
     size: 112,
 };
 
 const IPV6: Layout = Layout {
-    masks: &[("-s", 32, 16), ("-d", 48, 16), ("-i", 96, 16), ("-o", 112, 16)],
+    family: IpFamily::V6,
+    addresses: [0, 16, 32, 48],
+    interfaces: [64, 80, 96, 112],
     protocol: 128,
     flags: 131,
     inverted: 132,
-    // IP6T_F_PROTO only says that the protocol field counts, which is read for itself; IP6T_F_TOS is a test.
-    tests: 0x02,
-    goto: 0x04,
     target_offset: 140,
     size: 168,
 };
+
+/// IPT_F_FRAG, IPT_F_GOTO; IP6T_F_PROTO, IP6T_F_TOS, IP6T_F_GOTO.
+const V4_FRAGMENT: u8 = 1;
+const V4_GOTO: u8 = 2;
+const V6_PROTOCOL: u8 = 1;
+const V6_GOTO: u8 = 4;
+
+/// IPT_INV_*, which IPv6 shares.
+const INVERT_INPUT: u8 = 0x01;
+const INVERT_OUTPUT: u8 = 0x02;
+const INVERT_SOURCE: u8 = 0x08;
+const INVERT_DESTINATION: u8 = 0x10;
+const INVERT_FRAGMENT: u8 = 0x20;
+const INVERT_PROTOCOL: u8 = 0x40;
 
 impl Entry {
     fn decode(blob: &[u8], start: usize, layout: &Layout) -> Result<Self, Gap> {
@@ -276,47 +333,33 @@ impl Entry {
         let (target_at, length) = (half(layout.target_offset)?, half(layout.target_offset + 2)?);
         let entry = rest.get(..length).filter(|_| target_at >= layout.size).ok_or_else(malformed)?;
         let header = entry.get(..layout.size).ok_or_else(malformed)?;
-        let set = |at: usize, length: usize| header.iter().skip(at).take(length).any(|byte| *byte != 0);
-        let mut conditions: Vec<String> = layout
-            .masks
-            .iter()
-            .filter(|(_, at, length)| set(*at, *length))
-            .map(|(option, ..)| (*option).to_owned())
-            .collect();
-        if set(layout.protocol, 2) {
-            conditions.push("-p".to_owned());
-        }
-        let [flags] = array(header, layout.flags)?;
-        // An inverted test without a mask holds for no packet, which is a condition as well.
-        if flags & layout.tests != 0 || set(layout.inverted, 1) {
-            conditions.push("!".to_owned());
-        }
+        let (mut rule, goto) = layout.header(header)?;
         let mut at = layout.size;
         while at < target_at {
             let size = usize::from(u16::from_ne_bytes(array(entry, at)?));
-            if size < EXTENSION_HEADER {
+            let end = at.saturating_add(size);
+            if size < EXTENSION_HEADER || end > target_at {
                 return Err(malformed());
             }
-            conditions.push(format!("-m {}", text(&array::<29>(entry, at + 2)?)));
-            at = at.saturating_add(size);
+            let (name, revision) = extension(entry, at)?;
+            let info = entry.get(at.saturating_add(EXTENSION_HEADER)..end).ok_or_else(malformed)?;
+            rule.matches.push(Match::decode(&name, revision, info, Some(layout.family)));
+            at = end;
         }
-        let name = text(&array::<29>(entry, target_at.saturating_add(2))?);
+        let (name, revision) = extension(entry, target_at)?;
         let data = target_at.saturating_add(EXTENSION_HEADER);
+        let info = entry.get(data..).ok_or_else(malformed)?;
+        let head = (name == "ERROR").then(|| Ok::<_, Gap>(text(&array::<30>(info, 0)?))).transpose()?;
         let kind = match name.as_str() {
-            "" => Kind::Verdict(i32::from_ne_bytes(array(entry, data)?)),
-            _ => Kind::Extension(name),
+            "" => Kind::Verdict(i32::from_ne_bytes(array(info, 0)?)),
+            _ => Kind::Extension(xtables::Target::decode(&name, revision, info, Some(layout.family))),
         };
-        let head = match &kind {
-            Kind::Extension(name) if name == "ERROR" => Some(text(&array::<30>(entry, data)?)),
-            _ => None,
-        };
-        let goto = flags & layout.goto != 0;
-        Ok(Self { start, end: start.saturating_add(length), conditions, goto, head, kind })
+        Ok(Self { start, end: start.saturating_add(length), rule, goto, head, kind })
     }
 
     fn target(&self, names: &BTreeMap<usize, &str>) -> Result<Target, Gap> {
         Ok(match &self.kind {
-            Kind::Extension(name) => Target::Extension(name.clone()),
+            Kind::Extension(target) => Target::Extension(target.clone()),
             Kind::Verdict(ACCEPT) => Target::Accept,
             Kind::Verdict(DROP) => Target::Drop,
             Kind::Verdict(QUEUE) => Target::Queue,
@@ -331,6 +374,73 @@ impl Entry {
             },
         })
     }
+}
+
+impl Layout {
+    /// What a rule tests besides its matches, and whether its jump does not come back.
+    fn header(&self, header: &[u8]) -> Result<(Rule, bool), Gap> {
+        let structure = xtables::Structure::new(header, Some(self.family));
+        let [[flags], [inverted]] = [array(header, self.flags)?, array(header, self.inverted)?];
+        let invert = |bit: u8| inverted & bit != 0;
+        let mut strange = Vec::new();
+        let address = |at: usize, mask: usize, bit| {
+            let [address, mask] = [at, mask].map(|at| match self.family {
+                IpFamily::V4 => structure.ipv4(at),
+                IpFamily::V6 => structure.address(at),
+            });
+            let masked = Masked { address: address?, mask: mask?, invert: invert(bit) };
+            // An inverted test without a mask holds for no packet, which is a test as well; an address outside its mask
+            // holds for none either.
+            let takes_all = masked.mask.is_unspecified() && masked.address.is_unspecified() && !masked.invert;
+            Some((!takes_all).then_some(masked))
+        };
+        let [source, destination, source_mask, destination_mask] = self.addresses;
+        let [input, output, input_mask, output_mask] = self.interfaces;
+        let mut interface = |at, mask, bit, option: &str| {
+            structure.interface(at, mask, invert(bit)).unwrap_or_else(|| {
+                strange.push(format!("{option} with a mask that has holes"));
+                None
+            })
+        };
+        let input = interface(input, input_mask, INVERT_INPUT, "-i");
+        let output = interface(output, output_mask, INVERT_OUTPUT, "-o");
+        let number = structure.short(self.protocol).ok_or_else(malformed)?;
+        let asks_protocol = self.family == IpFamily::V4 || flags & V6_PROTOCOL != 0;
+        // Zero stands for every protocol, inverted or not.
+        let protocol = (number != 0 && asks_protocol)
+            .then_some(Number { value: number, invert: invert(INVERT_PROTOCOL) });
+        let (known_flags, known_inversions, goto) = match self.family {
+            IpFamily::V4 => (V4_FRAGMENT | V4_GOTO, 0x7b, V4_GOTO),
+            IpFamily::V6 => (V6_PROTOCOL | V6_GOTO, 0x5b, V6_GOTO),
+        };
+        let fragments =
+            (self.family == IpFamily::V4 && flags & V4_FRAGMENT != 0).then_some(!invert(INVERT_FRAGMENT));
+        if fragments.is_none() && self.family == IpFamily::V4 && invert(INVERT_FRAGMENT) {
+            strange.push("an inverted test of fragments that is not asked".to_owned());
+        }
+        if flags & !known_flags != 0 || inverted & !known_inversions != 0 {
+            strange.push(format!("flags {flags:#x} and {inverted:#x}"));
+        }
+        let rule = Rule {
+            source: address(source, source_mask, INVERT_SOURCE).ok_or_else(malformed)?,
+            destination: address(destination, destination_mask, INVERT_DESTINATION).ok_or_else(malformed)?,
+            input,
+            output,
+            protocol,
+            fragments,
+            strange,
+            matches: Vec::new(),
+            target: Target::Continue,
+        };
+        Ok((rule, flags & goto != 0))
+    }
+}
+
+/// Name and revision in `struct xt_entry_match` or `struct xt_entry_target`.
+fn extension(entry: &[u8], at: usize) -> Result<(String, u32), Gap> {
+    let name = text(&array::<29>(entry, at.saturating_add(2))?);
+    let [revision] = array(entry, at.saturating_add(31))?;
+    Ok((name, revision.into()))
 }
 
 /// `struct xt_entry_match` and `struct xt_entry_target`: a 16-bit size, a name of 29 bytes, a revision.

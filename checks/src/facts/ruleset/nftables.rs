@@ -8,7 +8,7 @@ use super::bytes::Bytes;
 use super::decode;
 pub use super::expression::{Expression, Layer, Operator, Verdict};
 use super::netlink::{Attributes, Message, messages, text};
-use super::{Hook, Policy};
+use super::{Hook, IpFamily, Policy};
 use crate::gap::{Gap, Reading};
 use crate::host::{Host, NftObject, Query};
 
@@ -174,6 +174,15 @@ pub struct Rule {
 }
 
 impl Family {
+    /// The one family of addresses that its rules see, where there is one.
+    pub(super) fn ip(self) -> Option<IpFamily> {
+        match self {
+            Self::Ip => Some(IpFamily::V4),
+            Self::Ip6 => Some(IpFamily::V6),
+            _ => None,
+        }
+    }
+
     /// As nft writes it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -250,8 +259,9 @@ fn assemble(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<
         let attributes = &message.attributes;
         let key = (message.family, attributes.name(1, "a table")?, attributes.name(2, "a chain")?);
         let (table, chain) = *chain_index.get(&key).ok_or_else(|| stray("rule"))?;
-        let chain = found.tables.get_mut(table).and_then(|table| table.chains.get_mut(chain));
-        chain.ok_or_else(|| stray("rule"))?.rules.push(rule(attributes)?);
+        let table = found.tables.get_mut(table).ok_or_else(|| stray("rule"))?;
+        let chain = table.chains.get_mut(chain).ok_or_else(|| stray("rule"))?;
+        chain.rules.push(rule(attributes, table.family)?);
     }
     Ok(Some(found))
 }
@@ -327,11 +337,11 @@ fn devices(hook: &Attributes<'_>) -> Result<Vec<String>, Gap> {
 }
 
 /// NFTA_RULE_HANDLE, _EXPRESSIONS
-fn rule(attributes: &Attributes<'_>) -> Result<Rule, Gap> {
+fn rule(attributes: &Attributes<'_>, family: Family) -> Result<Rule, Gap> {
     let expressions = match attributes.nested(4)? {
         None => Vec::new(),
         Some(list) => {
-            list.each(1).map(|element| decode::expression(&element?)).collect::<Result<_, Gap>>()?
+            list.each(1).map(|element| decode::expression(&element?, family)).collect::<Result<_, Gap>>()?
         }
     };
     Ok(Rule { handle: attributes.long(3)?.unwrap_or(0), expressions })

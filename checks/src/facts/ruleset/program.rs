@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::nftables::{Expression, Family, Operator, Verdict};
-use super::xtables::{self, Match};
+use super::xtables::Match;
 use super::{IpFamily, legacy, nftables};
 
 /// The chains of one table, by name.
@@ -109,7 +109,7 @@ fn nft_step(rule: &nftables::Rule, table: Family, family: IpFamily) -> Step<'_> 
             | Expression::CtSet { .. }
             | Expression::PayloadSet { .. }
             | Expression::Immediate { .. } => {}
-            Expression::Match(Match::Other { name, .. }) if name == "comment" => {}
+            Expression::Match(Match::Comment(_)) => {}
             Expression::Range { .. }
             | Expression::Lookup { .. }
             | Expression::Limit { .. }
@@ -117,7 +117,7 @@ fn nft_step(rule: &nftables::Rule, table: Family, family: IpFamily) -> Step<'_> 
             | Expression::Connlimit { .. }
             | Expression::Dynset { .. }
             | Expression::Match(_) => when = when.and(When::Sometimes),
-            Expression::Target(xtables::Target::Other { name, .. }) => then = extension(name),
+            Expression::Target(target) => then = extension(target.name()),
             Expression::Queue { .. } => then = Then::Either("queue"),
             Expression::Nat { .. } => then = Then::Divert("nat"),
             Expression::Masquerade => then = Then::Divert("masq"),
@@ -169,7 +169,6 @@ fn compare_family(operator: Operator, value: &[u8], family: IpFamily) -> When {
 }
 
 fn legacy_step(rule: &legacy::Rule, number: u64) -> Step<'_> {
-    let tests = rule.conditions.iter().any(|condition| condition != "-m comment");
     let then = match &rule.target {
         legacy::Target::Accept => Then::Accept,
         legacy::Target::Drop => Then::Drop,
@@ -178,10 +177,10 @@ fn legacy_step(rule: &legacy::Rule, number: u64) -> Step<'_> {
         legacy::Target::Continue => Then::Nothing,
         legacy::Target::Jump(chain) => Then::Jump(chain),
         legacy::Target::Goto(chain) => Then::Goto(chain),
-        legacy::Target::Extension(name) => extension(name),
+        legacy::Target::Extension(target) => extension(target.name()),
         legacy::Target::Other(_) => Then::Either("an unknown verdict"),
     };
-    Step { when: if tests { When::Sometimes } else { When::Always }, then, number }
+    Step { when: if rule.takes_all() { When::Always } else { When::Sometimes }, then, number }
 }
 
 /// What a target of xtables does, from iptables-extensions(8).
