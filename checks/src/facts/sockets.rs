@@ -16,6 +16,21 @@ use crate::host::{Host, LARGE};
 pub struct Sockets {
     /// By protocol, port and address.
     pub list: Vec<Socket>,
+    /// Other network namespaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<Namespace>,
+}
+
+/// Another network namespace, such as a container's.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Namespace {
+    /// Its inode.
+    pub inode: u64,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its sockets.
+    pub sockets: Vec<Socket>,
 }
 
 /// One socket that waits for peers.
@@ -32,10 +47,16 @@ pub struct Socket {
     pub inode: u64,
     /// Its owner.
     pub uid: u32,
+    /// Whether it takes IPv6 alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6_only: Option<bool>,
+    /// Whether it has IP_TRANSPARENT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transparent: Option<bool>,
 }
 
 /// The transport protocols that hostduty lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP.
@@ -99,7 +120,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Sockets, Gap> {
     }
     list.sort();
     list.dedup();
-    Ok(Sockets { list })
+    Ok(Sockets { list, namespaces: Vec::new() })
 }
 
 fn unless_absent(read: Result<Vec<u8>, Gap>) -> Result<Option<Vec<u8>>, Gap> {
@@ -130,7 +151,15 @@ fn udp(bytes: &[u8], path: &str) -> Result<Vec<Socket>, Gap> {
 fn socket(protocol: Protocol, local: SocketAddr, inode: u64, uid: u32) -> Socket {
     // TOML holds integers up to 2^63; the kernel's inode numbers stay far below.
     let inode = inode.min(i64::MAX.unsigned_abs());
-    Socket { protocol, port: local.port(), address: local.ip(), inode, uid }
+    Socket {
+        protocol,
+        port: local.port(),
+        address: local.ip(),
+        inode,
+        uid,
+        ipv6_only: None,
+        transparent: None,
+    }
 }
 
 fn malformed(path: &str, error: &ProcError) -> Gap {

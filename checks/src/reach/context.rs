@@ -1,5 +1,6 @@
 //! What the rules are compiled for: one family of addresses, one protocol, this machine's interfaces and routes.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::program::Test;
@@ -54,6 +55,22 @@ impl<'a> Context<'a> {
         self.those(|interface| interface.index == index)
     }
 
+    /// The interfaces whose packets a device sees: its own, or those of the bridge or bond that it is a part of.
+    pub(crate) fn seen_through(&self, device: &str) -> u128 {
+        let masters = self.network.interfaces.iter().filter(|interface| interface.name == device);
+        masters
+            .filter_map(|interface| interface.master)
+            .fold(self.named(device), |set, master| set | self.indexed(master))
+    }
+
+    /// The interfaces that a default route leads through.
+    pub(crate) fn default_routes(&self) -> u128 {
+        let routes = self.network.routes.value().into_iter().flatten();
+        let default =
+            routes.filter(|route| route.to.length == 0 && IpFamily::of(route.to.address) == self.family);
+        default.flat_map(|route| &route.through).fold(0, |set, index| set | self.indexed(*index))
+    }
+
     /// The addresses of a kind, RTN_*.
     pub(crate) fn kind(&self, kind: u8) -> Result<Rc<Ranges>, Rc<str>> {
         self.routing.kind(kind)
@@ -62,5 +79,14 @@ impl<'a> Context<'a> {
     /// A test that is not understood.
     pub(crate) fn unknown(reason: impl AsRef<str>) -> Test {
         Test::Unknown(reason.as_ref().into())
+    }
+}
+
+/// Whether REDIRECT may choose an address of the inbound interface: for IPv6 one that is not link-local.
+pub(crate) fn redirects_to(address: IpAddr, family: IpFamily) -> bool {
+    match (address, family) {
+        (IpAddr::V4(_), IpFamily::V4) => true,
+        (IpAddr::V6(address), IpFamily::V6) => !address.is_unicast_link_local(),
+        _ => false,
     }
 }

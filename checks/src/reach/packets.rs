@@ -29,6 +29,19 @@ impl Free {
         }
     }
 
+    /// As a person calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SourcePort => "the source port",
+            Self::SourceMac => "the sender's MAC address",
+            Self::TcpFlags => "the TCP flags",
+            Self::TimeToLive => "the TTL",
+            Self::TrafficClass => "the DSCP or TOS",
+            Self::Length => "the packet's length",
+            Self::Bytes(..) => "the packet's content",
+        }
+    }
+
     /// The values that the first packet of a connection can have.
     pub(crate) fn possible(self) -> Ranges {
         match self {
@@ -72,6 +85,11 @@ impl Packets {
     /// The free properties that rules have tested, with what is left of each.
     pub(crate) fn narrowed(&self) -> &[(Free, Rc<Ranges>)] {
         &self.free
+    }
+
+    /// The same packets to other targets.
+    pub(crate) fn to(&self, targets: u128) -> Self {
+        Self { targets, ..self.clone() }
     }
 
     pub(crate) fn with(mut self, property: Free, values: Rc<Ranges>) -> Self {

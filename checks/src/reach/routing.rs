@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::ranges::Ranges;
-use crate::facts::network::{Network, Prefix, Route};
+use crate::facts::network::{Network, Prefix, Route, RuleAction};
 use crate::facts::ruleset::IpFamily;
 
 /// RTN_* in linux/rtnetlink.h.
@@ -85,29 +85,53 @@ pub(crate) fn prefix(prefix: &Prefix) -> Ranges {
 impl Routing {
     pub(crate) fn new(network: &Network, family: IpFamily) -> Self {
         let ipv6 = family == IpFamily::V6;
-        let mut rules: Vec<_> = network.rules.iter().filter(|rule| rule.ipv6 == ipv6).collect();
-        rules.sort_by_key(|rule| rule.priority);
+        let mut doubt: Option<Rc<str>> = None;
+        let mut doubted = |reason: String| {
+            doubt.get_or_insert_with(|| reason.into());
+        };
         let mut tables: Vec<u32> = Vec::new();
-        let mut doubt = None;
-        for rule in rules {
-            if !rule.plain {
-                // Whatever comes after it may or may not be asked.
-                let reason = format!("the routing rule of priority {} is not evaluated", rule.priority);
-                doubt = doubt.or(Some(reason.into()));
-            } else if doubt.is_none() || !tables.contains(&rule.table) {
-                tables.push(rule.table);
+        match network.rules.known() {
+            Err(gap) => doubted(gap.to_string()),
+            Ok(rules) => {
+                let mut rules: Vec<_> = rules.iter().filter(|rule| rule.ipv6 == ipv6).collect();
+                rules.sort_by_key(|rule| rule.priority);
+                for rule in rules {
+                    match rule.action {
+                        RuleAction::Table(table)
+                            if rule.takes_everything() && rule.suppress_prefix_length.is_none() =>
+                        {
+                            tables.push(table);
+                        }
+                        RuleAction::Nop => {}
+                        // Without VRFs the rule that looks into their tables finds none.
+                        _ if rule.vrf
+                            && !network.interfaces.iter().any(|interface| interface.kind == "vrf") => {}
+                        // Whatever comes after it may or may not be asked.
+                        _ => doubted(format!(
+                            "the routing rule of priority {} is not evaluated",
+                            rule.priority
+                        )),
+                    }
+                }
             }
         }
         if tables.is_empty() {
-            // RT_TABLE_LOCAL, _MAIN, _DEFAULT, as the kernel starts.
-            tables = vec![LOCAL_TABLE, 254, 253];
+            // RT_TABLE_LOCAL and _MAIN, as a kernel without policy routing has them.
+            tables = vec![LOCAL_TABLE, 254];
         }
-        let routes: Vec<Route> = network
-            .routes
-            .iter()
-            .filter(|route| IpFamily::of(route.to.address) == family && route.alive && route.kind != THROW)
-            .cloned()
-            .collect();
+        let routes: Vec<Route> = match network.routes.known() {
+            Ok(routes) => {
+                let own = |route: &&Route| IpFamily::of(route.to.address) == family && route.alive;
+                routes.iter().filter(own).filter(|route| route.kind != THROW).cloned().collect()
+            }
+            Err(gap) => {
+                doubted(gap.to_string());
+                Vec::new()
+            }
+        };
+        if let Some(route) = routes.iter().find(|route| route.from.is_some() || route.tos != 0) {
+            doubted(format!("the route to {} holds for some packets only", route.to));
+        }
         let mut pieces: Vec<(u128, u128, usize)> = Vec::new();
         let mut covered = Ranges::none();
         for table in tables {
@@ -217,12 +241,11 @@ fn most_specific(routes: &[Route], table: u32) -> Vec<(u128, u128, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::network::RouteRule;
+    use crate::gap::Reading;
 
     fn route(to: &str, table: u32, kind: u8, through: &[u32]) -> Route {
-        let (address, length) = to.split_once('/').unwrap();
-        let to = Prefix { address: address.parse().unwrap(), length: length.parse().unwrap() };
-        Route { to, table, kind, metric: 0, through: through.to_vec(), alive: true }
+        let to = to.parse().unwrap();
+        Route { to, from: None, table, kind, tos: 0, metric: 0, through: through.to_vec(), alive: true }
     }
 
     fn way(routing: &Routing, address: &str) -> Way {
@@ -239,7 +262,11 @@ mod tests {
             route("10.0.0.1/32", 255, LOCAL, &[3]),
             route("10.255.255.255/32", 255, BROADCAST, &[3]),
         ];
-        let network = Network { routes, ..Network::default() };
+        let network = Network {
+            routes: Reading::Known(routes),
+            rules: Reading::Known(Vec::new()),
+            ..Network::default()
+        };
         let routing = Routing::new(&network, IpFamily::V4);
         assert_eq!(way(&routing, "192.0.2.1"), Way::Through(vec![2]));
         assert_eq!(way(&routing, "10.9.9.9"), Way::Through(vec![3]));
@@ -260,12 +287,15 @@ mod tests {
 
     #[test]
     fn a_rule_that_chooses_by_more_than_the_destination_leaves_all_but_local_addresses_in_doubt() {
-        let rule = |priority, table, plain| RouteRule { ipv6: true, priority, table, plain };
-        let network = Network {
-            routes: vec![route("::1/128", 255, LOCAL, &[1]), route("::/0", 254, UNICAST, &[2])],
-            rules: vec![rule(32766, 254, true), rule(0, 255, true), rule(100, 7, false)],
-            ..Network::default()
-        };
+        let rules = r#"
+            rules.known = [
+                { ipv6 = true, priority = 32766, action = { table = 254 } },
+                { ipv6 = true, priority = 0, action = { table = 255 } },
+                { ipv6 = true, priority = 100, action = { table = 7 }, from = "2001:db8::/32" },
+            ]"#;
+        let mut network: Network = toml::from_str(rules).unwrap();
+        let routes = vec![route("::1/128", 255, LOCAL, &[1]), route("::/0", 254, UNICAST, &[2])];
+        network.routes = Reading::Known(routes);
         let routing = Routing::new(&network, IpFamily::V6);
         assert_eq!(way(&routing, "::1"), Way::Here);
         assert!(matches!(way(&routing, "2001:db8::1"), Way::Unknown(_)));

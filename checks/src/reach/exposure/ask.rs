@@ -1,0 +1,456 @@
+//! Which destinations are asked about, and to which socket each answer belongs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use super::gathered::{Gathered, Outlook};
+use super::{Access, Exposed, Exposure, Published, Reach, holders, is_wildcard, serves, user};
+use crate::facts::Facts;
+use crate::facts::network::BpfHook;
+use crate::facts::ruleset::{Hook, IpFamily};
+use crate::facts::sockets::{Protocol, Socket, Sockets};
+use crate::gap::Gap;
+use crate::reach::context::Context;
+use crate::reach::hooks;
+use crate::reach::packets::Packets;
+use crate::reach::program::{Action, Field, Step, Test};
+use crate::reach::ranges::Ranges;
+use crate::reach::resolve::{Part, resolve};
+use crate::reach::routing::{address, number};
+use crate::reach::tables::Program;
+use crate::reach::walk::{End, Target};
+
+/// Ports that rules rewrite and that are asked about one by one; of wider ranges the first and the last.
+const PORTS: usize = 512;
+
+/// The key of a published port: its own, and where it leads.
+type Leads = (Protocol, u16, (IpAddr, u16));
+
+struct Asking<'a> {
+    facts: &'a Facts,
+    /// Of this machine, then of other namespaces.
+    sockets: Vec<(&'a Socket, Option<u64>)>,
+    by_port: HashMap<(Protocol, u16), Vec<usize>>,
+    gathered: Vec<Gathered>,
+    inner: Vec<Reach>,
+    published: BTreeMap<Leads, Gathered>,
+}
+
+pub(super) fn everything(facts: &Facts, sockets: &Sockets) -> Result<Exposure, Gap> {
+    let (network, ruleset) = (facts.network.known()?, facts.ruleset.known()?);
+    let mut list: Vec<(&Socket, Option<u64>)> = sockets.list.iter().map(|socket| (socket, None)).collect();
+    for namespace in &sockets.namespaces {
+        list.extend(namespace.sockets.iter().map(|socket| (socket, Some(namespace.inode))));
+    }
+    let mut by_port: HashMap<(Protocol, u16), Vec<usize>> = HashMap::new();
+    for (at, (socket, _)) in list.iter().enumerate() {
+        by_port.entry((socket.protocol, socket.port)).or_default().push(at);
+    }
+    let count = list.len();
+    let mut asking = Asking {
+        facts,
+        sockets: list,
+        by_port,
+        gathered: (0..count).map(|_| Gathered::default()).collect(),
+        inner: vec![Reach::Nobody; count],
+        published: BTreeMap::new(),
+    };
+    let mut contexts = Vec::new();
+    for family in [IpFamily::V4, IpFamily::V6] {
+        if ruleset.unused(family).is_some() {
+            continue;
+        }
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let context = Context::new(family, protocol, network, ruleset);
+            let program = Program::new(&context);
+            contexts.push((context, program));
+        }
+    }
+    let mut outlooks = Vec::new();
+    for (context, program) in &contexts {
+        let outside = hooks::outside(context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
+        let domains =
+            outside.iter().map(|packets| (packets.interfaces, packets.sources.as_ref().clone())).collect();
+        let outlook = Outlook::new(context, program, domains);
+        asking.ask(&outlook, program, &outside);
+        outlooks.push(outlook);
+    }
+    for (context, program) in &contexts {
+        asking.within(context, program);
+    }
+    asking.control_groups();
+    Ok(asking.finish(&outlooks))
+}
+
+/// The addresses of this machine that strangers can write to.
+fn local_addresses(context: &Context<'_>) -> Vec<IpAddr> {
+    let addresses = context.interfaces.iter().flat_map(|interface| &interface.addresses);
+    let mut list: Vec<IpAddr> = addresses
+        .map(|prefix| prefix.address)
+        .filter(|address| IpFamily::of(*address) == context.family && !address.is_loopback())
+        .collect();
+    list.sort();
+    list.dedup();
+    list
+}
+
+impl<'a> Asking<'a> {
+    /// Pushes new connections from everywhere to every destination that matters, in parts of 128.
+    fn ask(&mut self, outlook: &Outlook<'_>, program: &Program, outside: &[Packets]) {
+        let context = outlook.context;
+        let (mut plain, mut link_local) = (Vec::new(), Vec::new());
+        for target in self.targets(context, program) {
+            match address(target.address, context.family) {
+                IpAddr::V6(own) if own.is_unicast_link_local() => link_local.push(target),
+                _ => plain.push(target),
+            }
+        }
+        for targets in plain.chunks(128) {
+            let every = every(targets.len());
+            let from = outside.iter().map(|packets| packets.to(every)).collect();
+            self.take(outlook, targets, hooks::run(context, program, targets, from, false));
+        }
+        // Only neighbours can write to a link-local address, and only through its own interface.
+        for targets in link_local.chunks(128) {
+            let from =
+                targets.iter().enumerate().filter_map(|(bit, target)| neighbours(context, target, 1 << bit));
+            self.take(outlook, targets, hooks::run(context, program, targets, from.collect(), false));
+        }
+    }
+
+    fn take(&mut self, outlook: &Outlook<'_>, targets: &[Target], ended: Vec<crate::reach::walk::Ended>) {
+        for part in resolve(ended) {
+            for bit in (0..128).filter(|bit| part.packets.targets >> bit & 1 != 0) {
+                if let Some(target) = targets.get(bit as usize) {
+                    self.attribute(outlook, target, &part);
+                }
+            }
+        }
+    }
+
+    /// To whom an answer belongs: the socket that takes the packet, or the port that is sent on.
+    fn attribute(&mut self, outlook: &Outlook<'_>, target: &Target, part: &Part) {
+        let context = outlook.context;
+        let own = (address(target.address, context.family), target.port);
+        let (to, port) = part.state.destination.map_or(own, |(to, port)| (address(to, context.family), port));
+        let rewritten = (to, port) != own;
+        let needs: Vec<String> = match rewritten && target.port != port {
+            true => vec![format!("to port {}", target.port)],
+            false => Vec::new(),
+        };
+        let takers = self.takers(context.protocol, to, port);
+        if rewritten && (part.state.out.is_some() || takers.is_empty()) && part.end != End::Dropped {
+            let key = (context.protocol, target.port, (to, port));
+            self.published.entry(key).or_default().add(part, outlook, &[]);
+        }
+        for at in takers {
+            let (Some((socket, _)), Some(gathered)) = (self.sockets.get(at), self.gathered.get_mut(at))
+            else {
+                continue;
+            };
+            let mixed = socket.address.is_ipv6()
+                && to.is_ipv4()
+                && socket.ipv6_only.is_none()
+                && is_wildcard(socket.address)
+                && socket.address.to_canonical().is_ipv6();
+            match (mixed, &part.end) {
+                (true, End::Through) => {
+                    gathered.doubt("whether the socket takes IPv4 as well as IPv6 is not known")
+                }
+                _ => gathered.add(part, outlook, &needs),
+            }
+        }
+    }
+
+    /// The sockets that take packets to an address and port: those bound to it, else those bound to all.
+    fn takers(&self, protocol: Protocol, to: IpAddr, port: u16) -> Vec<usize> {
+        let Some(list) = self.by_port.get(&(protocol, port)) else { return Vec::new() };
+        let namespace = self.namespace_of(to);
+        let here = |at: &&usize| {
+            self.sockets.get(**at).is_some_and(|(socket, own)| *own == namespace && serves(socket, to))
+        };
+        let all: Vec<usize> = list.iter().filter(here).copied().collect();
+        let exact =
+            |at: &usize| self.sockets.get(*at).is_some_and(|(socket, _)| !is_wildcard(socket.address));
+        let bound: Vec<usize> = all.iter().copied().filter(exact).collect();
+        if bound.is_empty() { all } else { bound }
+    }
+
+    /// The network namespace that an address belongs to; none for the machine's own.
+    fn namespace_of(&self, address: IpAddr) -> Option<u64> {
+        let sockets = self.facts.sockets.value()?;
+        let own = |namespace: &&crate::facts::sockets::Namespace| namespace.addresses.contains(&address);
+        sockets.namespaces.iter().find(own).map(|namespace| namespace.inode)
+    }
+
+    /// Every destination that a socket or a rewriting rule makes interesting.
+    fn targets(&self, context: &Context<'_>, program: &Program) -> Vec<Target> {
+        let local = representatives(context, program);
+        let mut wanted: BTreeMap<(u16, IpAddr), ()> = BTreeMap::new();
+        for (socket, namespace) in
+            self.sockets.iter().filter(|(socket, _)| socket.protocol == context.protocol)
+        {
+            let addresses: Vec<IpAddr> = match namespace {
+                None => local.clone(),
+                Some(inode) => self.addresses_of(*inode),
+            };
+            for address in addresses.into_iter().filter(|address| serves(socket, *address)) {
+                wanted.insert((socket.port, address), ());
+            }
+            // One bound to an address that stands for others, or that only exists in a namespace of its own.
+            let own = socket.address.to_canonical();
+            let reachable =
+                !own.is_loopback() && !own.is_unspecified() && IpFamily::of(own) == context.family;
+            if reachable && namespace.is_none() {
+                wanted.insert((socket.port, own), ());
+            }
+        }
+        for port in rewritten_ports(program, &self.by_port) {
+            wanted.extend(local.iter().map(|address| ((port, *address), ())));
+        }
+        let target = |(port, address): (u16, IpAddr)| Target {
+            address: number(address),
+            port,
+            socket: super::waiting(self.facts, context.protocol, address, port),
+        };
+        wanted.into_keys().map(target).collect()
+    }
+
+    fn addresses_of(&self, namespace: u64) -> Vec<IpAddr> {
+        let sockets = self.facts.sockets.value().into_iter().flat_map(|sockets| &sockets.namespaces);
+        let found =
+            sockets.filter(|one| one.inode == namespace).flat_map(|one| one.addresses.iter().copied());
+        found.filter(|address| !address.is_loopback()).collect()
+    }
+
+    /// Whether the machine itself reaches what nobody else does.
+    fn within(&mut self, context: &Context<'_>, program: &Program) {
+        let mut asked: Vec<(usize, Target)> = Vec::new();
+        for (at, (socket, namespace)) in self.sockets.iter().enumerate() {
+            if socket.protocol != context.protocol || !self.gathered.get(at).is_some_and(Gathered::is_closed)
+            {
+                continue;
+            }
+            let own = socket.address.to_canonical();
+            let to = match (is_wildcard(socket.address), context.family) {
+                (true, IpFamily::V4) if serves(socket, IpAddr::from([127, 0, 0, 1])) => {
+                    IpAddr::from([127, 0, 0, 1])
+                }
+                (true, IpFamily::V6) if socket.address.is_ipv6() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+                (false, family) if IpFamily::of(own) == family => own,
+                _ => continue,
+            };
+            if namespace.is_some() || to.is_loopback() && !is_wildcard(socket.address) {
+                // Its own namespace or its own address already says that nobody else gets there.
+                if let Some(inner) = self.inner.get_mut(at) {
+                    *inner = Reach::Loopback;
+                }
+                continue;
+            }
+            asked.push((at, Target { address: number(to), port: socket.port, socket: None }));
+        }
+        let loopback = context.those(|interface| interface.loopback);
+        for chunk in asked.chunks(128) {
+            let targets: Vec<Target> = chunk.iter().map(|(_, target)| target.clone()).collect();
+            let own: Ranges = targets.iter().map(|target| (target.address, target.address)).collect();
+            let from = vec![Packets::new(every(targets.len()), loopback, Rc::new(own))];
+            for part in resolve(hooks::within(context, program, &targets, from, false)) {
+                for (bit, (at, _)) in chunk.iter().enumerate() {
+                    let concerned = part.packets.targets >> bit & 1 != 0;
+                    if let Some(inner) =
+                        self.inner.get_mut(*at).filter(|_| concerned && part.end == End::Through)
+                    {
+                        *inner = Reach::Loopback;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Programs of BPF that filter what the sockets of a control group receive (`IPAddressDeny=` of systemd is one).
+    fn control_groups(&mut self) {
+        let Some(programs) = self.facts.network.value().and_then(|network| network.bpf.value()) else {
+            return;
+        };
+        let holders = holders(self.facts);
+        for program in programs.iter().filter(|program| program.hook == BpfHook::ControlGroup) {
+            let last = program.place.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            for (at, (socket, namespace)) in
+                self.sockets.iter().enumerate().filter(|(_, (_, own))| own.is_none())
+            {
+                let _ = namespace;
+                let unit = holders
+                    .as_ref()
+                    .and_then(|holders| holders.get(&socket.inode))
+                    .and_then(|one| one.unit.as_deref());
+                // The program of a folder sees the sockets of the folders below it too.
+                let concerned =
+                    unit.is_none_or(|unit| unit == last) || !last.contains('.') || last.ends_with(".slice");
+                if let Some(gathered) = self.gathered.get_mut(at).filter(|_| concerned) {
+                    gathered.doubt(&format!(
+                        "a program of BPF filters what {} receives",
+                        if last.is_empty() { "every unit" } else { last }
+                    ));
+                }
+            }
+        }
+    }
+
+    fn finish(self, outlooks: &[Outlook<'_>]) -> Exposure {
+        let of = |protocol: Protocol| {
+            outlooks
+                .iter()
+                .filter(|outlook| outlook.context.protocol == protocol)
+                .collect::<Vec<&Outlook<'_>>>()
+        };
+        let holders = holders(self.facts);
+        let mut found = Exposure::default();
+        let parts = self.sockets.into_iter().zip(self.gathered).zip(self.inner);
+        for (((socket, namespace), gathered), inner) in parts {
+            let process = holders.as_ref().and_then(|holders| holders.get(&socket.inode));
+            found.sockets.push(Exposed {
+                socket: socket.clone(),
+                process: process.map(|process| process.program().to_owned()),
+                unit: process.and_then(|process| process.unit.clone()),
+                user: user(self.facts, socket.uid),
+                namespace,
+                access: gathered.access(&of(socket.protocol), inner),
+            });
+        }
+        for ((protocol, port, to), gathered) in self.published {
+            let access: Access = gathered.access(&of(protocol), Reach::Nobody);
+            if access.reach == Reach::Nobody {
+                continue;
+            }
+            let address = if to.0.is_ipv4() { IpAddr::from([0, 0, 0, 0]) } else { IpAddr::from([0_u16; 8]) };
+            found.published.push(Published { protocol, address, port, to, access });
+        }
+        if let Some(Err(gap)) = self.facts.network.value().map(|network| network.bpf.known()) {
+            found.gaps.push(gap);
+        }
+        found
+    }
+}
+
+/// So many targets as a set.
+fn every(count: usize) -> u128 {
+    if count >= 128 { u128::MAX } else { (1 << count) - 1 }
+}
+
+/// Packets to a link-local address: from its own link.
+fn neighbours(context: &Context<'_>, target: &Target, bit: u128) -> Option<Packets> {
+    let own = address(target.address, context.family);
+    let interfaces = context.those(|one| one.addresses.iter().any(|prefix| prefix.address == own));
+    let at = interfaces.trailing_zeros() as usize;
+    let interface = context.interfaces.get(at)?;
+    let link = interface
+        .addresses
+        .iter()
+        .filter(|prefix| prefix.address.is_ipv6())
+        .map(crate::reach::routing::prefix)
+        .fold(Ranges::none(), |sum, prefix| sum.or(&prefix));
+    let sources = hooks::sources(context, interface).ok()?.and(&link);
+    Some(Packets::new(bit, interfaces, Rc::new(sources)))
+}
+
+/// One address of this machine for all that no rule tells apart.
+fn representatives(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
+    let mut tests: Vec<Rc<Ranges>> = Vec::new();
+    for rule in program.tables.iter().flat_map(|table| table.chains.iter().flatten()) {
+        destinations(&rule.steps, &mut tests);
+    }
+    let mut seen: Vec<Vec<bool>> = Vec::new();
+    let mut chosen = Vec::new();
+    for address in local_addresses(context) {
+        let mut signature: Vec<bool> = tests.iter().map(|ranges| ranges.contains(number(address))).collect();
+        // Link-local addresses belong to one interface each.
+        if matches!(address, IpAddr::V6(own) if own.is_unicast_link_local()) {
+            chosen.push(address);
+            continue;
+        }
+        // Rules can ask the routing table for the kind of an address, which is the same for all, or for its interface.
+        signature.shrink_to_fit();
+        if !seen.contains(&signature) {
+            seen.push(signature);
+            chosen.push(address);
+        }
+    }
+    chosen
+}
+
+/// The addresses that rules test destinations for.
+fn destinations(steps: &[Step], found: &mut Vec<Rc<Ranges>>) {
+    walk_tests(steps, &mut |test| {
+        if let Test::Is(Field::Destination | Field::OriginalDestination, ranges) = test
+            && !found.iter().any(|known| Rc::ptr_eq(known, ranges) || known == ranges)
+        {
+            found.push(Rc::clone(ranges));
+        }
+    });
+}
+
+fn walk_tests(steps: &[Step], see: &mut impl FnMut(&Test)) {
+    for step in steps {
+        match step {
+            Step::Test(test) => inside(test, see),
+            Step::Branch(ways) => {
+                for (test, steps) in ways {
+                    inside(test, see);
+                    walk_tests(steps, see);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn inside(test: &Test, see: &mut impl FnMut(&Test)) {
+    match test {
+        Test::All(tests) | Test::Any(tests) => tests.iter().for_each(|test| inside(test, see)),
+        Test::Not(test) => inside(test, see),
+        other => see(other),
+    }
+}
+
+fn rewrites(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Then(Action::Destination(_) | Action::Redirect(_)) => true,
+        Step::Branch(ways) => ways.iter().any(|(_, steps)| rewrites(steps)),
+        _ => false,
+    })
+}
+
+/// The ports that tables with rewriting rules speak of, and one that stands for all others.
+fn rewritten_ports(program: &Program, taken: &HashMap<(Protocol, u16), Vec<usize>>) -> Vec<u16> {
+    let mut ports: Vec<u16> = Vec::new();
+    let at_prerouting = program.bases.iter().filter(|base| base.nat && base.hook == Hook::Prerouting);
+    let mut tables: Vec<usize> = at_prerouting.map(|base| base.table).collect();
+    tables.dedup();
+    for table in tables.into_iter().filter_map(|table| program.tables.get(table)) {
+        let rules = || table.chains.iter().flatten();
+        if !rules().any(|rule| rewrites(&rule.steps)) {
+            continue;
+        }
+        for rule in rules() {
+            walk_tests(&rule.steps, &mut |test| {
+                let Test::Is(Field::DestinationPort | Field::OriginalDestinationPort, ranges) = test else {
+                    return;
+                };
+                for (first, last) in ranges.as_slice() {
+                    ports.extend([first, last].iter().filter_map(|port| u16::try_from(**port).ok()));
+                }
+            });
+        }
+        // What a rule without a port sends on.
+        let free = (1024..u16::MAX).rev().find(|port| {
+            !ports.contains(port)
+                && ![Protocol::Tcp, Protocol::Udp].iter().any(|one| taken.contains_key(&(*one, *port)))
+        });
+        ports.extend(free);
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    ports.truncate(PORTS);
+    ports
+}

@@ -1,0 +1,269 @@
+//! What was found about one socket or published port, and what it comes to.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{Access, Reach};
+use crate::evidence::Evidence;
+use crate::facts::ruleset::IpFamily;
+use crate::reach::context::Context;
+use crate::reach::packets::FRAGMENT;
+use crate::reach::program::Free;
+use crate::reach::ranges::Ranges;
+use crate::reach::resolve::Part;
+use crate::reach::tables::{Place, Program};
+use crate::reach::walk::End;
+use crate::reach::words;
+
+/// Rules that are named for one socket.
+const NAMED: usize = 4;
+/// Networks that are named for one socket.
+const NETWORKS: usize = 16;
+
+/// What was found about one socket or published port.
+#[derive(Default)]
+pub(super) struct Gathered {
+    open: Vec<Open>,
+    unknown: Vec<String>,
+    /// The rules and policies that stop the others.
+    closed: Vec<Evidence>,
+    limited: bool,
+}
+
+/// Sources that get through.
+struct Open {
+    family: IpFamily,
+    interfaces: u128,
+    sources: Rc<Ranges>,
+    /// What else a packet needs: a port of its own, another port here.
+    needs: Vec<String>,
+    by: Evidence,
+}
+
+/// What one family's walk says in words: the sources by interface, and which interfaces face the internet.
+pub(super) struct Outlook<'a> {
+    pub(super) context: &'a Context<'a>,
+    program: &'a Program,
+    /// Interfaces that packets come in through from outside, with every source that the kernel takes there.
+    domains: Vec<(u128, Ranges)>,
+    facing: u128,
+    evidence: std::cell::RefCell<Vec<(Option<Place>, Evidence)>>,
+}
+
+impl<'a> Outlook<'a> {
+    pub(super) fn new(context: &'a Context<'a>, program: &'a Program, domains: Vec<(u128, Ranges)>) -> Self {
+        let outside = domains.iter().fold(0, |set, (interfaces, _)| set | interfaces);
+        let public = words::public(context.family);
+        let global = |address: std::net::IpAddr| {
+            IpFamily::of(address) == context.family && public.contains(crate::reach::routing::number(address))
+        };
+        let with_address = context.those(|one| one.addresses.iter().any(|prefix| global(prefix.address)));
+        let with_route = context.default_routes();
+        let facing = (with_address | with_route) & outside;
+        // Where nothing tells which interface faces the internet, each may.
+        let facing = if facing == 0 { outside } else { facing };
+        Self { context, program, domains, facing, evidence: std::cell::RefCell::default() }
+    }
+
+    fn evidence(&self, place: Option<Place>) -> Evidence {
+        let mut known = self.evidence.borrow_mut();
+        if let Some((_, evidence)) = known.iter().find(|(found, _)| *found == place) {
+            return evidence.clone();
+        }
+        let evidence = match place {
+            Some(place) => self.program.evidence(place, self.context),
+            None => Evidence::of("the packet filter")
+                .says(format!("no rule speaks of inbound {}", self.context.family)),
+        };
+        known.push((place, evidence.clone()));
+        evidence
+    }
+
+    fn domain(&self, interface: u128) -> Option<&Ranges> {
+        self.domains.iter().find(|(interfaces, _)| interfaces & interface != 0).map(|(_, sources)| sources)
+    }
+
+    fn names(&self, interfaces: u128) -> String {
+        let names = self.context.interfaces.iter().take(128).enumerate();
+        let names =
+            names.filter(|(bit, _)| interfaces >> bit & 1 != 0).map(|(_, interface)| interface.name.as_str());
+        words::list(&names.collect::<Vec<_>>())
+    }
+}
+
+impl Gathered {
+    /// Adds what became of some packets. `needs` says what else of them is special.
+    pub(super) fn add(&mut self, part: &Part, outlook: &Outlook<'_>, needs: &[String]) {
+        match &part.end {
+            End::Through => {
+                let mut needs = needs.to_vec();
+                needs.extend(part.packets.narrowed().iter().filter_map(|(free, values)| need(*free, values)));
+                self.limited |= part.chance.is_some();
+                self.open.push(Open {
+                    family: outlook.context.family,
+                    interfaces: part.packets.interfaces,
+                    sources: Rc::clone(&part.packets.sources),
+                    needs,
+                    by: outlook.evidence(part.by),
+                });
+            }
+            End::Dropped | End::Rejected => {
+                if let Some(place) = part.by {
+                    let evidence = outlook.evidence(Some(place));
+                    if self.closed.len() < NAMED && !self.closed.contains(&evidence) {
+                        self.closed.push(evidence);
+                    }
+                }
+            }
+            End::Unknown(reason) => self.doubt(reason),
+        }
+    }
+
+    pub(super) fn doubt(&mut self, reason: &str) {
+        if !self.unknown.iter().any(|known| known == reason) {
+            self.unknown.push(reason.to_owned());
+        }
+    }
+
+    /// Whether nothing from outside gets through for sure.
+    pub(super) fn is_closed(&self) -> bool {
+        self.open.is_empty() && self.unknown.is_empty()
+    }
+
+    /// What it comes to. `inner` says what is left where nobody from outside gets through.
+    pub(super) fn access(self, outlooks: &[&Outlook<'_>], inner: Reach) -> Access {
+        let (mut from, mut anyone) = (Vec::new(), false);
+        for outlook in outlooks {
+            let own: Vec<&Open> =
+                self.open.iter().filter(|open| open.family == outlook.context.family).collect();
+            // What takes more than the right source is said apart.
+            let mut kinds: Vec<&[String]> = own.iter().map(|open| open.needs.as_slice()).collect();
+            kinds.sort();
+            kinds.dedup();
+            for needs in kinds {
+                let of_kind = own.iter().filter(|open| open.needs == needs);
+                for (interfaces, sources) in by_interfaces(of_kind.copied()) {
+                    anyone |=
+                        interfaces & outlook.facing != 0 && words::is_most(&sources, outlook.context.family);
+                    from.extend(describe(outlook, interfaces, &sources, needs));
+                }
+            }
+        }
+        from.dedup();
+        let reach = match (anyone, self.unknown.is_empty(), self.open.is_empty()) {
+            (true, ..) => Reach::Anyone,
+            (false, false, _) => Reach::Unknown,
+            (false, true, false) => Reach::Networks,
+            (false, true, true) => inner,
+        };
+        let mut decided_by: Vec<Evidence> = Vec::new();
+        for open in &self.open {
+            if decided_by.len() < NAMED && !decided_by.contains(&open.by) {
+                decided_by.push(open.by.clone());
+            }
+        }
+        if decided_by.is_empty() {
+            decided_by = self.closed;
+        }
+        let reason = self.unknown.first().cloned();
+        Access { reach, from, decided_by, rate_limited: self.limited, reason }
+    }
+}
+
+/// What a packet needs besides the right source, in words; nothing that every usual sender has.
+fn need(free: Free, values: &Ranges) -> Option<String> {
+    if matches!(free, Free::TcpFlags | FRAGMENT) {
+        return None;
+    }
+    let shown: Vec<String> = values
+        .as_slice()
+        .iter()
+        .take(3)
+        .map(|(first, last)| match (free, first == last) {
+            (Free::SourceMac, true) => mac(*first),
+            (Free::SourceMac, false) => format!("{}-{}", mac(*first), mac(*last)),
+            (_, true) => first.to_string(),
+            (_, false) => format!("{first}-{last}"),
+        })
+        .collect();
+    let more = if values.as_slice().len() > 3 { " or others" } else { "" };
+    Some(format!("when {} is {}{more}", free.name(), shown.join(" or ")))
+}
+
+fn mac(number: u128) -> String {
+    let bytes = number.to_be_bytes();
+    let pairs: Vec<String> = bytes.iter().skip(10).map(|byte| format!("{byte:02x}")).collect();
+    pairs.join(":")
+}
+
+/// The sources of each interface, those with the same sources together.
+fn by_interfaces<'o>(open: impl Iterator<Item = &'o Open> + Clone) -> Vec<(u128, Ranges)> {
+    let every = open.clone().fold(0, |set, one| set | one.interfaces);
+    let mut groups: Vec<(u128, Ranges)> = Vec::new();
+    let mut seen: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
+    for bit in (0..128).filter(|bit| every >> bit & 1 != 0) {
+        let parts: Vec<&Open> = open.clone().filter(|one| one.interfaces >> bit & 1 != 0).collect();
+        // Interfaces of the same parts have the same sources, and are many where there are many interfaces.
+        let key: Vec<usize> = parts.iter().map(|one| std::ptr::from_ref(*one) as usize).collect();
+        if let Some(at) = seen.get(&key) {
+            if let Some((interfaces, _)) = groups.get_mut(*at) {
+                *interfaces |= 1 << bit;
+            }
+            continue;
+        }
+        let sources: Ranges = parts.iter().flat_map(|one| one.sources.as_slice().iter().copied()).collect();
+        let at = match groups.iter().position(|(_, known)| *known == sources) {
+            Some(at) => at,
+            None => {
+                groups.push((0, sources));
+                groups.len() - 1
+            }
+        };
+        seen.insert(key, at);
+        if let Some((interfaces, _)) = groups.get_mut(at) {
+            *interfaces |= 1 << bit;
+        }
+    }
+    groups
+}
+
+/// Sources in words: all of them, all but some, or some networks; on which interfaces, where that matters.
+fn describe(outlook: &Outlook<'_>, interfaces: u128, sources: &Ranges, needs: &[String]) -> Vec<String> {
+    let family = outlook.context.family;
+    let bit = 1_u128 << interfaces.trailing_zeros();
+    let all = Ranges::all(family.bits());
+    let domain = outlook.domain(bit).cloned().unwrap_or_else(|| all.clone());
+    // Sources that no packet can have, such as the machine's own addresses, do not make holes worth naming.
+    let never = all.without(&domain);
+    let within = |number: Option<u128>| {
+        number.is_none_or(|number| sources.contains(number) || number > family_last(family))
+    };
+    let filled: Ranges = never
+        .as_slice()
+        .iter()
+        .filter(|(first, last)| within(first.checked_sub(1)) && within(last.checked_add(1)))
+        .copied()
+        .chain(sources.as_slice().iter().copied())
+        .collect();
+    let missing = domain.without(sources);
+    let names = match (missing.is_empty(), words::is_most(sources, family)) {
+        (true, _) => words::networks(&all, family, 1),
+        (false, true) => {
+            let but = words::networks(&missing, family, 3).join(", ");
+            vec![format!("{} but {but}", words::networks(&all, family, 1).concat())]
+        }
+        (false, false) => words::networks(&filled, family, NETWORKS),
+    };
+    let outside = outlook.domains.iter().fold(0, |set, (interfaces, _)| set | interfaces);
+    let place = if interfaces & outside == outside {
+        String::new()
+    } else {
+        format!(" on {}", outlook.names(interfaces))
+    };
+    let needs = needs.iter().map(|need| format!(" {need}")).collect::<String>();
+    names.into_iter().map(|name| format!("{name}{place}{needs}")).collect()
+}
+
+fn family_last(family: IpFamily) -> u128 {
+    crate::reach::ranges::largest(family.bits())
+}

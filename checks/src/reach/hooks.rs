@@ -1,0 +1,268 @@
+//! The way of a packet through the hooks of netfilter, from the device to a socket or to another machine.
+
+use std::rc::Rc;
+
+use super::context::Context;
+use super::packets::Packets;
+use super::ranges::Ranges;
+use super::routing::{LOCAL, MULTICAST, UNICAST, Way, number};
+use super::tables::{Base, Layer, Program};
+use super::walk::{End, Ended, Flow, State, Target, Walk, without_decision};
+use crate::facts::network::BpfHook;
+use crate::facts::ruleset::{Hook, IpFamily};
+
+/// NF_IP_PRI_CONNTRACK, _NAT_DST, _NAT_SRC in linux/netfilter_ipv4.h.
+const TRACKING: i32 = -200;
+const DESTINATION_NAT: i32 = -100;
+const SOURCE_NAT: i32 = 100;
+
+/// Where new connections from `sources`, through `interfaces`, to the targets end.
+pub(crate) fn run(
+    context: &Context<'_>,
+    program: &Program,
+    targets: &[Target],
+    from: Vec<Packets>,
+    tracing: bool,
+) -> Vec<Ended> {
+    let mut walk = Walk::new(context, program, targets, tracing);
+    let flows: Vec<Flow> =
+        from.into_iter().map(|packets| Flow { packets, state: State::default() }).collect();
+    if let Some(gap) = program.gaps.first() {
+        walk.give_up(flows, gap);
+        return walk.ended;
+    }
+    let flows = outside_netfilter(&mut walk, flows);
+    let flows = through(&mut walk, flows, Hook::Ingress);
+    let flows = bridged(&mut walk, flows);
+    let flows = through(&mut walk, flows, Hook::Prerouting);
+    for flow in flows {
+        for flow in walk.by_destination(flow) {
+            route(&mut walk, flow);
+        }
+    }
+    walk.ended
+}
+
+/// Packets of the machine to itself. Connection tracking knows them from the way out, where their destination would have
+/// been rewritten; what the output chains do is not evaluated.
+pub(crate) fn within(
+    context: &Context<'_>,
+    program: &Program,
+    targets: &[Target],
+    from: Vec<Packets>,
+    tracing: bool,
+) -> Vec<Ended> {
+    let mut walk = Walk::new(context, program, targets, tracing);
+    let mut flows: Vec<Flow> =
+        from.into_iter().map(|packets| Flow { packets, state: State::default() }).collect();
+    if let Some(gap) = program.gaps.first() {
+        walk.give_up(flows, gap);
+        return walk.ended;
+    }
+    Walk::track(&mut flows);
+    let here = |base: &&Base| base.hook == Hook::Prerouting && base.layer == Layer::Ip && !base.nat;
+    for base in program.bases.iter().filter(here) {
+        flows = walk.base(base, flows);
+    }
+    for flow in flows {
+        input(&mut walk, flow);
+    }
+    walk.ended
+}
+
+/// The base chains of a hook by priority; those that rewrite addresses are called together, as the kernel does.
+fn through(walk: &mut Walk<'_>, mut flows: Vec<Flow>, hook: Hook) -> Vec<Flow> {
+    let program = walk.program;
+    let layer = if hook == Hook::Ingress { Layer::Device } else { Layer::Ip };
+    let here = |base: &&Base| base.hook == hook && base.layer == layer;
+    let (nat, plain): (Vec<&Base>, Vec<&Base>) = program.bases.iter().filter(here).partition(|base| base.nat);
+    let nat_at = if hook == Hook::Prerouting { DESTINATION_NAT } else { SOURCE_NAT };
+    let (mut tracked, mut rewritten) = (hook != Hook::Prerouting, nat.is_empty());
+    flows = flows.into_iter().map(without_decision).collect();
+    for base in plain {
+        if !tracked && base.priority >= TRACKING {
+            Walk::track(&mut flows);
+            tracked = true;
+        }
+        if !rewritten && base.priority > nat_at {
+            flows = walk.nat(&nat, flows, hook);
+            rewritten = true;
+        }
+        flows = walk.base(base, flows);
+    }
+    if !tracked {
+        Walk::track(&mut flows);
+    }
+    if !rewritten {
+        flows = walk.nat(&nat, flows, hook);
+    }
+    flows
+}
+
+/// What XDP, tc and the like do to packets is not known.
+fn outside_netfilter(walk: &mut Walk<'_>, flows: Vec<Flow>) -> Vec<Flow> {
+    let programs = match walk.context.network.bpf.known() {
+        Ok(programs) => programs.clone(),
+        // Without the right to ask, the rest is still worth saying: exposure names the gap.
+        Err(_) => return flows,
+    };
+    let mut flows = flows;
+    for program in &programs {
+        let (interfaces, what) = match program.hook {
+            BpfHook::Xdp => (walk.context.seen_through(&program.place), format!("XDP on {}", program.place)),
+            // What sees the answers on their way out can stop a connection as well.
+            BpfHook::Tc | BpfHook::TcEgress => {
+                (walk.context.seen_through(&program.place), format!("a filter of tc on {}", program.place))
+            }
+            BpfHook::SocketLookup => (u128::MAX, "a program of BPF that chooses sockets".to_owned()),
+            BpfHook::Netfilter => (u128::MAX, "a program of BPF at a hook of netfilter".to_owned()),
+            // It concerns the sockets of that control group only.
+            BpfHook::ControlGroup => continue,
+        };
+        let mut rest = Vec::new();
+        for flow in flows {
+            let Flow { packets, state } = flow;
+            let (inside, outside) = packets.split_interfaces(interfaces);
+            if let Some(packets) = inside {
+                walk.give_up(vec![Flow { packets, state: state.clone() }], &format!("{what} sees it first"));
+            }
+            rest.extend(outside.map(|packets| Flow { packets, state }));
+        }
+        flows = rest;
+    }
+    flows
+}
+
+/// Packets that come through a bridge pass the chains for frames first, which are not evaluated.
+fn bridged(walk: &mut Walk<'_>, flows: Vec<Flow>) -> Vec<Flow> {
+    let bridges = walk.context.those(|interface| interface.kind == "bridge");
+    let program = walk.program;
+    let filters = |base: &&Base| {
+        let rules = program.tables.get(base.table).and_then(|table| table.chains.get(base.chain));
+        let drops = base.policy == crate::facts::ruleset::Policy::Drop;
+        base.layer == Layer::Bridge && (drops || rules.is_none_or(|rules| !rules.is_empty()))
+    };
+    if bridges == 0 || !program.bases.iter().any(|base| filters(&base)) {
+        return flows;
+    }
+    let mut rest = Vec::new();
+    for flow in flows {
+        let Flow { packets, state } = flow;
+        let (inside, outside) = packets.split_interfaces(bridges);
+        if let Some(packets) = inside {
+            walk.give_up(
+                vec![Flow { packets, state: state.clone() }],
+                "the filter for frames of bridges is not evaluated",
+            );
+        }
+        rest.extend(outside.map(|packets| Flow { packets, state }));
+    }
+    rest
+}
+
+/// Packets of one destination after prerouting: to a socket here, or on to another machine.
+fn route(walk: &mut Walk<'_>, flow: Flow) {
+    let context = walk.context;
+    let Some((address, _)) = walk.destination(&flow) else { return };
+    if flow.state.destination.is_some() && is_loopback(address, context.family) {
+        // ip_route_input_slow: a martian destination, but where route_localnet says otherwise.
+        let allowed = context.those(|interface| {
+            context.family == IpFamily::V4 && interface.route_localnet.value() == Some(&true)
+        });
+        let Flow { packets, state } = flow;
+        let (inside, outside) = packets.split_interfaces(allowed);
+        if let Some(packets) = outside {
+            walk.end(Flow { packets, state: state.clone() }, End::Dropped, None);
+        }
+        if let Some(packets) = inside {
+            input(walk, Flow { packets, state });
+        }
+        return;
+    }
+    match context.routing.way(address) {
+        Way::Here => input(walk, flow),
+        Way::Through(indexes) => match context.network.forwards(context.family) {
+            Ok(true) => {
+                let out = indexes.iter().fold(0, |set, index| set | context.indexed(*index));
+                forward(walk, flow, out);
+            }
+            // Rewritten or not, a machine that does not forward drops what is not its own.
+            Ok(false) => walk.end(flow, End::Dropped, None),
+            Err(gap) => walk.end(flow, End::Unknown(gap.to_string().into()), None),
+        },
+        Way::Nowhere => walk.end(flow, End::Dropped, None),
+        Way::Many => walk.end(flow, End::Unknown("a broadcast or multicast address".into()), None),
+        Way::Unknown(reason) => walk.end(flow, End::Unknown(reason), None),
+    }
+}
+
+fn input(walk: &mut Walk<'_>, flow: Flow) {
+    for flow in through(walk, vec![flow], Hook::Input) {
+        let by = flow.state.accepted_by;
+        walk.end(flow, End::Through, by);
+    }
+}
+
+fn forward(walk: &mut Walk<'_>, mut flow: Flow, out: u128) {
+    flow.state.out = Some(out);
+    let passed = through(walk, vec![flow], Hook::Forward);
+    for flow in passed {
+        let by = flow.state.accepted_by;
+        for mut flow in through(walk, vec![flow], Hook::Postrouting) {
+            flow.state.accepted_by = by;
+            walk.end(flow, End::Through, by);
+        }
+    }
+}
+
+pub(crate) fn is_loopback(address: u128, family: IpFamily) -> bool {
+    super::routing::address(address, family).is_loopback()
+}
+
+/// Every source that the kernel takes packets from, by the interface that they come in through, loopbacks left out.
+pub(crate) fn outside(context: &Context<'_>, targets: u128) -> Result<Vec<Packets>, Rc<str>> {
+    let mut found: Vec<Packets> = Vec::new();
+    for (bit, interface) in context.interfaces.iter().take(128).enumerate().filter(|(_, one)| !one.loopback) {
+        if context.family == IpFamily::V6 && interface.ipv6_disabled.value() == Some(&true) {
+            continue;
+        }
+        let sources = Rc::new(sources(context, interface)?);
+        match found.iter_mut().find(|packets| packets.sources == sources) {
+            Some(packets) => packets.interfaces |= 1 << bit,
+            None => found.push(Packets::new(targets, 1 << bit, sources)),
+        }
+    }
+    if context.interfaces.len() > 128 {
+        return Err("more than 128 interfaces".into());
+    }
+    Ok(found)
+}
+
+/// The sources that a machine accepts on an interface (ip_route_input_slow and fib_validate_source; ipv6_rcv).
+pub(crate) fn sources(
+    context: &Context<'_>,
+    interface: &crate::facts::network::Interface,
+) -> Result<Ranges, Rc<str>> {
+    let prefix = |text: &str, length| {
+        let address = text.parse().map_or(0, number);
+        Ranges::prefix(address, length, context.family.bits())
+    };
+    let all = Ranges::all(context.family.bits());
+    if context.family == IpFamily::V6 {
+        let never = prefix("ff00::", 8).or(&prefix("::", 127)).or(&prefix("::ffff:0.0.0.0", 96));
+        return Ok(all.without(&never));
+    }
+    let mut never = prefix("0.0.0.0", 8).or(&prefix("224.0.0.0", 4)).or(&Ranges::one(0xffff_ffff));
+    if interface.route_localnet.value() != Some(&true) {
+        never = never.or(&prefix("127.0.0.0", 8));
+    }
+    never = never.or(context.kind(LOCAL)?.as_ref());
+    let strict = interface.reverse_path_filter.known().map_err(|gap| Rc::<str>::from(gap.to_string()))?;
+    let usable = match strict {
+        0 => all,
+        // Only what would be answered through the same interface.
+        1 => context.routing.through(interface.index)?.as_ref().clone(),
+        _ => context.kind(UNICAST)?.as_ref().clone(),
+    };
+    Ok(usable.without(&never).without(context.kind(MULTICAST)?.as_ref()))
+}

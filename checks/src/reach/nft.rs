@@ -1,0 +1,424 @@
+//! Rules of nftables in the common language: registers are followed until something compares them.
+
+mod loads;
+mod registers;
+mod sets;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use loads::Loaded;
+use registers::{Property, Registers};
+pub(crate) use registers::{all, any, not};
+use sets::{Group, Sets};
+
+use super::context::Context;
+use super::program::{Action, Field, Rewrite, Rule, STATE_NEW, Socket, Step, Test};
+use super::xtables;
+use crate::facts::ruleset::nftables::{self, Data, Expression, Verdict};
+
+/// Steps into which the maps of one rule may unfold.
+const STEPS: usize = 50_000;
+
+/// The chains of a table, in the order of the facts.
+pub(crate) fn table(table: &nftables::Table, context: &Context<'_>) -> Vec<Vec<Rule>> {
+    let compiler = Compiler::new(table, context);
+    table.chains.iter().map(|chain| chain.rules.iter().map(|rule| compiler.rule(rule)).collect()).collect()
+}
+
+struct Compiler<'a> {
+    context: &'a Context<'a>,
+    chains: HashMap<&'a str, usize>,
+    sets: Sets<'a>,
+    /// Sets that rules change, with what their keys are made of.
+    changed: HashMap<&'a str, Vec<String>>,
+    /// Tests of sets, by set and by what the key is made of: a long list is turned into ranges once.
+    tests: RefCell<HashMap<(&'a str, String), Test>>,
+    unfolded: std::cell::Cell<usize>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(table: &'a nftables::Table, context: &'a Context<'a>) -> Self {
+        let chains = table.chains.iter().enumerate().map(|(at, chain)| (chain.name.as_str(), at)).collect();
+        let mut compiler = Self {
+            context,
+            chains,
+            sets: Sets::new(table),
+            changed: HashMap::new(),
+            tests: RefCell::default(),
+            unfolded: std::cell::Cell::new(0),
+        };
+        let mut changed: HashMap<&str, Vec<String>> = HashMap::new();
+        for rule in table.chains.iter().flat_map(|chain| &chain.rules) {
+            let mut registers = Registers::new();
+            for expression in &rule.expressions {
+                if let Expression::Dynset { set, register, .. } = expression {
+                    let key = compiler.key(set, *register, &registers);
+                    changed.entry(set).or_default().push(key);
+                }
+                compiler.load(expression, &mut registers);
+            }
+        }
+        compiler.changed = changed;
+        compiler
+    }
+
+    fn rule(&self, rule: &'a nftables::Rule) -> Rule {
+        self.unfolded.set(0);
+        Rule { steps: self.steps(&rule.expressions, Registers::new()) }
+    }
+
+    fn steps(&self, expressions: &'a [Expression], mut registers: Registers) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.unfolded.set(self.unfolded.get() + expressions.len());
+        for (at, expression) in expressions.iter().enumerate() {
+            match expression {
+                Expression::Lookup { set, register, destination: Some(destination), .. } => {
+                    let rest = expressions.get(at + 1..).unwrap_or_default();
+                    self.branch(set, *register, *destination, rest, &registers, &mut steps);
+                    return steps;
+                }
+                Expression::Lookup { set, register, invert, .. } => {
+                    let test = self.lookup(set, *register, &registers);
+                    push(&mut steps, if *invert { not(test) } else { test });
+                }
+                Expression::Compare { register, operator, value } => {
+                    push(&mut steps, registers.compare(*register, *operator, value));
+                }
+                Expression::Range { register, invert, from, to } => {
+                    let test = registers.between(*register, &from.0, &to.0);
+                    push(&mut steps, if *invert { not(test) } else { test });
+                }
+                Expression::Verdict(Verdict::Continue) => {}
+                Expression::Match(one) => push(&mut steps, xtables::matching(one, self.context)),
+                Expression::Target(one) => {
+                    let found = xtables::target(one, self.context);
+                    let ends = matches!(found.last(), Some(Step::Then(_)));
+                    steps.extend(found);
+                    if ends {
+                        return steps;
+                    }
+                }
+                other => match self.load(other, &mut registers) {
+                    Some(test) => push(&mut steps, test),
+                    None => {
+                        let effect = self.effect(other, &registers);
+                        let ends = matches!(effect.last(), Some(Step::Then(_)));
+                        steps.extend(effect);
+                        if ends {
+                            return steps;
+                        }
+                    }
+                },
+            }
+            if matches!(steps.last(), Some(Step::Test(Test::Never))) {
+                return steps;
+            }
+        }
+        steps
+    }
+
+    /// What an expression loads, with the test that the packet has it; `None` for one that loads nothing.
+    fn load(&self, expression: &Expression, registers: &mut Registers) -> Option<Test> {
+        let tracked = || Test::State(STATE_NEW);
+        let (register, loaded, test) = match expression {
+            Expression::Immediate { register, data } => {
+                registers.set(*register, &data.0);
+                return Some(Test::Always);
+            }
+            Expression::Payload { base, offset, length, register } => {
+                let (offset, length) = (*offset as usize, *length as usize);
+                return Some(loads::payload(self.context, registers, *base, offset, length, *register));
+            }
+            Expression::Bitwise { source, register, mask, xor, .. } => {
+                registers.bitwise(*source, *register, &mask.0, &xor.0);
+                return Some(Test::Always);
+            }
+            Expression::Byteorder { source, register, length, size } => {
+                registers.reverse(*source, *register, *length as usize, *size as usize);
+                return Some(Test::Always);
+            }
+            Expression::Meta { key, register } => (register, loads::meta(self.context, *key), Test::Always),
+            // Only the state can be asked without a connection.
+            Expression::Ct { key: 0, direction, register } => {
+                (register, loads::ct(self.context, 0, *direction), Test::Always)
+            }
+            Expression::Ct { key, direction, register } => {
+                (register, loads::ct(self.context, *key, *direction), tracked())
+            }
+            Expression::Fib { result, flags, register } => {
+                (register, loads::fib(self.context, *result, *flags), Test::Always)
+            }
+            Expression::Socket { key, register, .. } => {
+                (register, loads::socket(*key), Test::Socket(Socket::Exists))
+            }
+            Expression::Numgen { register, .. } => {
+                (register, open(Test::Chance("numgen".into())), Test::Always)
+            }
+            Expression::Hash { register } => {
+                (register, open(Context::unknown("a hash of the packet is not computed")), Test::Always)
+            }
+            Expression::BitwiseOther { register, .. } => {
+                (register, open(Context::unknown("shifted bits are not followed")), Test::Always)
+            }
+            Expression::Load { name, register } => {
+                (register, open(Context::unknown(format!("{name} is not modelled"))), Test::Always)
+            }
+            _ => return None,
+        };
+        match loaded {
+            Loaded::Known(bytes) => registers.set(*register, &bytes),
+            Loaded::Property(Property::Choice(choices), ..) => {
+                let width = choices.first().map_or(4, |(value, _)| value.len());
+                registers.load(
+                    *register,
+                    Property::Choice(choices),
+                    width,
+                    0,
+                    width,
+                    registers::Order::Network,
+                );
+            }
+            Loaded::Property(property, width, order) => {
+                registers.load(*register, property, width, 0, width, order)
+            }
+            Loaded::Absent => return Some(Test::Never),
+            Loaded::Unknown(reason) => {
+                let property = Property::Open(Context::unknown(reason));
+                registers.load(*register, property, 16, 0, 16, registers::Order::Network);
+            }
+        }
+        Some(test)
+    }
+
+    /// What an expression does that loads nothing.
+    fn effect(&self, expression: &'a Expression, registers: &Registers) -> Vec<Step> {
+        let chance = |what: &str| vec![Step::Test(Test::Chance(what.into()))];
+        let ends = |action| vec![Step::Then(action)];
+        let unknown = |reason: &str| vec![Step::Then(Action::Unknown(reason.into()))];
+        match expression {
+            Expression::Neutral(_) => Vec::new(),
+            Expression::Verdict(verdict) => vec![Step::Then(self.action(verdict))],
+            Expression::Reject { .. } => ends(Action::Reject),
+            Expression::Limit { .. } => chance("limit"),
+            Expression::Quota { .. } => chance("quota"),
+            Expression::Connlimit { .. } => chance("ct count"),
+            // NFT_OBJECT_*: those that count, watch or label decide nothing.
+            Expression::Object { kind: 1 | 3 | 7 | 8 | 9, .. } => Vec::new(),
+            Expression::Object { kind: 2, .. } => chance("quota"),
+            Expression::Object { kind: 4, .. } => chance("limit"),
+            Expression::Object { kind: 5, .. } => chance("ct count"),
+            Expression::Object { .. } => {
+                vec![Step::Test(Context::unknown("an object of a map is not followed"))]
+            }
+            Expression::Dynset { set, operation, expressions, invert, .. } => {
+                if *operation > 1 || *invert {
+                    return vec![Step::Test(Context::unknown(format!(
+                        "what it changes in {set} is not followed"
+                    )))];
+                }
+                let mut steps = vec![Step::Adds(set.as_str().into())];
+                if expressions.iter().any(|one| !matches!(one, Expression::Neutral(_))) {
+                    steps.push(Step::Test(Test::Chance("limit".into())));
+                }
+                steps
+            }
+            Expression::MetaSet { key: 3, register } => mark(registers, *register),
+            Expression::MetaSet { .. } => Vec::new(),
+            Expression::CtSet { key: 3, register } => connection_mark(registers, *register),
+            Expression::CtSet { .. } => Vec::new(),
+            Expression::PayloadSet { .. } => {
+                vec![Step::ForgetPacket("a rule wrote into the packet".into())]
+            }
+            Expression::Notrack => vec![Step::Untrack],
+            Expression::Nat { kind: 1, family, addresses, ports, .. } => {
+                // NFPROTO_INET takes both families.
+                let own = u32::from(loads::family_number(self.context.family));
+                if ![own, 1].contains(family) {
+                    return vec![Step::Test(Test::Never)];
+                }
+                match self.rewrite(registers, *addresses, *ports) {
+                    Some(choice) => ends(Action::Destination(vec![choice])),
+                    None => unknown("the new destination is not a fixed one"),
+                }
+            }
+            Expression::Nat { .. } | Expression::Masquerade => ends(Action::Source),
+            Expression::Redirect { ports } => {
+                match ports.map(|(first, last)| port_range(registers, first, last)) {
+                    None => ends(Action::Redirect(None)),
+                    Some(Some(ports)) => ends(Action::Redirect(Some(ports))),
+                    Some(None) => unknown("the new port is not a fixed one"),
+                }
+            }
+            Expression::Queue { .. } => unknown("a program decides (queue)"),
+            Expression::Tproxy => unknown("tproxy hands it to a program"),
+            Expression::Synproxy => unknown("synproxy answers it"),
+            // Only established connections take the short cut; the expression ends the rule for others.
+            Expression::FlowOffload(_) => vec![Step::Test(Test::Never)],
+            Expression::Other(name) if name == "dup" => Vec::new(),
+            Expression::Other(name) => unknown(&format!("{name} is not understood")),
+            _ => Vec::new(),
+        }
+    }
+
+    fn rewrite(
+        &self,
+        registers: &Registers,
+        addresses: Option<(u32, u32)>,
+        ports: Option<(u32, u32)>,
+    ) -> Option<Rewrite> {
+        let width = usize::try_from(self.context.family.bits() / 8).ok()?;
+        let address = |register| registers.known(register, width).map(|bytes| sets::number(&bytes));
+        let addresses = match addresses {
+            None => None,
+            Some((first, last)) => Some((address(first)?, address(last)?)),
+        };
+        let ports = match ports {
+            None => None,
+            Some((first, last)) => Some(port_range(registers, first, last)?),
+        };
+        Some(Rewrite { addresses, ports })
+    }
+
+    fn action(&self, verdict: &Verdict) -> Action {
+        let chain = |name: &str| self.chains.get(name).copied();
+        let lost = || Action::Unknown("a rule jumps to a chain that is not there".into());
+        match verdict {
+            Verdict::Accept => Action::Accept,
+            Verdict::Drop => Action::Drop,
+            Verdict::Queue => Action::Unknown("a program decides (queue)".into()),
+            Verdict::Return => Action::Return,
+            Verdict::Jump(name) => chain(name).map_or_else(lost, Action::Jump),
+            Verdict::Goto(name) => chain(name).map_or_else(lost, Action::Goto),
+            Verdict::Continue | Verdict::Other(_) => {
+                Action::Unknown("a verdict that hostduty does not know".into())
+            }
+        }
+    }
+
+    fn key(&self, set: &str, register: u32, registers: &Registers) -> String {
+        registers.describe(register, self.sets.key_length(set)).unwrap_or_default()
+    }
+
+    /// Whether the key is in the set.
+    fn lookup(&self, set: &'a str, register: u32, registers: &Registers) -> Test {
+        let key = self.key(set, register, registers);
+        if let Some(test) = self.tests.borrow().get(&(set, key.clone())) {
+            return test.clone();
+        }
+        let test = match self.sets.groups(set) {
+            Err(reason) => Context::unknown(reason),
+            Ok(groups) => {
+                any(groups.iter().map(|group| self.group(group, set, register, registers)).collect())
+            }
+        };
+        let test = match self.changed.get(set) {
+            None => test,
+            // The same key was added by a rule before, or another one of the same packet.
+            Some(keys) if keys.iter().all(|other| *other == key) => any(vec![Test::Added(set.into()), test]),
+            Some(_) => any(vec![
+                all(vec![Test::Added(set.into()), Context::unknown(format!("what a rule added to {set}"))]),
+                test,
+            ]),
+        };
+        self.tests.borrow_mut().insert((set, key), test.clone());
+        test
+    }
+
+    fn group(&self, group: &Group<'a>, set: &str, register: u32, registers: &Registers) -> Test {
+        if group.every {
+            return Test::Always;
+        }
+        let keys = group.keys();
+        let test = registers.among(register, self.sets.key_length(set), &keys);
+        if group.conditional { all(vec![test, Test::Chance("an element with a limit".into())]) } else { test }
+    }
+
+    /// A map: each value is a way of its own through the rest of the rule.
+    fn branch(
+        &self,
+        set: &'a str,
+        register: u32,
+        destination: u32,
+        rest: &'a [Expression],
+        registers: &Registers,
+        steps: &mut Vec<Step>,
+    ) {
+        let groups = match self.sets.groups(set) {
+            Ok(groups) => groups,
+            Err(reason) => return steps.push(Step::Then(Action::Unknown(reason.into()))),
+        };
+        let mut ways = Vec::new();
+        for group in groups {
+            if self.unfolded.get() > STEPS {
+                return steps.push(Step::Then(Action::Unknown("its maps unfold into too many ways".into())));
+            }
+            let test = self.group(group, set, register, registers);
+            if test == Test::Never {
+                continue;
+            }
+            let way = match group.data {
+                Some(Data::Verdict(Verdict::Continue)) => self.steps(rest, registers.clone()),
+                Some(Data::Verdict(verdict)) => vec![Step::Then(self.action(verdict))],
+                Some(Data::Value(bytes)) => {
+                    let mut registers = registers.clone();
+                    registers.set(destination, &bytes.0);
+                    self.steps(rest, registers)
+                }
+                _ => vec![Step::Then(Action::Unknown("a map gives what hostduty does not know".into()))],
+            };
+            ways.push((test, way));
+        }
+        steps.push(Step::Branch(ways));
+    }
+}
+
+/// A property that gives this test whatever it is compared with.
+fn open(test: Test) -> Loaded {
+    Loaded::Property(Property::Open(test), 4, registers::Order::Network)
+}
+
+fn push(steps: &mut Vec<Step>, test: Test) {
+    if test != Test::Always {
+        steps.push(Step::Test(test));
+    }
+}
+
+fn port_range(registers: &Registers, first: u32, last: u32) -> Option<(u16, u16)> {
+    let port =
+        |register| registers.known(register, 2).and_then(|bytes| u16::try_from(sets::number(&bytes)).ok());
+    Some((port(first)?, port(last)?))
+}
+
+/// `meta mark set`: to a number, to the mark itself with bits changed, to the connection's mark.
+fn mark(registers: &Registers, register: u32) -> Vec<Step> {
+    if let Some(value) = registers.known(register, 4) {
+        return vec![Step::SetMark { and: 0, xor: little(&value) }];
+    }
+    match registers.masked(register) {
+        Some((Property::Number(Field::Mark, _), and, xor)) => vec![Step::SetMark { and, xor }],
+        Some((Property::Number(Field::ConnectionMark, _), u32::MAX, 0)) => {
+            vec![Step::Test(Test::State(STATE_NEW)), Step::RestoreMark { mask: u32::MAX }]
+        }
+        _ => vec![Step::ForgetMark],
+    }
+}
+
+/// `ct mark set` likewise.
+fn connection_mark(registers: &Registers, register: u32) -> Vec<Step> {
+    if let Some(value) = registers.known(register, 4) {
+        return vec![Step::SetConnectionMark { and: 0, xor: little(&value) }];
+    }
+    match registers.masked(register) {
+        Some((Property::Number(Field::ConnectionMark, _), and, xor)) => {
+            vec![Step::SetConnectionMark { and, xor }]
+        }
+        Some((Property::Number(Field::Mark, _), u32::MAX, 0)) => vec![Step::SaveMark { mask: u32::MAX }],
+        _ => vec![Step::ForgetConnectionMark],
+    }
+}
+
+/// A number of 32 bits as x86_64 and aarch64 keep it.
+fn little(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}

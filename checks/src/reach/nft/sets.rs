@@ -1,0 +1,144 @@
+//! The elements of sets and maps as intervals of keys, together with what a map gives for them.
+
+use std::collections::HashMap;
+
+use crate::facts::ruleset::nftables::{Data, Element, Set, Table};
+
+/// NFT_SET_INTERVAL
+const INTERVAL: u32 = 4;
+
+/// The sets of a table.
+pub(super) struct Sets<'a> {
+    by_name: HashMap<&'a str, (usize, Result<Vec<Group<'a>>, String>)>,
+}
+
+/// Keys for which a map gives the same.
+pub(super) struct Group<'a> {
+    pub(super) data: Option<&'a Data>,
+    /// Whether it takes every key that no other group has.
+    pub(super) every: bool,
+    /// Whether its elements have limits of their own.
+    pub(super) conditional: bool,
+    /// First and last key of each interval, one after the other.
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl<'a> Sets<'a> {
+    pub(super) fn new(table: &'a Table) -> Self {
+        let prepare = |set: &'a Set| (set.name.as_str(), (set.key_length as usize, groups(set)));
+        Self { by_name: table.sets.iter().map(prepare).collect() }
+    }
+
+    /// Bytes of a key; none of a set that is not there.
+    pub(super) fn key_length(&self, set: &str) -> usize {
+        self.by_name.get(set).map_or(0, |(length, _)| *length)
+    }
+
+    /// The groups of a set; the one that takes every other key last.
+    pub(super) fn groups(&self, set: &str) -> Result<&[Group<'a>], String> {
+        match self.by_name.get(set) {
+            Some((_, Ok(groups))) => Ok(groups),
+            Some((_, Err(reason))) => Err(reason.clone()),
+            None => Err(format!("the set {set} was not read")),
+        }
+    }
+}
+
+impl Group<'_> {
+    /// First and last key of each interval.
+    pub(super) fn keys(&self) -> Vec<(&[u8], &[u8])> {
+        let pairs = self.bytes.chunks_exact((self.length * 2).max(1));
+        pairs.map(|pair| pair.split_at(self.length)).collect()
+    }
+}
+
+fn groups(set: &Set) -> Result<Vec<Group<'_>>, String> {
+    let elements = set.elements.known().map_err(|gap| gap.to_string())?;
+    let length = set.key_length as usize;
+    let mut list: Vec<Group<'_>> = Vec::new();
+    let mut index: HashMap<(Vec<u8>, bool), usize> = HashMap::new();
+    let mut add = |element: &Element, data, first: &[u8], last: &[u8]| {
+        // A plain set is one group; only maps tell their elements apart.
+        let key = (data_key(data), element.conditional);
+        let at = *index.entry(key).or_insert_with(|| {
+            list.push(Group {
+                data,
+                every: false,
+                conditional: element.conditional,
+                bytes: Vec::new(),
+                length,
+            });
+            list.len() - 1
+        });
+        if let Some(group) = list.get_mut(at) {
+            group.bytes.extend_from_slice(first);
+            group.bytes.extend_from_slice(last);
+        }
+    };
+    let mut every = None;
+    // A set of ranges lists where each starts and where it ends; a concatenation has both in one element.
+    let ends_apart = set.flags & INTERVAL != 0 && set.fields.is_empty();
+    let mut borders: Vec<&Element> = Vec::new();
+    for element in elements {
+        if element.key.0.is_empty() {
+            every = Some(element);
+        } else if element.key.0.len() < length {
+            return Err(format!("the set {} has a key that is too short", set.name));
+        } else if let Some(last) = &element.last {
+            if last.0.len() < length {
+                return Err(format!("the set {} has a key that is too short", set.name));
+            }
+            add(element, element.data.as_ref(), cut(&element.key.0, length), cut(&last.0, length));
+        } else if ends_apart {
+            borders.push(element);
+        } else {
+            let key = cut(&element.key.0, length);
+            add(element, element.data.as_ref(), key, key);
+        }
+    }
+    // Where one interval touches the next, the end comes before the start.
+    borders.sort_by(|one, other| (&one.key.0, !one.ends).cmp(&(&other.key.0, !other.ends)));
+    for (at, start) in borders.iter().enumerate().filter(|(_, element)| !element.ends) {
+        let end = borders.get(at + 1).filter(|next| next.ends || next.key.0 > start.key.0);
+        let last = end.map_or_else(|| vec![0xff; length], |end| before(&end.key.0));
+        add(start, start.data.as_ref(), cut(&start.key.0, length), cut(&last, length));
+    }
+    if let Some(element) = every {
+        let data = element.data.as_ref();
+        list.push(Group { data, every: true, conditional: element.conditional, bytes: Vec::new(), length });
+    }
+    Ok(list)
+}
+
+fn cut(key: &[u8], length: usize) -> &[u8] {
+    key.get(..length).unwrap_or(key)
+}
+
+/// The key before this one, as one long number.
+fn before(key: &[u8]) -> Vec<u8> {
+    let mut key = key.to_vec();
+    for byte in key.iter_mut().rev() {
+        let (less, borrow) = byte.overflowing_sub(1);
+        *byte = less;
+        if !borrow {
+            break;
+        }
+    }
+    key
+}
+
+/// By what groups are told apart.
+fn data_key(data: Option<&Data>) -> Vec<u8> {
+    match data {
+        None => Vec::new(),
+        Some(Data::Value(bytes)) => [&[1], bytes.0.as_slice()].concat(),
+        Some(Data::Verdict(verdict)) => format!("v{verdict:?}").into_bytes(),
+        Some(Data::Object(name)) => format!("o{name}").into_bytes(),
+    }
+}
+
+/// Bytes as a number, the first the most significant.
+pub(super) fn number(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))
+}

@@ -1,0 +1,112 @@
+//! Puts together what became of packets, where chance or ignorance took them more than one way.
+
+use std::rc::Rc;
+
+use super::packets::Packets;
+use super::tables::Place;
+use super::walk::{End, Ended, State};
+
+/// Packets with the one thing that happens to them.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) packets: Packets,
+    pub(crate) end: End,
+    /// What lets some through and stops others at another time.
+    pub(crate) chance: Option<Rc<str>>,
+    pub(crate) by: Option<Place>,
+    /// What the rules did to the packets.
+    pub(crate) state: State,
+}
+
+/// Overlaps that are taken apart; more are unknown.
+const CELLS: usize = 2000;
+
+/// Each packet once.
+pub(crate) fn resolve(ended: Vec<Ended>) -> Vec<Part> {
+    let (certain, open): (Vec<Ended>, Vec<Ended>) =
+        ended.into_iter().partition(|one| one.flow.state.chance.is_none() && one.flow.state.doubt.is_none());
+    let mut parts: Vec<Part> =
+        certain.into_iter().map(|one| part(one.flow.packets.clone(), &one, None)).collect();
+    // What lies in the same place, by the ends that it may come to.
+    let mut cells: Vec<(Packets, Vec<usize>)> = Vec::new();
+    for (at, one) in open.iter().enumerate() {
+        let mut rest = vec![one.flow.packets.clone()];
+        let mut grown = Vec::new();
+        for (packets, ends) in std::mem::take(&mut cells) {
+            let mut outside = Vec::new();
+            let mut untouched = vec![packets];
+            for piece in &rest {
+                let mut left = Vec::new();
+                for packets in untouched {
+                    match packets.and(piece) {
+                        Some(common) => {
+                            let mut both = ends.clone();
+                            both.push(at);
+                            left.extend(packets.without(&common));
+                            grown.push((common, both));
+                        }
+                        None => left.push(packets),
+                    }
+                }
+                untouched = left;
+            }
+            for piece in rest {
+                let mut pieces = vec![piece];
+                for (common, _) in grown.iter().filter(|(_, both)| both.last() == Some(&at)) {
+                    pieces = pieces.into_iter().flat_map(|piece| piece.without(common)).collect();
+                }
+                outside.extend(pieces);
+            }
+            rest = outside;
+            grown.extend(untouched.into_iter().map(|packets| (packets, ends.clone())));
+        }
+        cells = grown;
+        cells.extend(rest.into_iter().map(|packets| (packets, vec![at])));
+        if cells.len() > CELLS {
+            let reason: Rc<str> =
+                "chance and what is not understood cut the sources into too many parts".into();
+            return parts
+                .into_iter()
+                .chain(open.into_iter().map(|one| {
+                    let end = End::Unknown(Rc::clone(&reason));
+                    Part { end, ..part(one.flow.packets.clone(), &one, None) }
+                }))
+                .collect();
+        }
+    }
+    parts.extend(cells.into_iter().filter_map(|(packets, ends)| {
+        let ends: Vec<&Ended> = ends.iter().filter_map(|at| open.get(*at)).collect();
+        settle(packets, &ends)
+    }));
+    parts
+}
+
+fn part(packets: Packets, one: &Ended, chance: Option<Rc<str>>) -> Part {
+    Part { packets, end: one.end.clone(), chance, by: one.by, state: one.flow.state.clone() }
+}
+
+/// One end for packets that may come to several.
+fn settle(packets: Packets, ends: &[&Ended]) -> Option<Part> {
+    let first = ends.first()?;
+    let same = |one: &&Ended| {
+        one.end == first.end
+            && one.flow.state.destination == first.flow.state.destination
+            && one.flow.state.out == first.flow.state.out
+    };
+    if ends.iter().all(|one| same(one)) {
+        return Some(part(packets, first, None));
+    }
+    let unknown = ends.iter().find(|one| matches!(one.end, End::Unknown(_)));
+    if let Some(one) = unknown {
+        return Some(part(packets, one, None));
+    }
+    if let Some(doubt) = ends.iter().find_map(|one| one.flow.state.doubt.clone()) {
+        return Some(Part { end: End::Unknown(doubt), ..part(packets, first, None) });
+    }
+    let through = ends.iter().find(|one| one.end == End::Through);
+    let chance = ends.iter().find_map(|one| one.flow.state.chance.clone());
+    match through {
+        Some(one) => Some(part(packets, one, chance)),
+        None => Some(part(packets, first, None)),
+    }
+}
