@@ -29,7 +29,7 @@ use checks::facts::ruleset::nftables::{Expression, Nftables, Rule, Verdict};
 use checks::facts::ruleset::{IpFamily, Outcome, Policy, Ruleset, legacy};
 use checks::gap::GapKind;
 use checks::host::{NftObject, Query, Tree};
-use rulesets::{CASES, Case, shown};
+use rulesets::{CASES, Case, OBJECTS, sets, shown};
 use say::left_out;
 use serde_json::Value;
 
@@ -173,8 +173,12 @@ fn gather(host: &Tree) -> Ruleset {
 /// The kernel's answers as a host.
 fn dump() -> Tree {
     let mut host = Tree::new(Timestamp(0)).file("/proc/net/dev", "");
-    for object in [NftObject::Tables, NftObject::Chains, NftObject::Rules] {
+    for (object, _) in OBJECTS {
         host = host.answer(Query::Nftables(object), netfilter::nftables(object).unwrap());
+    }
+    for (family, table, set) in sets(&netfilter::nftables(NftObject::Sets).unwrap()) {
+        let answer = netfilter::nftables_elements(family, &table, &set).unwrap();
+        host = host.answer(Query::NftElements { family, table, set }, answer);
     }
     for (path, ipv6) in [("/proc/net/ip_tables_names", false), ("/proc/net/ip6_tables_names", true)] {
         let Ok(names) = std::fs::read_to_string(path) else { continue };
@@ -191,10 +195,12 @@ fn dump() -> Tree {
 fn record(case: &Case) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rulesets").join(case.name);
     std::fs::create_dir_all(&dir).unwrap();
-    for (object, name) in
-        [(NftObject::Tables, "tables"), (NftObject::Chains, "chains"), (NftObject::Rules, "rules")]
-    {
+    for (object, name) in OBJECTS {
         std::fs::write(dir.join(name), netfilter::nftables(object).unwrap()).unwrap();
+    }
+    for (family, table, set) in sets(&netfilter::nftables(NftObject::Sets).unwrap()) {
+        let answer = netfilter::nftables_elements(family, &table, &set).unwrap();
+        std::fs::write(dir.join(format!("elements-{family}-{table}-{set}")), answer).unwrap();
     }
     for (path, ipv6, prefix) in
         [("/proc/net/ip_tables_names", false, "ip-"), ("/proc/net/ip6_tables_names", true, "ip6-")]

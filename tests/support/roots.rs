@@ -157,6 +157,8 @@ fn kernel(mut tree: Tree, folder: &Path, below: &str) -> Tree {
             "nftables-chains" => tree.answer(Query::Nftables(NftObject::Chains), bytes),
             "nftables-rules" => tree.answer(Query::Nftables(NftObject::Rules), bytes),
             "nftables-sets" => tree.answer(Query::Nftables(NftObject::Sets), bytes),
+            "nftables-objects" => tree.answer(Query::Nftables(NftObject::Objects), bytes),
+            "nftables-flowtables" => tree.answer(Query::Nftables(NftObject::Flowtables), bytes),
             "clock-state" => tree.answer(Query::ClockState, line()),
             "boot-time" => tree.answer(Query::BootTime, line()),
             "host-name" => tree.answer(Query::HostName, line()),
@@ -172,6 +174,11 @@ fn kernel(mut tree: Tree, folder: &Path, below: &str) -> Tree {
             other => {
                 if let Some(key) = other.strip_prefix("xenstore/") {
                     tree.answer(Query::Xenstore(key.to_owned()), line())
+                } else if let Some(set) = other.strip_prefix("nftables-elements/") {
+                    let mut words = set.splitn(3, '/').map(str::to_owned);
+                    let mut word = || words.next().unwrap();
+                    let (family, table, set) = (word().parse().unwrap(), word(), word());
+                    tree.answer(Query::NftElements { family, table, set }, bytes)
                 } else if let Some(table) = other.strip_prefix("ip6tables-") {
                     tree.answer(Query::LegacyTable { ipv6: true, table: table.to_owned() }, bytes)
                 } else if let Some(table) = other.strip_prefix("iptables-") {

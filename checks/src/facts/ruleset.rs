@@ -3,6 +3,7 @@
 pub mod bytes;
 mod decode;
 mod divert;
+mod elements;
 mod expression;
 pub mod legacy;
 mod netlink;

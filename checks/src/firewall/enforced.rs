@@ -113,7 +113,10 @@ mod tests {
     fn facts(ipv6: Ipv6, family: Family, policy: Default, rules: Vec<Vec<Expression>>) -> Facts {
         let base =
             Base { kind: "filter".into(), hook: Hook::Input, priority: 0, policy, devices: Vec::new() };
-        let rules = (2..).zip(rules).map(|(handle, expressions)| Rule { handle, expressions }).collect();
+        let rules = (2..)
+            .zip(rules)
+            .map(|(handle, expressions)| Rule { handle, expressions, comment: None })
+            .collect();
         let chain = Chain { name: "input".into(), handle: 1, base: Some(base), rules };
         let table = Table {
             family,

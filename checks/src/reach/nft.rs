@@ -6,6 +6,7 @@ mod sets;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use loads::Loaded;
 use registers::{Property, Registers};
@@ -14,6 +15,7 @@ use sets::{Group, Sets};
 
 use super::context::Context;
 use super::program::{Action, Field, Rewrite, Rule, STATE_NEW, Socket, Step, Test};
+use super::ranges::Ranges;
 use super::xtables;
 use crate::facts::ruleset::nftables::{self, Data, Expression, Verdict};
 
@@ -86,7 +88,7 @@ impl<'a> Compiler<'a> {
                     push(&mut steps, registers.compare(*register, *operator, value));
                 }
                 Expression::Range { register, invert, from, to } => {
-                    let test = registers.between(*register, &from.0, &to.0);
+                    let test = registers.between(*register, from, to);
                     push(&mut steps, if *invert { not(test) } else { test });
                 }
                 Expression::Verdict(Verdict::Continue) => {}
@@ -123,7 +125,7 @@ impl<'a> Compiler<'a> {
         let tracked = || Test::State(STATE_NEW);
         let (register, loaded, test) = match expression {
             Expression::Immediate { register, data } => {
-                registers.set(*register, &data.0);
+                registers.set(*register, data);
                 return Some(Test::Always);
             }
             Expression::Payload { base, offset, length, register } => {
@@ -131,7 +133,7 @@ impl<'a> Compiler<'a> {
                 return Some(loads::payload(self.context, registers, *base, offset, length, *register));
             }
             Expression::Bitwise { source, register, mask, xor, .. } => {
-                registers.bitwise(*source, *register, &mask.0, &xor.0);
+                registers.bitwise(*source, *register, mask, xor);
                 return Some(Test::Always);
             }
             Expression::Byteorder { source, register, length, size } => {
@@ -160,6 +162,18 @@ impl<'a> Compiler<'a> {
             }
             Expression::BitwiseOther { register, .. } => {
                 (register, open(Context::unknown("shifted bits are not followed")), Test::Always)
+            }
+            Expression::Exthdr { operation, kind, present, register, .. } => {
+                let exists = loads::extension(*operation, *kind);
+                let property = match present {
+                    true => Property::Number(exists, 1),
+                    false => Property::Open(Context::unknown(
+                        "the content of a header's extension is not modelled",
+                    )),
+                };
+                let needed = if *present { Test::Always } else { Test::Is(exists, Rc::new(Ranges::one(1))) };
+                registers.load(*register, property, 1, 0, 1, registers::Order::Network);
+                return Some(needed);
             }
             Expression::Load { name, register } => {
                 (register, open(Context::unknown(format!("{name} is not modelled"))), Test::Always)
@@ -226,7 +240,7 @@ impl<'a> Compiler<'a> {
             Expression::MetaSet { key: 3, register } => mark(registers, *register),
             Expression::MetaSet { .. } => Vec::new(),
             Expression::CtSet { key: 3, register } => connection_mark(registers, *register),
-            Expression::CtSet { .. } => Vec::new(),
+            Expression::CtSet { .. } | Expression::ExthdrSet { .. } => Vec::new(),
             Expression::PayloadSet { .. } => {
                 vec![Step::ForgetPacket("a rule wrote into the packet".into())]
             }
@@ -251,7 +265,7 @@ impl<'a> Compiler<'a> {
                 }
             }
             Expression::Queue { .. } => unknown("a program decides (queue)"),
-            Expression::Tproxy => unknown("tproxy hands it to a program"),
+            Expression::Tproxy { .. } => unknown("tproxy hands it to a program"),
             Expression::Synproxy => unknown("synproxy answers it"),
             // Only established connections take the short cut; the expression ends the rule for others.
             Expression::FlowOffload(_) => vec![Step::Test(Test::Never)],
@@ -362,7 +376,7 @@ impl<'a> Compiler<'a> {
                 Some(Data::Verdict(verdict)) => vec![Step::Then(self.action(verdict))],
                 Some(Data::Value(bytes)) => {
                     let mut registers = registers.clone();
-                    registers.set(destination, &bytes.0);
+                    registers.set(destination, bytes);
                     self.steps(rest, registers)
                 }
                 _ => vec![Step::Then(Action::Unknown("a map gives what hostduty does not know".into()))],

@@ -51,6 +51,8 @@ impl Free {
             }
             // Fragments are put together before any rule sees them; what may be set is "do not fragment".
             FRAGMENT => [(0, 0), (0x4000, 0x4000)].into_iter().collect(),
+            // An extension header or an option is there or not.
+            Self::Bytes(5.., ..) => Ranges::range(0, 1),
             // Neither connects nor answers from port 0 work.
             Self::SourcePort => Ranges::range(1, 0xffff),
             _ => Ranges::all(self.bits()),

@@ -41,7 +41,8 @@ pub(crate) enum Free {
     TrafficClass,
     /// Length of the packet with its IP header, 16 bits.
     Length,
-    /// Other bytes of the packet: layer (`facts::ruleset::nftables::Layer` as its place 0…4), offset, length in bytes.
+    /// Other bytes of the packet: layer (`facts::ruleset::nftables::Layer` as its place 0…4), offset, length in bytes. From
+    /// layer 5 on it is whether there is an extension: 5 and NFT_EXTHDR_OP_*, its number, 1.
     Bytes(u8, u16, u8),
 }
 

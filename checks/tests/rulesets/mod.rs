@@ -1,5 +1,7 @@
 //! Rulesets with the outcome that each has by the manual pages of nft and iptables, written by hand.
 
+use checks::host::NftObject;
+
 /// One ruleset.
 pub(crate) struct Case {
     /// The name of its folder below `tests/rulesets`.
@@ -21,6 +23,36 @@ pub(crate) fn shown(outcome: &checks::facts::ruleset::Outcome) -> String {
         Outcome::Accepts { conditional_drops, .. } => format!("accepts, {conditional_drops} may drop"),
         Outcome::Unknown(reason) => format!("unknown: {reason}"),
     }
+}
+
+/// The dumps over all families, with the file that holds each.
+pub(crate) const OBJECTS: [(NftObject, &str); 6] = [
+    (NftObject::Tables, "tables"),
+    (NftObject::Chains, "chains"),
+    (NftObject::Rules, "rules"),
+    (NftObject::Sets, "sets"),
+    (NftObject::Objects, "objects"),
+    (NftObject::Flowtables, "flowtables"),
+];
+
+/// Family, table and name of each set in a dump of them: its first two attributes.
+#[allow(dead_code, reason = "only who asks the kernel needs them")]
+pub(crate) fn sets(mut dump: &[u8]) -> Vec<(u8, String, String)> {
+    let mut found = Vec::new();
+    while let Some(length) = dump.first_chunk().map(|length| u32::from_ne_bytes(*length) as usize) {
+        let mut name = {
+            let mut at = 20;
+            move || {
+                let length = usize::from(u16::from_ne_bytes([dump[at], dump[at + 1]]));
+                let name = String::from_utf8(dump[at + 4..at + length - 1].to_vec()).unwrap();
+                at += length.next_multiple_of(4);
+                name
+            }
+        };
+        found.push((dump[16], name(), name()));
+        dump = &dump[length.next_multiple_of(4)..];
+    }
+    found
 }
 
 const OPEN: &str = "accepts, 0 may drop";

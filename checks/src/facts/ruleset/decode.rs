@@ -38,6 +38,7 @@ fn nested(element: &Attributes<'_>, depth: usize) -> Result<Expression, Gap> {
             "masq" => Expression::Masquerade,
             "redir" => Expression::Redirect { ports: None },
             "counter" | "last" | "log" => Expression::Neutral(name),
+            "tproxy" => Expression::Tproxy { family: 0, address: None, port: None },
             _ => Expression::Other(name),
         });
     };
@@ -54,7 +55,8 @@ fn known(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expre
             Some(kind) => Expression::Reject { kind, code: data.byte(2).unwrap_or(0) },
             None => return Ok(None),
         },
-        "counter" | "last" | "log" => Expression::Neutral(name.to_owned()),
+        "counter" | "last" => Expression::Neutral(name.to_owned()),
+        "log" => Expression::Neutral(log(data)?),
         "payload" => return payload(data),
         "meta" => match (number(1)?, number(2)?, number(3)?) {
             (Some(register), Some(key), None) => Expression::Meta { key, register },
@@ -109,15 +111,12 @@ fn known(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expre
             }
             _ => return Ok(None),
         },
-        "hash" | "tunnel" => match number(2)? {
-            Some(register) if name == "hash" => Expression::Hash { register },
-            Some(register) => Expression::Load { name: name.to_owned(), register },
+        "hash" => match number(2)? {
+            Some(register) => Expression::Hash { register },
             None => return Ok(None),
         },
-        "rt" | "osf" | "xfrm" | "exthdr" => match number(1)? {
-            Some(register) => Expression::Load { name: name.to_owned(), register },
-            None => return Ok(None),
-        },
+        "exthdr" => return exthdr(data),
+        "tunnel" | "rt" | "osf" | "xfrm" | "inner" => return load(name, data, depth),
         "limit" => match (data.long(1)?, data.long(2)?) {
             (Some(rate), Some(unit)) => Expression::Limit {
                 rate,
@@ -136,9 +135,9 @@ fn known(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expre
             Some(count) => Expression::Connlimit { count, over: flag(2, 1)? },
             None => return Ok(None),
         },
-        "objref" => match (number(1)?, data.text(2), data.text(4)) {
-            (Some(kind), Some(name), _) => Expression::Object { kind, name },
-            (_, _, Some(name)) => Expression::Object { kind: 0, name },
+        "objref" => match (number(1)?, data.text(2), number(3)?, data.text(4)) {
+            (Some(kind), Some(name), ..) => Expression::Object { kind, name, register: None },
+            (.., register, Some(name)) => Expression::Object { kind: 0, name, register },
             _ => return Ok(None),
         },
         "nat" => match (number(1)?, number(2)?) {
@@ -154,7 +153,9 @@ fn known(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expre
         "redir" => Expression::Redirect { ports: pair(number(1)?, number(2)?) },
         "masq" => Expression::Masquerade,
         "queue" => Expression::Queue { bypass: data.short(3).unwrap_or(0) & 1 != 0 },
-        "tproxy" => Expression::Tproxy,
+        "tproxy" => {
+            Expression::Tproxy { family: number(1)?.unwrap_or(0), address: number(2)?, port: number(3)? }
+        }
         "synproxy" => Expression::Synproxy,
         "flow_offload" => Expression::FlowOffload(data.text(1).unwrap_or_default()),
         "match" => {
@@ -221,6 +222,70 @@ fn bitwise(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
         }
         _ => None,
     })
+}
+
+/// NFTA_EXTHDR_DREG, _TYPE, _OFFSET, _LEN, _FLAGS, _OP, _SREG; without a register the option is removed.
+fn exthdr(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
+    let (Some(kind), Some(offset), Some(length)) = (data.byte(2), data.number(3)?, data.number(4)?) else {
+        return Ok(None);
+    };
+    let operation = data.number(6)?.unwrap_or(0);
+    let present = data.number(5)?.unwrap_or(0) & 1 != 0;
+    Ok(Some(match data.number(1)? {
+        Some(register) => Expression::Exthdr { operation, kind, offset, length, present, register },
+        None => Expression::ExthdrSet { operation, kind, offset, length, register: data.number(7)? },
+    }))
+}
+
+/// What only loads a register, in nft's words where its key is known.
+fn load(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expression>, Gap> {
+    let (register, words) = match name {
+        "rt" => {
+            let key = match data.number(2)? {
+                Some(0) => "rt classid",
+                Some(1) => "rt ip nexthop",
+                Some(2) => "rt ip6 nexthop",
+                Some(3) => "rt mtu",
+                Some(4) => "rt ipsec",
+                _ => "rt",
+            };
+            (data.number(1)?, key)
+        }
+        "osf" => (data.number(1)?, if data.number(3)? == Some(1) { "osf version" } else { "osf name" }),
+        "xfrm" => (data.number(1)?, "ipsec"),
+        "tunnel" => (data.number(2)?, if data.number(1)? == Some(1) { "tunnel id" } else { "tunnel path" }),
+        // NFTA_INNER_EXPR: the same load, from a packet inside this one.
+        "inner" if depth < DEPTH => {
+            let inside = data.nested(5)?.map(|inside| nested(&inside, depth + 1)).transpose()?;
+            let register = match inside {
+                Some(Expression::Payload { register, .. } | Expression::Meta { register, .. }) => {
+                    Some(register)
+                }
+                _ => None,
+            };
+            (register, "inner")
+        }
+        _ => (None, name),
+    };
+    Ok(register.map(|register| Expression::Load { name: words.to_owned(), register }))
+}
+
+/// NFTA_LOG_GROUP, _PREFIX, _LEVEL
+fn log(data: &Attributes<'_>) -> Result<String, Gap> {
+    const LEVELS: [&str; 9] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit"];
+    let mut words = "log".to_owned();
+    if let Some(prefix) = data.text(2) {
+        words += &format!(" prefix \"{prefix}\"");
+    }
+    // nft leaves out the level that is meant without one.
+    let level = data.number(5)?.filter(|level| *level != 4).and_then(|level| LEVELS.get(level as usize));
+    if let Some(level) = level {
+        words += &format!(" level {level}");
+    }
+    if let Some(group) = data.short(1) {
+        words += &format!(" group {group}");
+    }
+    Ok(words)
 }
 
 fn dynset(data: &Attributes<'_>, depth: usize) -> Result<Option<Expression>, Gap> {

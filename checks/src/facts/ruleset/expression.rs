@@ -21,7 +21,8 @@ pub enum Expression {
         /// The code of the ICMP message.
         code: u8,
     },
-    /// Always goes on to the next expression, and changes nothing that a rule can test: `counter`, `log`, `last`.
+    /// Always goes on to the next expression, and changes nothing that a rule can test: `counter`, `last`, and `log` as
+    /// nft writes it.
     Neutral(String),
     /// Puts bytes into a register.
     Immediate {
@@ -200,9 +201,42 @@ pub enum Expression {
         /// Where to.
         register: u32,
     },
-    /// Loads a property that hostduty does not model, named by its expression: `rt`, `osf`, `exthdr`, `xfrm`.
+    /// Loads bytes of an extension header of IPv6 or of an option of IPv4 or TCP; ends the rule where the packet does not
+    /// have it.
+    Exthdr {
+        /// `enum nft_exthdr_op`: 0 an extension header, 1 an option of TCP, 2 an option of IPv4, 3 a chunk of SCTP, 4 an
+        /// option of DCCP.
+        operation: u32,
+        /// The number of the header, option or chunk.
+        kind: u8,
+        /// In bytes, from its start.
+        offset: u32,
+        /// In bytes.
+        length: u32,
+        /// Loads 1 or 0 for whether the packet has it, and ends no rule (NFT_EXTHDR_F_PRESENT).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        present: bool,
+        /// Where to.
+        register: u32,
+    },
+    /// Writes bytes into an option of TCP, or overwrites it with no-operations; ends the rule where the packet does not
+    /// have it.
+    ExthdrSet {
+        /// As in [`Expression::Exthdr`].
+        operation: u32,
+        /// The number of the option.
+        kind: u8,
+        /// In bytes, from its start.
+        offset: u32,
+        /// In bytes.
+        length: u32,
+        /// Where from; without, it is the whole option that goes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        register: Option<u32>,
+    },
+    /// Loads a property that hostduty does not model.
     Load {
-        /// The expression.
+        /// As nft writes it (`rt mtu`, `osf name`), or the kernel's name of the expression.
         name: String,
         /// Where to.
         register: u32,
@@ -244,6 +278,9 @@ pub enum Expression {
         kind: u32,
         /// Its name, or the map's.
         name: String,
+        /// Where the map's key is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        register: Option<u32>,
     },
     /// Rewrites the source (0) or the destination (1) of a connection (`enum nft_nat_types`).
     Nat {
@@ -276,7 +313,16 @@ pub enum Expression {
         bypass: bool,
     },
     /// Sends the packet to a local socket without rewriting it.
-    Tproxy,
+    Tproxy {
+        /// NFPROTO_* of the packets that it takes; 0 for both.
+        family: u32,
+        /// Register that holds the socket's address; without, it is that of the interface.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<u32>,
+        /// Register that holds the socket's port; without, it is that of the packet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<u32>,
+    },
     /// Answers the TCP handshake itself.
     Synproxy,
     /// Lets established connections take a short cut; ends the rule for others.

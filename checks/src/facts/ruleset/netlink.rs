@@ -52,31 +52,37 @@ pub(super) fn messages(mut bytes: &[u8]) -> Result<Vec<Message<'_>>, Gap> {
     Ok(messages)
 }
 
-/// The attributes of a message, or those nested in one attribute.
-#[derive(Debug)]
-pub(super) struct Attributes<'a>(Vec<(u16, &'a [u8])>);
+/// The attributes of a message, or those nested in one attribute. They were walked through once, so they are whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attributes<'a>(&'a [u8]);
 
 impl<'a> Attributes<'a> {
-    fn parse(mut bytes: &'a [u8]) -> Result<Self, Gap> {
-        let mut list = Vec::new();
-        while !bytes.is_empty() {
-            let length = usize::from(u16::from_ne_bytes(array(bytes, 0)?));
-            // The two high bits say "nested" and "network byte order"; the rest is the type.
-            let kind = u16::from_ne_bytes(array(bytes, 2)?) & 0x3fff;
-            list.push((kind, bytes.get(4..length).ok_or_else(truncated)?));
-            bytes = bytes.get(align(length)..).unwrap_or_default();
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Gap> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            (_, rest) = attribute(rest)?;
         }
-        Ok(Self(list))
+        Ok(Self(bytes))
+    }
+
+    /// Types and values, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let (one, after) = attribute(rest).ok()?;
+            rest = after;
+            Some(one)
+        })
     }
 
     /// The value of the last attribute of this type: the kernel sends each once.
     pub(super) fn find(&self, kind: u16) -> Option<&'a [u8]> {
-        self.0.iter().rev().find(|(found, _)| *found == kind).map(|(_, value)| *value)
+        self.all(kind).last()
     }
 
     /// Every value of this type, in order.
-    pub(super) fn all(&self, kind: u16) -> impl Iterator<Item = &'a [u8]> {
-        self.0.iter().filter(move |(found, _)| *found == kind).map(|(_, value)| *value)
+    pub(super) fn all(&self, kind: u16) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.iter().filter(move |(found, _)| *found == kind).map(|(_, value)| value)
     }
 
     /// A 32-bit number in network byte order.
@@ -116,9 +122,18 @@ impl<'a> Attributes<'a> {
     }
 
     /// The attributes nested in each one of this type.
-    pub(super) fn each(&self, kind: u16) -> impl Iterator<Item = Result<Attributes<'a>, Gap>> {
+    pub(super) fn each(&self, kind: u16) -> impl Iterator<Item = Result<Attributes<'a>, Gap>> + use<'a> {
         self.all(kind).map(Attributes::parse)
     }
+}
+
+/// The first attribute, with its type, and what follows it.
+fn attribute(bytes: &[u8]) -> Result<((u16, &[u8]), &[u8]), Gap> {
+    let length = usize::from(u16::from_ne_bytes(array(bytes, 0)?));
+    // The two high bits say "nested" and "network byte order"; the rest is the type.
+    let kind = u16::from_ne_bytes(array(bytes, 2)?) & 0x3fff;
+    let value = bytes.get(4..length).ok_or_else(truncated)?;
+    Ok(((kind, value), bytes.get(align(length)..).unwrap_or_default()))
 }
 
 /// The text before the first NUL; what is not UTF-8 is replaced.

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::bytes::Bytes;
 use super::decode;
+use super::elements;
 pub use super::expression::{Expression, Layer, Operator, Verdict};
 use super::netlink::{Attributes, Message, messages, text};
 use super::{Hook, IpFamily, Policy};
 use crate::gap::{Gap, Reading};
-use crate::host::{Host, NftObject, Query};
+use crate::host::{Host, LARGE, NftObject, Query};
 
 /// The tables of nftables, of every family.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,6 +19,10 @@ use crate::host::{Host, NftObject, Query};
 pub struct Nftables {
     /// In the kernel's order.
     pub tables: Vec<Table>,
+    /// Why sets, objects with a name or flowtables could not be listed: older kernels do not know the latter. What a rule
+    /// does with an object is known nevertheless; what a set holds that is not there is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<Gap>,
 }
 
 /// One table.
@@ -57,10 +62,17 @@ pub struct Set {
     pub key_type: u32,
     /// Bytes of a key.
     pub key_length: u32,
-    /// Bytes of each part of a key that is a concatenation of ranges (NFTA_SET_FIELD_LEN); else empty.
+    /// Bytes of each part of a key that is a concatenation of ranges (NFTA_SET_FIELD_LEN); each starts at a multiple of
+    /// four bytes. Else empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<u32>,
-    /// Elements, in the kernel's order; a gap when they could not be read.
+    /// nft's own number of the type of a map's data (NFTA_SET_DATA_TYPE); 0xffffff00 for verdicts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_type: Option<u32>,
+    /// NFT_OBJECT_* of what a map of objects gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
+    /// Elements, those of a set of intervals by their keys; a gap when they could not be read.
     pub elements: Reading<Vec<Element>>,
 }
 
@@ -70,19 +82,16 @@ pub struct Set {
 pub struct Element {
     /// Its key, or the first of an interval; empty for the one that takes every other key (NFT_SET_ELEM_CATCHALL).
     pub key: Bytes,
-    /// The last of a range (NFTA_SET_ELEM_KEY_END), included.
+    /// The last of an interval, included; for a concatenation the last of each of its parts. Without, it is the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Bytes>,
-    /// Whether an interval ends before this key (NFT_SET_ELEM_INTERVAL_END).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub ends: bool,
     /// What a map gives for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Data>,
     /// Milliseconds until it expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
-    /// Whether it has expressions of its own, such as a limit, that decide as well.
+    /// Whether it has expressions of its own, such as a limit, that decide as well; a counter does not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub conditional: bool,
 }
@@ -171,6 +180,9 @@ pub struct Rule {
     /// Its steps.
     #[serde(default)]
     pub expressions: Vec<Expression>,
+    /// What its author says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 impl Family {
@@ -198,7 +210,7 @@ impl Family {
     }
 
     /// From NFPROTO_* in linux/netfilter.h.
-    fn from_number(number: u8) -> Self {
+    pub(super) fn from_number(number: u8) -> Self {
         match number {
             1 => Self::Inet,
             2 => Self::Ip,
@@ -218,27 +230,61 @@ pub(super) fn read(host: &dyn Host) -> Result<Nftables, Gap> {
         let tables = dump(NftObject::Tables)?;
         let chains = dump(NftObject::Chains)?;
         let rules = dump(NftObject::Rules)?;
+        let mut unlisted = Vec::new();
+        let mut others = |object| {
+            dump(object).unwrap_or_else(|gap| {
+                unlisted.push(gap);
+                Vec::new()
+            })
+        };
+        let (sets, objects, flowtables) =
+            (others(NftObject::Sets), others(NftObject::Objects), others(NftObject::Flowtables));
+        let [tables, chains, rules] = [messages(&tables)?, messages(&chains)?, messages(&rules)?];
+        let [sets, objects, flowtables] = [messages(&sets)?, messages(&objects)?, messages(&flowtables)?];
+        let mut generation = Generation::default();
+        generation.see([&tables, &chains, &rules, &sets, &objects, &flowtables]);
+        let (mut found, index) = assemble(&tables, &chains, &rules)?;
+        found.unlisted = unlisted;
+        add_named(&mut found, &index, &objects, &flowtables)?;
+        add_sets(&mut found, &index, &sets, host, &mut generation)?;
         // The tables again: their messages carry the generation after the last dump.
         let again = dump(NftObject::Tables)?;
-        if let Some(read) = assemble(&tables, &chains, &rules, &again)? {
-            return Ok(read);
+        let again = messages(&again)?;
+        generation.see([&again]);
+        if !generation.changed && tables.len() == again.len() {
+            return Ok(found);
         }
     }
     Err(Gap::malformed("the nftables ruleset changed while it was read, twice in a row"))
 }
 
-/// Puts the dumps together; `None` when they are not of one generation.
-fn assemble(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<Option<Nftables>, Gap> {
-    let (tables, chains, rules) = (messages(tables)?, messages(chains)?, messages(rules)?);
-    let again = messages(again)?;
-    let mut generations = [&tables, &chains, &rules, &again].into_iter().flatten().map(|one| one.generation);
-    let first = generations.next();
-    if generations.any(|generation| Some(generation) != first) || tables.len() != again.len() {
-        return Ok(None);
+/// Whether all messages are of one generation of the ruleset.
+#[derive(Default)]
+struct Generation {
+    number: Option<u16>,
+    changed: bool,
+}
+
+impl Generation {
+    fn see<const N: usize>(&mut self, dumps: [&Vec<Message<'_>>; N]) {
+        for message in dumps.into_iter().flatten() {
+            self.changed |= *self.number.get_or_insert(message.generation) != message.generation;
+        }
     }
+}
+
+/// Where a table is, by the number of its family and its name.
+type Index = BTreeMap<(u8, String), usize>;
+
+/// Puts tables, chains and rules together.
+fn assemble(
+    tables: &[Message<'_>],
+    chains: &[Message<'_>],
+    rules: &[Message<'_>],
+) -> Result<(Nftables, Index), Gap> {
     let mut found = Nftables::default();
-    let mut table_index = BTreeMap::new();
-    for message in of(&tables, NEWTABLE) {
+    let mut table_index = Index::new();
+    for message in of(tables, NEWTABLE) {
         let table = table(message)?;
         table_index.insert((message.family, table.name.clone()), found.tables.len());
         found.tables.push(table);
@@ -247,7 +293,7 @@ fn assemble(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<
         Gap::malformed(format!("nftables sent a {what} of a table or chain that it did not send"))
     };
     let mut chain_index = BTreeMap::new();
-    for message in of(&chains, NEWCHAIN) {
+    for message in of(chains, NEWCHAIN) {
         let key = (message.family, message.attributes.name(1, "a table")?);
         let at = *table_index.get(&key).ok_or_else(|| stray("chain"))?;
         let table = found.tables.get_mut(at).ok_or_else(|| stray("chain"))?;
@@ -255,7 +301,7 @@ fn assemble(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<
         chain_index.insert((key.0, key.1, chain.name.clone()), (at, table.chains.len()));
         table.chains.push(chain);
     }
-    for message in of(&rules, NEWRULE) {
+    for message in of(rules, NEWRULE) {
         let attributes = &message.attributes;
         let key = (message.family, attributes.name(1, "a table")?, attributes.name(2, "a chain")?);
         let (table, chain) = *chain_index.get(&key).ok_or_else(|| stray("rule"))?;
@@ -263,13 +309,77 @@ fn assemble(tables: &[u8], chains: &[u8], rules: &[u8], again: &[u8]) -> Result<
         let chain = table.chains.get_mut(chain).ok_or_else(|| stray("rule"))?;
         chain.rules.push(rule(attributes, table.family)?);
     }
-    Ok(Some(found))
+    Ok((found, table_index))
+}
+
+/// Adds sets with their elements, each of which may be a gap of its own.
+fn add_sets(
+    found: &mut Nftables,
+    index: &Index,
+    sets: &[Message<'_>],
+    host: &dyn Host,
+    generation: &mut Generation,
+) -> Result<(), Gap> {
+    let mut left = LARGE;
+    for message in of(sets, NEWSET) {
+        let table = table_of(found, index, message, "set")?;
+        let mut set = set(&message.attributes)?;
+        let query =
+            Query::NftElements { family: message.family, table: table.name.clone(), set: set.name.clone() };
+        let mut elements = || {
+            let dump = host.query(&query)?;
+            left = left
+                .checked_sub(dump.len())
+                .ok_or_else(|| Gap::too_large("what all sets of nftables hold"))?;
+            let messages = messages(&dump)?;
+            generation.see([&messages]);
+            elements::elements(&set, &messages)
+        };
+        set.elements = elements().into();
+        table.sets.push(set);
+    }
+    Ok(())
+}
+
+/// Adds what else has a name.
+fn add_named(
+    found: &mut Nftables,
+    index: &Index,
+    objects: &[Message<'_>],
+    flowtables: &[Message<'_>],
+) -> Result<(), Gap> {
+    // NFTA_OBJ_NAME, _TYPE
+    for message in of(objects, NEWOBJ) {
+        let (name, kind) = (message.attributes.name(2, "an object")?, message.attributes.number(3)?);
+        table_of(found, index, message, "object")?.objects.push(Object { kind: kind.unwrap_or(0), name });
+    }
+    // NFTA_FLOWTABLE_NAME
+    for message in of(flowtables, NEWFLOWTABLE) {
+        let name = message.attributes.name(2, "a flowtable")?;
+        table_of(found, index, message, "flowtable")?.flowtables.push(name);
+    }
+    Ok(())
+}
+
+/// The table that a set or an object lies in: the first attribute of each names it.
+fn table_of<'a>(
+    found: &'a mut Nftables,
+    index: &Index,
+    message: &Message<'_>,
+    what: &str,
+) -> Result<&'a mut Table, Gap> {
+    let at = index.get(&(message.family, message.attributes.name(1, "a table")?));
+    at.and_then(|at| found.tables.get_mut(*at))
+        .ok_or_else(|| Gap::malformed(format!("nftables sent a {what} of a table that it did not send")))
 }
 
 /// `enum nf_tables_msg_types`
 const NEWTABLE: u8 = 0;
 const NEWCHAIN: u8 = 3;
 const NEWRULE: u8 = 6;
+const NEWSET: u8 = 9;
+const NEWOBJ: u8 = 18;
+const NEWFLOWTABLE: u8 = 22;
 
 fn of<'a, 'b>(messages: &'a [Message<'b>], operation: u8) -> impl Iterator<Item = &'a Message<'b>> {
     messages.iter().filter(move |message| message.operation == operation)
@@ -336,7 +446,29 @@ fn devices(hook: &Attributes<'_>) -> Result<Vec<String>, Gap> {
     Ok(names)
 }
 
-/// NFTA_RULE_HANDLE, _EXPRESSIONS
+/// NFTA_SET_NAME, _FLAGS, _KEY_TYPE, _KEY_LEN, _DATA_TYPE, _DESC, _OBJ_TYPE
+fn set(attributes: &Attributes<'_>) -> Result<Set, Gap> {
+    let mut fields = Vec::new();
+    // NFTA_SET_DESC_CONCAT, then NFTA_SET_FIELD_LEN each.
+    if let Some(parts) = attributes.nested(9)?.map(|description| description.nested(2)).transpose()?.flatten()
+    {
+        for part in parts.each(1) {
+            fields.extend(part?.number(1)?);
+        }
+    }
+    Ok(Set {
+        name: attributes.name(2, "a set")?,
+        flags: attributes.number(3)?.unwrap_or(0),
+        key_type: attributes.number(4)?.unwrap_or(0),
+        key_length: attributes.number(5)?.unwrap_or(0),
+        fields,
+        data_type: attributes.number(6)?,
+        object: attributes.number(15)?,
+        elements: Reading::Known(Vec::new()),
+    })
+}
+
+/// NFTA_RULE_HANDLE, _EXPRESSIONS, _USERDATA
 fn rule(attributes: &Attributes<'_>, family: Family) -> Result<Rule, Gap> {
     let expressions = match attributes.nested(4)? {
         None => Vec::new(),
@@ -344,5 +476,18 @@ fn rule(attributes: &Attributes<'_>, family: Family) -> Result<Rule, Gap> {
             list.each(1).map(|element| decode::expression(&element?, family)).collect::<Result<_, Gap>>()?
         }
     };
-    Ok(Rule { handle: attributes.long(3)?.unwrap_or(0), expressions })
+    let comment = attributes.find(7).and_then(comment);
+    Ok(Rule { handle: attributes.long(3)?.unwrap_or(0), expressions, comment })
+}
+
+/// Among what nft keeps of its own with a rule, the text of type 0: one byte of type, one of length, then the value.
+fn comment(mut bytes: &[u8]) -> Option<String> {
+    while let [kind, length, rest @ ..] = bytes {
+        let (value, after) = rest.split_at_checked(usize::from(*length))?;
+        if *kind == 0 {
+            return Some(text(value));
+        }
+        bytes = after;
+    }
+    None
 }

@@ -101,7 +101,7 @@ fn nft_step(rule: &nftables::Rule, table: Family, family: IpFamily) -> Step<'_> 
                 protocol = Some(*register);
             }
             Expression::Compare { register, operator, value } if loaded == Some(*register) => {
-                when = when.and(compare_family(*operator, &value.0, family));
+                when = when.and(compare_family(*operator, value, family));
             }
             Expression::Compare { .. } => when = when.and(When::Sometimes),
             Expression::Meta { .. }
@@ -122,7 +122,7 @@ fn nft_step(rule: &nftables::Rule, table: Family, family: IpFamily) -> Step<'_> 
             Expression::Nat { .. } => then = Then::Divert("nat"),
             Expression::Masquerade => then = Then::Divert("masq"),
             Expression::Redirect { .. } => then = Then::Divert("redir"),
-            Expression::Tproxy => then = Then::Divert("tproxy"),
+            Expression::Tproxy { .. } => then = Then::Divert("tproxy"),
             Expression::Synproxy => then = Then::Divert("synproxy"),
             Expression::Other(name) => match name.as_str() {
                 "dup" => {}

@@ -110,6 +110,12 @@ fn byte(context: &Context<'_>, layer: Layer, at: usize) -> Byte {
     }
 }
 
+/// Whether the packet has an extension header or an option: 1 or 0, as the sender chooses.
+pub(super) fn extension(operation: u32, kind: u8) -> Field {
+    let layer = u8::try_from(operation).unwrap_or(u8::MAX).saturating_add(5);
+    Field::Free(Free::Bytes(layer, kind.into(), 1))
+}
+
 /// What a property of meta or ct is, with what has to hold to have it.
 pub(super) enum Loaded {
     /// Known bytes.

@@ -204,7 +204,7 @@ impl Registers {
 
     /// A test of `bytes.len()` bytes of a register.
     pub(crate) fn compare(&self, register: u32, operator: Operator, bytes: &Bytes) -> Test {
-        let bytes = &bytes.0;
+        let bytes: &[u8] = bytes;
         let (zero, ones) = (vec![0; bytes.len()], vec![0xff; bytes.len()]);
         match operator {
             Operator::Equal => self.between(register, bytes, bytes),

@@ -4,9 +4,6 @@ use std::collections::HashMap;
 
 use crate::facts::ruleset::nftables::{Data, Element, Set, Table};
 
-/// NFT_SET_INTERVAL
-const INTERVAL: u32 = 4;
-
 /// The sets of a table.
 pub(super) struct Sets<'a> {
     by_name: HashMap<&'a str, (usize, Result<Vec<Group<'a>>, String>)>,
@@ -77,32 +74,20 @@ fn groups(set: &Set) -> Result<Vec<Group<'_>>, String> {
         }
     };
     let mut every = None;
-    // A set of ranges lists where each starts and where it ends; a concatenation has both in one element.
-    let ends_apart = set.flags & INTERVAL != 0 && set.fields.is_empty();
-    let mut borders: Vec<&Element> = Vec::new();
     for element in elements {
-        if element.key.0.is_empty() {
+        if element.key.is_empty() {
             every = Some(element);
-        } else if element.key.0.len() < length {
+        } else if element.key.len() < length {
             return Err(format!("the set {} has a key that is too short", set.name));
         } else if let Some(last) = &element.last {
-            if last.0.len() < length {
+            if last.len() < length {
                 return Err(format!("the set {} has a key that is too short", set.name));
             }
-            add(element, element.data.as_ref(), cut(&element.key.0, length), cut(&last.0, length));
-        } else if ends_apart {
-            borders.push(element);
+            add(element, element.data.as_ref(), cut(&element.key, length), cut(&last, length));
         } else {
-            let key = cut(&element.key.0, length);
+            let key = cut(&element.key, length);
             add(element, element.data.as_ref(), key, key);
         }
-    }
-    // Where one interval touches the next, the end comes before the start.
-    borders.sort_by(|one, other| (&one.key.0, !one.ends).cmp(&(&other.key.0, !other.ends)));
-    for (at, start) in borders.iter().enumerate().filter(|(_, element)| !element.ends) {
-        let end = borders.get(at + 1).filter(|next| next.ends || next.key.0 > start.key.0);
-        let last = end.map_or_else(|| vec![0xff; length], |end| before(&end.key.0));
-        add(start, start.data.as_ref(), cut(&start.key.0, length), cut(&last, length));
     }
     if let Some(element) = every {
         let data = element.data.as_ref();
@@ -115,24 +100,11 @@ fn cut(key: &[u8], length: usize) -> &[u8] {
     key.get(..length).unwrap_or(key)
 }
 
-/// The key before this one, as one long number.
-fn before(key: &[u8]) -> Vec<u8> {
-    let mut key = key.to_vec();
-    for byte in key.iter_mut().rev() {
-        let (less, borrow) = byte.overflowing_sub(1);
-        *byte = less;
-        if !borrow {
-            break;
-        }
-    }
-    key
-}
-
 /// By what groups are told apart.
 fn data_key(data: Option<&Data>) -> Vec<u8> {
     match data {
         None => Vec::new(),
-        Some(Data::Value(bytes)) => [&[1], bytes.0.as_slice()].concat(),
+        Some(Data::Value(bytes)) => [&[1], &**bytes].concat(),
         Some(Data::Verdict(verdict)) => format!("v{verdict:?}").into_bytes(),
         Some(Data::Object(name)) => format!("o{name}").into_bytes(),
     }
