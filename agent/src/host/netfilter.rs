@@ -42,7 +42,7 @@ const ALL_FAMILIES: u8 = 0;
 
 /// `nfgenmsg` (family, version 0, resource 0) and attributes that are names.
 fn ask(operation: u8, family: u8, names: &[(u16, &str)]) -> Result<Vec<u8>, Gap> {
-    if !may_ask()? {
+    if !may_ask("nf_tables")? {
         return Ok(Vec::new());
     }
     let what = "the nftables ruleset";
@@ -126,10 +126,10 @@ fn name(buffer: &mut [u8], table: &str) -> Result<(), Gap> {
     }
 }
 
-/// Whether the kernel can be asked about nftables without loading a module. `false`: there is nothing to ask, because
-/// nf_tables is a module that is not loaded.
-fn may_ask() -> Result<bool, Gap> {
-    let loaded = Path::new("/sys/module/nf_tables").exists();
+/// Whether the kernel can be asked about a part of netfilter without loading its module. `false`: there is nothing to ask,
+/// because it is a module that is not loaded.
+pub(super) fn may_ask(module: &str) -> Result<bool, Gap> {
+    let loaded = Path::new("/sys/module").join(module).exists();
     if loaded {
         return Ok(true);
     }
@@ -139,7 +139,7 @@ fn may_ask() -> Result<bool, Gap> {
     decide(
         // Without /proc nothing is known about modules, so there may be some.
         Path::new("/proc/modules").exists() || !Path::new("/proc/self").exists(),
-        builtin.ok().map(|list| list.lines().any(|line| line.ends_with("/nf_tables.ko"))),
+        builtin.ok().map(|list| list.lines().any(|line| line.ends_with(&format!("/{module}.ko")))),
     )
 }
 
