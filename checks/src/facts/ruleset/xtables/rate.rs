@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::structure::Structure;
 use super::{is_false, is_zero};
+use crate::facts::ruleset::IpFamily;
 
 /// `-m hashlimit`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct HashLimit {
     /// `--hashlimit-htable-expire`, in milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub expires: u32,
+    /// Whether addresses are those of IPv6.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ipv6: bool,
     /// `--hashlimit-srcmask`
     pub source_length: u8,
     /// `--hashlimit-dstmask`
@@ -101,6 +105,7 @@ pub(super) fn decode(revision: u32, info: &Structure<'_>) -> Option<HashLimit> {
         max: info.number(sizes + 4)?,
         collected: info.number(sizes + 8)?,
         expires: info.number(sizes + 12)?,
+        ipv6: info.family() == Some(IpFamily::V6),
         source_length: info.byte(tail)?,
         destination_length: info.byte(tail + 1)?,
         interval: if revision == 3 { info.number(292)? } else { 0 },
@@ -184,9 +189,9 @@ impl std::fmt::Display for HashLimit {
                 write!(f, " --hashlimit-{option} {number}")?;
             }
         }
-        // The structure does not say the family; both lengths of a whole address are left out.
+        let whole = if self.ipv6 { 128 } else { 32 };
         for (option, length) in [("srcmask", self.source_length), ("dstmask", self.destination_length)] {
-            if !matches!(length, 32 | 128) {
+            if length != whole {
                 write!(f, " --hashlimit-{option} {length}")?;
             }
         }
