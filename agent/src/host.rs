@@ -6,6 +6,8 @@ mod record;
 mod root;
 
 #[cfg(target_os = "linux")]
+mod ipset;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 mod netfilter;

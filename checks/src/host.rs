@@ -172,6 +172,9 @@ pub enum Query {
     /// One dump of the network's state over rtnetlink: the replies as the kernel framed them (`nlmsghdr` + the object's
     /// own header + attributes, see linux/rtnetlink.h), one after the other. Loads no module and takes no privilege.
     Route(RouteObject),
+    /// A dump of every set of ipset with its elements (IPSET_CMD_LIST, protocol 7): the replies as the kernel framed
+    /// them. Loads no module: where ip_set is not loaded the answer is empty. Needs CAP_NET_ADMIN.
+    IpSets,
     /// The value of a key relative to this domain in xenstore. Needs root.
     Xenstore(String),
     /// The hypervisor's signature from CPUID leaf 0x40000000, 12 bytes; empty without a hypervisor.
@@ -199,6 +202,7 @@ impl Query {
                 format!("the {}tables {table} table", if *ipv6 { "ip6" } else { "ip" })
             }
             Self::Route(object) => object.subject(),
+            Self::IpSets => "the sets of ipset".to_owned(),
             Self::Xenstore(key) => format!("{key} in xenstore"),
             Self::CpuidHypervisor => "the processor's hypervisor signature".to_owned(),
             Self::ClockState => "the clock's state".to_owned(),

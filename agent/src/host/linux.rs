@@ -3,7 +3,7 @@
 use checks::gap::Gap;
 use checks::host::Query;
 
-use super::{netfilter, route, xenstore};
+use super::{ipset, netfilter, route, xenstore};
 use crate::sys;
 
 /// Answers a kernel query; see [`Query`] for the forms.
@@ -13,6 +13,7 @@ pub(super) fn query(query: &Query) -> Result<Vec<u8>, Gap> {
         Query::NftElements { family, table, set } => netfilter::nftables_elements(*family, table, set),
         Query::LegacyTable { ipv6, table } => netfilter::legacy_table(*ipv6, table),
         Query::Route(object) => route::dump_of(*object),
+        Query::IpSets => ipset::sets(),
         Query::Xenstore(key) => xenstore::read(key),
         #[cfg(target_arch = "x86_64")]
         Query::CpuidHypervisor => Ok(sys::cpuid_hypervisor()),

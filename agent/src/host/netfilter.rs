@@ -42,7 +42,7 @@ const ALL_FAMILIES: u8 = 0;
 
 /// `nfgenmsg` (family, version 0, resource 0) and attributes that are names.
 fn ask(operation: u8, family: u8, names: &[(u16, &str)]) -> Result<Vec<u8>, Gap> {
-    if !may_ask()? {
+    if !may_ask("nf_tables")? {
         return Ok(Vec::new());
     }
     let what = "the nftables ruleset";
@@ -126,33 +126,35 @@ fn name(buffer: &mut [u8], table: &str) -> Result<(), Gap> {
     }
 }
 
-/// Whether the kernel can be asked about nftables without loading a module. `false`: there is nothing to ask, because
-/// nf_tables is a module that is not loaded.
-fn may_ask() -> Result<bool, Gap> {
-    let loaded = Path::new("/sys/module/nf_tables").exists();
+/// Whether the kernel can be asked about a part of netfilter without loading its module. `false`: there is nothing to ask,
+/// because it is a module that is not loaded.
+pub(super) fn may_ask(module: &str) -> Result<bool, Gap> {
+    let loaded = Path::new("/sys/module").join(module).exists();
     if loaded {
         return Ok(true);
     }
     let release = nix::sys::utsname::uname();
     let release = release.as_ref().map(|name| name.release().to_string_lossy()).unwrap_or_default();
     let builtin = fs::read_to_string(format!("/lib/modules/{release}/modules.builtin"));
-    decide(
+    let told = decide(
         // Without /proc nothing is known about modules, so there may be some.
         Path::new("/proc/modules").exists() || !Path::new("/proc/self").exists(),
-        builtin.ok().map(|list| list.lines().any(|line| line.ends_with("/nf_tables.ko"))),
-    )
+        builtin.ok().map(|list| list.lines().any(|line| line.ends_with(&format!("/{module}.ko")))),
+    );
+    told.ok_or_else(|| {
+        Gap::unsupported(format!(
+            "whether {module} is built into the kernel cannot be told without its modules.builtin, and asking could \
+             load a module"
+        ))
+    })
 }
 
-/// `builtin`: whether the kernel's own list of what it has built in names nf_tables, where that list can be read.
-fn decide(has_modules: bool, builtin: Option<bool>) -> Result<bool, Gap> {
+/// `builtin`: whether the kernel's own list of what it has built in names the module, where that list can be read.
+fn decide(has_modules: bool, builtin: Option<bool>) -> Option<bool> {
     match (has_modules, builtin) {
         // A kernel without modules cannot load one.
-        (false, _) | (_, Some(true)) => Ok(true),
-        (true, Some(false)) => Ok(false),
-        (true, None) => Err(Gap::unsupported(
-            "whether nf_tables is built into the kernel cannot be told without its modules.builtin, and asking could \
-             load a module",
-        )),
+        (false, _) => Some(true),
+        (true, builtin) => builtin,
     }
 }
 
@@ -162,9 +164,9 @@ mod tests {
 
     #[test]
     fn no_question_that_could_load_a_module() {
-        assert!(decide(false, None).unwrap());
-        assert!(decide(true, Some(true)).unwrap());
-        assert!(!decide(true, Some(false)).unwrap());
-        assert!(decide(true, None).is_err());
+        assert_eq!(decide(false, None), Some(true));
+        assert_eq!(decide(true, Some(true)), Some(true));
+        assert_eq!(decide(true, Some(false)), Some(false));
+        assert_eq!(decide(true, None), None);
     }
 }

@@ -5,19 +5,26 @@ mod decode;
 mod divert;
 mod elements;
 mod expression;
+pub mod ipset;
 pub mod legacy;
 mod netlink;
 pub mod nftables;
 pub mod outcome;
 mod program;
 pub mod reach;
+mod recent;
 pub mod xtables;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
+
+use self::xtables::{Match, SetKey, Target};
 
 use crate::gap::{Gap, Reading};
 use crate::host::{Host, LARGE, System, read_text};
 pub use outcome::{IpFamily, Outcome};
+pub use recent::RecentList;
 
 /// The packet filter that the kernel enforces. nftables and the legacy tables can be loaded side by side; a packet
 /// has to pass both.
@@ -32,6 +39,11 @@ pub struct Ruleset {
     pub legacy_ipv4: Reading<Vec<legacy::Table>>,
     /// The legacy tables of IPv6 (`ip6tables-legacy`).
     pub legacy_ipv6: Reading<Vec<legacy::Table>>,
+    /// The sets of ipset, when a rule uses one.
+    pub ipsets: Reading<Vec<ipset::IpSet>>,
+    /// The lists of recent sources that rules ask.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<RecentList>,
 }
 
 /// What the kernel does with IPv6, from /proc/net/if_inet6.
@@ -111,12 +123,71 @@ pub(crate) fn read(host: &dyn Host) -> Result<Ruleset, Gap> {
     if host.system() != System::Linux {
         return Err(Gap::unsupported("only Linux filters packets with netfilter"));
     }
-    Ok(Ruleset {
+    let mut ruleset = Ruleset {
         ipv6: ipv6(host).into(),
         nftables: nftables::read(host).into(),
         legacy_ipv4: legacy::read(host, false).into(),
         legacy_ipv6: legacy::read(host, true).into(),
-    })
+        ipsets: Reading::Known(Vec::new()),
+        recent: Vec::new(),
+    };
+    let mut uses_sets = false;
+    let mut lists = BTreeSet::new();
+    ruleset.extensions(&mut |extension| match extension {
+        Extension::Match(Match::Recent(recent)) => {
+            lists.insert(recent.name.clone());
+        }
+        Extension::Match(one) => uses_sets |= one.sets_mut().next().is_some(),
+        Extension::Target(target) => uses_sets |= target.sets_mut().next().is_some(),
+    });
+    ruleset.recent = lists.iter().map(|name| recent::read(host, name)).collect();
+    if uses_sets {
+        ruleset.ipsets = ipset::read(host).into();
+        ruleset.name_sets();
+    }
+    Ok(ruleset)
+}
+
+/// What a rule takes from xtables.
+enum Extension<'a> {
+    Match(&'a mut Match),
+    Target(&'a mut Target),
+}
+
+impl Ruleset {
+    fn extensions(&mut self, look: &mut dyn FnMut(Extension<'_>)) {
+        for reading in [&mut self.legacy_ipv4, &mut self.legacy_ipv6] {
+            let Reading::Known(tables) = reading else { continue };
+            for rule in
+                tables.iter_mut().flat_map(|table| &mut table.chains).flat_map(|chain| &mut chain.rules)
+            {
+                rule.matches.iter_mut().for_each(|one| look(Extension::Match(one)));
+                if let legacy::Target::Extension(target) = &mut rule.target {
+                    look(Extension::Target(target));
+                }
+            }
+        }
+        let Reading::Known(nftables) = &mut self.nftables else { return };
+        let chains = nftables.tables.iter_mut().flat_map(|table| &mut table.chains);
+        for expression in chains.flat_map(|chain| &mut chain.rules).flat_map(|rule| &mut rule.expressions) {
+            match expression {
+                nftables::Expression::Match(one) => look(Extension::Match(one)),
+                nftables::Expression::Target(target) => look(Extension::Target(target)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Rules know sets by index, people by name.
+    fn name_sets(&mut self) {
+        let names: BTreeMap<u16, String> =
+            self.ipsets.value().into_iter().flatten().map(|set| (set.index, set.name.clone())).collect();
+        let name = |key: &mut SetKey| key.name = names.get(&key.index).cloned();
+        self.extensions(&mut |extension| match extension {
+            Extension::Match(one) => one.sets_mut().for_each(name),
+            Extension::Target(target) => target.sets_mut().for_each(name),
+        });
+    }
 }
 
 fn ipv6(host: &dyn Host) -> Result<Ipv6, Gap> {

@@ -25,7 +25,12 @@ const NLMSG_NOOP: u16 = 1;
 const NLMSG_DONE: u16 = 3;
 
 /// The messages of a dump in their order. Anything but whole messages of nf_tables is malformed.
-pub(super) fn messages(mut bytes: &[u8]) -> Result<Vec<Message<'_>>, Gap> {
+pub(super) fn messages(bytes: &[u8]) -> Result<Vec<Message<'_>>, Gap> {
+    of_subsystem(bytes, SUBSYSTEM_NFTABLES, "nftables")
+}
+
+/// The messages of a dump of a subsystem of netfilter.
+pub(super) fn of_subsystem<'a>(mut bytes: &'a [u8], wanted: u8, name: &str) -> Result<Vec<Message<'a>>, Gap> {
     let mut messages = Vec::new();
     while !bytes.is_empty() {
         let length = u32::from_ne_bytes(array(bytes, 0)?) as usize;
@@ -34,7 +39,7 @@ pub(super) fn messages(mut bytes: &[u8]) -> Result<Vec<Message<'_>>, Gap> {
         let body = message.get(MESSAGE_HEADER..).ok_or_else(truncated)?;
         match u16::from_be_bytes([subsystem, operation]) {
             NLMSG_NOOP | NLMSG_DONE => {}
-            _ if subsystem == SUBSYSTEM_NFTABLES => {
+            _ if subsystem == wanted => {
                 let [family, _version, high, low] = array(body, 0)?;
                 messages.push(Message {
                     operation,
@@ -44,7 +49,7 @@ pub(super) fn messages(mut bytes: &[u8]) -> Result<Vec<Message<'_>>, Gap> {
                 });
             }
             other => {
-                return Err(Gap::malformed(format!("a dump of nftables holds a message of type {other}")));
+                return Err(Gap::malformed(format!("a dump of {name} holds a message of type {other}")));
             }
         }
         bytes = bytes.get(align(length)..).unwrap_or_default();

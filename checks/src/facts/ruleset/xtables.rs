@@ -1,10 +1,13 @@
 //! Matches and targets of xtables: the same kernel structures behind iptables-legacy and iptables-nft.
 
 mod conntrack;
+mod match_words;
 mod matches;
 mod rate;
 mod structure;
+mod target_words;
 mod targets;
+mod words;
 
 use std::net::IpAddr;
 
@@ -14,6 +17,7 @@ use super::IpFamily;
 pub use conntrack::{Conntrack, Masked, conntrack_flag};
 pub use rate::{HashLimit, Rate, RateUnit};
 pub(super) use structure::Structure;
+pub use words::rule;
 
 /// What a rule of iptables tests besides addresses, interfaces and the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
