@@ -6,6 +6,8 @@ mod record;
 mod root;
 
 #[cfg(target_os = "linux")]
+mod bpf;
+#[cfg(target_os = "linux")]
 mod ipset;
 #[cfg(target_os = "linux")]
 mod linux;

@@ -1,7 +1,7 @@
 //! The few calls that no safe crate wraps. Each is a few lines, and each says why it is sound.
 #![allow(unsafe_code, reason = "the one place of the agent where unsafe is allowed")]
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 
@@ -49,4 +49,97 @@ pub(crate) fn socket_option(
     };
     Errno::result(status)?;
     Ok((length as usize).min(buffer.len()))
+}
+
+/// Commands of bpf(2) that only ask (linux/bpf.h).
+mod bpf_command {
+    pub(super) const PROG_GET_FD_BY_ID: i64 = 13;
+    pub(super) const OBJ_GET_INFO_BY_FD: i64 = 15;
+    pub(super) const PROG_QUERY: i64 = 16;
+    pub(super) const LINK_GET_FD_BY_ID: i64 = 30;
+    pub(super) const LINK_GET_NEXT_ID: i64 = 31;
+}
+
+/// `union bpf_attr` as far as the commands above go; what a kernel does not know of it has to be zero, and is.
+type BpfAttributes = [u64; 8];
+
+/// bpf(2).
+///
+/// # Safety
+/// Every pointer among the attributes is to memory that the command may write as long as they say.
+unsafe fn bpf(command: i64, attributes: &mut BpfAttributes) -> Result<i32, Errno> {
+    // SAFETY: the kernel reads and writes at most `size_of` bytes of attributes that are exclusively borrowed, for which
+    // any bytes are valid, and what the caller vouches for.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_mut_ptr(), size_of::<BpfAttributes>()) };
+    Errno::result(answer).and_then(|answer| i32::try_from(answer).map_err(|_| Errno::EOVERFLOW))
+}
+
+/// Two fields of 32 bits that lie side by side in `union bpf_attr`.
+fn pair(first: u32, second: u32) -> u64 {
+    let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The numbers of the programs attached to a target (BPF_PROG_QUERY): a descriptor or the index of an interface.
+pub(crate) fn bpf_attached(target: u32, attach_type: u32, flags: u32) -> Result<Vec<u32>, Errno> {
+    let mut programs = vec![0_u32; 64];
+    loop {
+        let room = u32::try_from(programs.len()).map_err(|_| Errno::EOVERFLOW)?;
+        let mut attributes: BpfAttributes = [0; 8];
+        attributes[0] = pair(target, attach_type);
+        attributes[1] = pair(flags, 0);
+        attributes[2] = programs.as_mut_ptr() as u64;
+        attributes[3] = pair(room, 0);
+        // SAFETY: the one pointer is to `programs`, exclusively borrowed, and the kernel is told its true length.
+        let asked = unsafe { bpf(bpf_command::PROG_QUERY, &mut attributes) };
+        let [a, b, c, d, ..] = attributes[3].to_ne_bytes();
+        let count = u32::from_ne_bytes([a, b, c, d]) as usize;
+        match asked {
+            Ok(_) => {
+                programs.truncate(count);
+                return Ok(programs);
+            }
+            Err(Errno::ENOSPC) if programs.len() < 65_536 => programs.resize(programs.len() * 8, 0),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// The number of the link after one (BPF_LINK_GET_NEXT_ID); ENOENT at the end.
+pub(crate) fn bpf_link_after(number: u32) -> Result<u32, Errno> {
+    let mut attributes: BpfAttributes = [0; 8];
+    attributes[0] = pair(number, 0);
+    // SAFETY: there is no pointer among the attributes.
+    unsafe { bpf(bpf_command::LINK_GET_NEXT_ID, &mut attributes)? };
+    let [.., a, b, c, d] = attributes[0].to_ne_bytes();
+    Ok(u32::from_ne_bytes([a, b, c, d]))
+}
+
+/// What the kernel tells of a program: `struct bpf_prog_info`.
+pub(crate) fn bpf_program(number: u32) -> Result<[u64; 32], Errno> {
+    bpf_information(bpf_command::PROG_GET_FD_BY_ID, number)
+}
+
+/// What the kernel tells of a link: `struct bpf_link_info`.
+pub(crate) fn bpf_link(number: u32) -> Result<[u64; 32], Errno> {
+    bpf_information(bpf_command::LINK_GET_FD_BY_ID, number)
+}
+
+fn bpf_information(open: i64, number: u32) -> Result<[u64; 32], Errno> {
+    let mut attributes: BpfAttributes = [0; 8];
+    attributes[0] = pair(number, 0);
+    // SAFETY: there is no pointer among the attributes.
+    let descriptor = unsafe { bpf(open, &mut attributes)? };
+    // SAFETY: the kernel has just opened this descriptor for us, with close-on-exec, and nothing else owns it.
+    let object = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    // The structure carries pointers to buffers of ours; they are null and their lengths 0, so nothing is written there.
+    let mut information = [0_u64; 32];
+    let number = u32::try_from(object.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    let mut attributes: BpfAttributes = [0; 8];
+    attributes[0] = pair(number, 256);
+    attributes[1] = information.as_mut_ptr() as u64;
+    // SAFETY: the one pointer is to `information`, exclusively borrowed, whose 256 bytes are what the kernel is told.
+    unsafe { bpf(bpf_command::OBJ_GET_INFO_BY_FD, &mut attributes)? };
+    Ok(information)
 }

@@ -175,6 +175,10 @@ pub enum Query {
     /// A dump of every set of ipset with its elements (IPSET_CMD_LIST, protocol 7): the replies as the kernel framed
     /// them. Loads no module: where ip_set is not loaded the answer is empty. Needs CAP_NET_ADMIN.
     IpSets,
+    /// The programs of BPF at one kind of place, as lines of text: the hook (a [`BpfHook`](crate::facts::network::BpfHook)
+    /// as a snapshot names it), the program's number, its name or `-`, and where it sits, which may be empty and hold
+    /// blanks. Needs CAP_NET_ADMIN, for netfilter and for names CAP_SYS_ADMIN.
+    Bpf(BpfObject),
     /// The value of a key relative to this domain in xenstore. Needs root.
     Xenstore(String),
     /// The hypervisor's signature from CPUID leaf 0x40000000, 12 bytes; empty without a hypervisor.
@@ -203,6 +207,7 @@ impl Query {
             }
             Self::Route(object) => object.subject(),
             Self::IpSets => "the sets of ipset".to_owned(),
+            Self::Bpf(object) => object.subject(),
             Self::Xenstore(key) => format!("{key} in xenstore"),
             Self::CpuidHypervisor => "the processor's hypervisor signature".to_owned(),
             Self::ClockState => "the clock's state".to_owned(),
@@ -262,6 +267,32 @@ impl RouteObject {
             Self::Rules => "the rules that choose a table of routes".to_owned(),
             Self::Qdiscs => "the list of qdiscs".to_owned(),
             Self::Filters { interface, .. } => format!("the filters of tc on the interface {interface}"),
+        }
+    }
+}
+
+/// Where programs of BPF may sit that rtnetlink does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BpfObject {
+    /// tcx and netkit on the interface of this index.
+    Interface(u32),
+    /// The choice of sockets in the network namespace of hostduty.
+    Namespace,
+    /// Every control group, for packets that come in.
+    ControlGroups,
+    /// Hooks of netfilter.
+    Netfilter,
+}
+
+impl BpfObject {
+    /// What the question is about.
+    #[must_use]
+    pub fn subject(self) -> String {
+        match self {
+            Self::Interface(index) => format!("programs of BPF on the interface {index}"),
+            Self::Namespace => "programs of BPF that choose sockets".to_owned(),
+            Self::ControlGroups => "programs of BPF on control groups".to_owned(),
+            Self::Netfilter => "programs of BPF at hooks of netfilter".to_owned(),
         }
     }
 }

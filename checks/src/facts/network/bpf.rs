@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Interface, decode};
 use crate::gap::Gap;
-use crate::host::{Host, Query, RouteObject};
+use crate::host::{BpfObject, Host, Query, RouteObject};
 
 /// A program of BPF, or a filter of tc, in the way of packets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,5 +58,94 @@ pub(super) fn read(host: &dyn Host, interfaces: &[Interface], xdp: Vec<Bpf>) -> 
             }));
         }
     }
+    for interface in interfaces {
+        found.extend(lines(host, BpfObject::Interface(interface.index), Some(&interface.name))?);
+    }
+    for object in [BpfObject::Namespace, BpfObject::ControlGroups, BpfObject::Netfilter] {
+        found.extend(lines(host, object, None)?);
+    }
+    found.sort();
+    found.dedup();
     Ok(found)
+}
+
+/// More programs than this are not kept.
+const PROGRAMS: usize = 20_000;
+
+/// The answer to one question; `place` where the question is about one place.
+fn lines(host: &dyn Host, object: BpfObject, place: Option<&str>) -> Result<Vec<Bpf>, Gap> {
+    let answer = host.query(&Query::Bpf(object))?;
+    let wrong = || Gap::malformed(format!("the answer about {} has another form", object.subject()));
+    let text = str::from_utf8(&answer).map_err(|_| wrong())?;
+    let program = |line: &str| {
+        let mut words = line.splitn(4, ' ');
+        let hook = match words.next()? {
+            "tc" => BpfHook::Tc,
+            "tc-egress" => BpfHook::TcEgress,
+            "socket-lookup" => BpfHook::SocketLookup,
+            "control-group" => BpfHook::ControlGroup,
+            "netfilter" => BpfHook::Netfilter,
+            _ => return None,
+        };
+        let number = words.next()?.parse().ok()?;
+        let name = words.next().filter(|name| *name != "-").unwrap_or_default().to_owned();
+        let place = place.or(words.next()).unwrap_or_default().to_owned();
+        Some(Bpf { hook, place, name, program: Some(number) })
+    };
+    let found: Vec<Bpf> = text
+        .lines()
+        .take(PROGRAMS + 1)
+        .map(|line| program(line).ok_or_else(wrong))
+        .collect::<Result<_, _>>()?;
+    if found.len() > PROGRAMS {
+        return Err(Gap::too_large(format!("the list of {}", object.subject())));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Timestamp;
+    use crate::gap::GapKind;
+    use crate::host::Tree;
+
+    fn host() -> Tree {
+        Tree::new(Timestamp(0))
+            .answer(Query::Route(RouteObject::Qdiscs), "")
+            .answer(Query::Bpf(BpfObject::Interface(2)), "tc 7 - \n")
+            .answer(Query::Bpf(BpfObject::Namespace), "")
+            .answer(
+                Query::Bpf(BpfObject::ControlGroups),
+                "control-group 9 sd_fw_ingress /system.slice/a b.service\n",
+            )
+    }
+
+    #[test]
+    fn a_program_is_never_lost_and_what_may_not_be_asked_is_a_gap() {
+        let eth0 = Interface { index: 2, name: "eth0".to_owned(), ..Interface::default() };
+        let interfaces = std::slice::from_ref(&eth0);
+        let denied = read(&host(), interfaces, Vec::new()).unwrap_err();
+        assert_eq!(denied.why, GapKind::Offline);
+        let whole = host().answer(Query::Bpf(BpfObject::Netfilter), "netfilter 11 drop ip input\n");
+        let found = read(&whole, interfaces, Vec::new()).unwrap();
+        let shown: Vec<_> =
+            found.iter().map(|one| (one.hook, one.place.as_str(), one.name.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                (BpfHook::Tc, "eth0", ""),
+                (BpfHook::ControlGroup, "/system.slice/a b.service", "sd_fw_ingress"),
+                (BpfHook::Netfilter, "ip input", "drop"),
+            ]
+        );
+        for broken in ["netfilter x - \n", "other 1 - \n", "\n", "\u{0}"] {
+            let host = host().answer(Query::Bpf(BpfObject::Netfilter), broken);
+            assert_eq!(
+                read(&host, interfaces, Vec::new()).unwrap_err().why,
+                GapKind::Malformed,
+                "{broken:?}"
+            );
+        }
+    }
 }
