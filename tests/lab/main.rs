@@ -7,6 +7,7 @@
     reason = "a test fails loudly and says what it leaves out"
 )]
 
+mod firewall;
 mod machines;
 mod ssh;
 mod ssh_servers;
@@ -14,6 +15,9 @@ mod strace;
 
 #[path = "../../checks/tests/say/mod.rs"]
 mod say;
+#[path = "../../agent/src/sys.rs"]
+#[allow(dead_code, reason = "the laboratory reads the running machine only")]
+mod sys;
 
 use say::left_out;
 

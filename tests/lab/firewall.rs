@@ -1,0 +1,119 @@
+//! What hostduty says of a new connection is what real packets experience.
+//!
+//! A machine with two networks and a container behind it takes on one ruleset after the other, drawn ones and those that
+//! known front ends load. For each of them hostduty answers, and the same connections are tried by real senders.
+//! `HOSTDUTY_SEED` repeats a run, `HOSTDUTY_NIGHTLY=1` draws 500 rulesets, `HOSTDUTY_LAB_ONLY=7` takes one of them.
+
+mod comparison;
+#[path = "../../checks/tests/sshd/dice.rs"]
+mod dice;
+mod draw;
+mod host;
+mod ingredients;
+mod listeners;
+mod namespaces;
+mod predict;
+mod probe;
+mod write;
+
+use std::env;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use comparison::Findings;
+use namespaces::Town;
+
+use super::say::left_out;
+
+/// Machines under test at the same time: most of the time goes into waiting for what is dropped.
+const JOBS: usize = 3;
+
+#[test]
+fn packets_go_where_hostduty_says() {
+    if !possible() {
+        return;
+    }
+    let seed: u64 = env::var("HOSTDUTY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+        u64::from(std::process::id()) ^ std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
+    });
+    let count = if env::var_os("HOSTDUTY_NIGHTLY").is_some() { 500 } else { 60 };
+    let jobs: Vec<_> = (0..JOBS)
+        .map(|job| {
+            Command::new("unshare")
+                .args(["--net", "--"])
+                .arg(env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "firewall::the_machine_under_test", "--nocapture"])
+                .env("HOSTDUTY_LAB_JOB", format!("{job} {seed} {count}"))
+                .stdout(Stdio::piped())
+                .stderr(Stdio::inherit())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut findings = Findings::default();
+    for job in jobs {
+        let output = job.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "HOSTDUTY_SEED={seed}: {said}");
+        let found = said.lines().find_map(|line| line.strip_prefix(FOUND)).unwrap();
+        findings.extend(serde_json::from_str(found).unwrap());
+    }
+    findings.judge(seed);
+}
+
+const FOUND: &str = "found: ";
+
+#[test]
+#[ignore = "the other test starts it in a network namespace"]
+fn the_machine_under_test() {
+    let Ok(job) = env::var("HOSTDUTY_LAB_JOB") else { return };
+    let mut words = job.split(' ').map(|word| word.parse::<u64>().unwrap());
+    let mut word = || words.next().unwrap();
+    let (job, seed, count) = (word() as usize, word(), word() as usize);
+    let only: Option<usize> = env::var("HOSTDUTY_LAB_ONLY").ok().and_then(|number| number.parse().ok());
+    let mut town = Town::new();
+    let mut findings = Findings::default();
+    for number in (0..count).filter(|number| number % JOBS == job && only.is_none_or(|only| only == *number)) {
+        let drawn = draw::ruleset(seed, number);
+        comparison::compare(&mut town, &format!("ruleset {number} of HOSTDUTY_SEED={seed}"), &drawn, &mut findings);
+    }
+    writeln!(std::io::stdout(), "\n{FOUND}{}", serde_json::to_string(&findings).unwrap()).unwrap();
+}
+
+#[test]
+#[ignore = "the machine under test starts it, once for each machine around"]
+fn a_machine_around() {
+    if env::var_os("HOSTDUTY_LAB_MACHINE").is_some() {
+        namespaces::serve();
+    }
+}
+
+/// Whether this machine has what the laboratory takes.
+fn possible() -> bool {
+    if !super::allowed("firewalls against real packets") {
+        return false;
+    }
+    let tools = [
+        "unshare",
+        "nsenter",
+        "ip",
+        "nft",
+        "ipset",
+        "iptables-nft-restore",
+        "ip6tables-nft-restore",
+        "iptables-legacy-restore",
+        "ip6tables-legacy-restore",
+    ];
+    let missing: Vec<&str> = tools
+        .into_iter()
+        .filter(|tool| !Command::new("which").arg(tool).output().is_ok_and(|found| found.status.success()))
+        .collect();
+    if !nix::unistd::geteuid().is_root() {
+        left_out("firewalls against real packets, which takes root");
+    } else if !missing.is_empty() {
+        left_out(format!("firewalls against real packets: {} not installed", missing.join(", ")));
+    } else {
+        return true;
+    }
+    false
+}
