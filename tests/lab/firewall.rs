@@ -73,9 +73,15 @@ fn the_machine_under_test() {
     let only: Option<usize> = env::var("HOSTDUTY_LAB_ONLY").ok().and_then(|number| number.parse().ok());
     let mut town = Town::new();
     let mut findings = Findings::default();
-    for number in (0..count).filter(|number| number % JOBS == job && only.is_none_or(|only| only == *number)) {
+    for number in (0..count).filter(|number| number % JOBS == job && only.is_none_or(|only| only == *number))
+    {
         let drawn = draw::ruleset(seed, number);
-        comparison::compare(&mut town, &format!("ruleset {number} of HOSTDUTY_SEED={seed}"), &drawn, &mut findings);
+        comparison::compare(
+            &mut town,
+            &format!("ruleset {number} of HOSTDUTY_SEED={seed}"),
+            &drawn,
+            &mut findings,
+        );
     }
     writeln!(std::io::stdout(), "\n{FOUND}{}", serde_json::to_string(&findings).unwrap()).unwrap();
 }

@@ -30,9 +30,7 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn extend(&mut self, other: Self) {
         self.rulesets += other.rulesets;
-        for (of, other) in
-            [(&mut self.outcomes, other.outcomes), (&mut self.coverage, other.coverage)]
-        {
+        for (of, other) in [(&mut self.outcomes, other.outcomes), (&mut self.coverage, other.coverage)] {
             for (name, count) in other {
                 *of.entry(name).or_default() += count;
             }
@@ -49,8 +47,10 @@ impl Findings {
             let _ = writeln!(table, "{count:6} {name}");
         }
         let names: BTreeSet<&str> = NFT.iter().chain(XTABLES).map(|one| one.name).collect();
-        let few: Vec<&str> =
-            names.into_iter().filter(|name| self.coverage.get(*name).is_none_or(|count| *count < FEW)).collect();
+        let few: Vec<&str> = names
+            .into_iter()
+            .filter(|name| self.coverage.get(*name).is_none_or(|count| *count < FEW))
+            .collect();
         eprintln!(
             "{} rulesets, {probes} connections {:?}, {} unknown, {} differ: HOSTDUTY_SEED={seed}\n\
              connections that each decided:\n{table}{}",
@@ -110,7 +110,9 @@ fn agree(probe: &Probe, said: Verdict, outcome: Outcome) -> bool {
         false => listeners::answers(SocketAddr::new(probe.to, probe.port)),
     };
     match (said, outcome) {
-        (Verdict::Accept, Outcome::Open) | (Verdict::Reject, Outcome::Refused) | (Verdict::Drop, Outcome::Dropped) => true,
+        (Verdict::Accept, Outcome::Open)
+        | (Verdict::Reject, Outcome::Refused)
+        | (Verdict::Drop, Outcome::Dropped) => true,
         // It got through to where nobody listens.
         (Verdict::Accept, Outcome::Refused) => !listens,
         (Verdict::Accept, Outcome::Dropped) => blind && !listens,

@@ -12,12 +12,18 @@ use nix::sys::socket::{
 
 /// Ports on which both of TCP and UDP listen on every address of both families.
 pub(crate) const PORTS: &[u16] = &[
-    22, 25, 53, 80, 110, 143, 443, 993, 1194, 2049, 3000, 3001, 3002, 3003, 3306, 5432, 6379, 8000, 8080, 8081,
-    8443, 9000, 9090, 9100,
+    22, 25, 53, 80, 110, 143, 443, 993, 1194, 2049, 3000, 3001, 3002, 3003, 3306, 5432, 6379, 8000, 8080,
+    8081, 8443, 9000, 9090, 9100,
 ];
 /// Ports with one socket that takes fewer addresses.
-pub(crate) const BOUND: &[&str] =
-    &["0.0.0.0:7001", "[::]:7002", "198.51.100.1:7003", "[2001:db8:77::1]:7003", "127.0.0.1:7004", "[::1]:7004"];
+pub(crate) const BOUND: &[&str] = &[
+    "0.0.0.0:7001",
+    "[::]:7002",
+    "198.51.100.1:7003",
+    "[2001:db8:77::1]:7003",
+    "127.0.0.1:7004",
+    "[::1]:7004",
+];
 /// Nobody listens here.
 pub(crate) const CLOSED: u16 = 7009;
 /// Ports of the container.
@@ -81,4 +87,3 @@ fn one(address: SocketAddr, one_family: bool, arrived: &Arc<Mutex<HashSet<u64>>>
         }
     }
 }
-

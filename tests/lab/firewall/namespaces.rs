@@ -155,8 +155,7 @@ impl Town {
         let first = self.next;
         self.next += probes.len() as u64;
         for (client, machine) in &mut self.machines {
-            let mine: Vec<usize> =
-                which.iter().copied().filter(|at| probes[*at].client == *client).collect();
+            let mine: Vec<usize> = which.iter().copied().filter(|at| probes[*at].client == *client).collect();
             let order: Vec<(u64, &Probe)> =
                 mine.iter().map(|at| (first + *at as u64, &probes[*at])).collect();
             machine.tell(&format!("try {}", serde_json::to_string(&order).unwrap()));

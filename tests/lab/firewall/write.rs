@@ -78,7 +78,8 @@ impl Sheet {
                     (_, false) => dice.pick(&["early", "input", "input", "input", "late"]),
                 };
                 // `oifname` is known from forward on.
-                let name = if rule.tests.iter().any(|test| test.starts_with("oif")) { "forward" } else { name };
+                let name =
+                    if rule.tests.iter().any(|test| test.starts_with("oif")) { "forward" } else { name };
                 let (family, table) = if own { (family, "own") } else { ("inet", "lab") };
                 return Chain { front, family, table: table.to_owned(), name: name.to_owned() };
             }
@@ -132,8 +133,7 @@ impl Sheet {
         if scoped && native && rule.scope.is_none() {
             line.ingredients.push("payload dport");
         }
-        let jumps = rule.ending.is_none() && depth < 2
-            && dice.percent(if depth == 0 { 22 } else { 10 });
+        let jumps = rule.ending.is_none() && depth < 2 && dice.percent(if depth == 0 { 22 } else { 10 });
         let ending = match rule.ending.clone() {
             Some(ending) => ending,
             None if jumps => {
@@ -159,7 +159,9 @@ impl Sheet {
                     }
                 }
                 match (kind, native) {
-                    ("map", _) => format!("{} dport vmap {{ {} : jump {name} }}", rule.protocol(), rule.probe.port),
+                    ("map", _) => {
+                        format!("{} dport vmap {{ {} : jump {name} }}", rule.protocol(), rule.probe.port)
+                    }
                     (_, true) => format!("{kind} {name}"),
                     ("goto", false) => format!("-g {name}"),
                     (_, false) => format!("-j {name}"),
@@ -198,10 +200,21 @@ impl Sheet {
             (1, true) => ("drop", "drop"),
             (1, false) => ("xt DROP", "-j DROP"),
             (2, true) if tcp && dice.percent(50) => ("reject", "meta l4proto tcp reject with tcp reset"),
-            (2, true) => ("reject", dice.pick(&["reject", "reject with icmpx admin-prohibited", "counter reject with icmpx host-unreachable"])),
+            (2, true) => (
+                "reject",
+                dice.pick(&[
+                    "reject",
+                    "reject with icmpx admin-prohibited",
+                    "counter reject with icmpx host-unreachable",
+                ]),
+            ),
             (2, false) if tcp && dice.percent(50) => ("xt REJECT", "-j REJECT --reject-with tcp-reset"),
-            (2, false) if chain.family == "ip" => ("xt REJECT", dice.pick(&["-j REJECT", "-j REJECT --reject-with icmp-admin-prohibited"])),
-            (2, false) => ("xt REJECT", dice.pick(&["-j REJECT", "-j REJECT --reject-with icmp6-adm-prohibited"])),
+            (2, false) if chain.family == "ip" => {
+                ("xt REJECT", dice.pick(&["-j REJECT", "-j REJECT --reject-with icmp-admin-prohibited"]))
+            }
+            (2, false) => {
+                ("xt REJECT", dice.pick(&["-j REJECT", "-j REJECT --reject-with icmp6-adm-prohibited"]))
+            }
             (_, true) => ("return", "return"),
             (_, false) => ("xt RETURN", "-j RETURN"),
         };
@@ -233,7 +246,9 @@ impl Sheet {
     fn named(&self, text: &str) -> String {
         let mut named = String::new();
         for (at, word) in text.split(' ').enumerate() {
-            let set = word.starts_with('s') && word.contains('_') && word[1..].replace('_', "").parse::<u64>().is_ok();
+            let set = word.starts_with('s')
+                && word.contains('_')
+                && word[1..].replace('_', "").parse::<u64>().is_ok();
             let _ = write!(named, "{}{word}", if at > 0 { " " } else { "" });
             if set {
                 let _ = write!(named, "_{}", self.number);
@@ -264,9 +279,7 @@ impl Sheet {
             let _ = write!(load, "ipset restore <<'END'\n{}END\n", self.ipset);
         }
         self.native(&mut load);
-        for (front, tool) in
-            [(Front::IptablesNft, "nft"), (Front::IptablesLegacy, "legacy")]
-        {
+        for (front, tool) in [(Front::IptablesNft, "nft"), (Front::IptablesLegacy, "legacy")] {
             for (family, program) in [("ip", "iptables"), ("ip6", "ip6tables")] {
                 let text = self.restored(front, family);
                 if !text.is_empty() {
@@ -291,7 +304,9 @@ impl Sheet {
         for (family, table) in tables {
             let _ = writeln!(load, "table {family} {table} {{");
             load.push_str(self.objects.get(&(family, table.to_owned())).map_or("", String::as_str));
-            let mine = |chain: &Chain| chain.front == Front::Nft && (chain.family, chain.table.as_str()) == (family, table);
+            let mine = |chain: &Chain| {
+                chain.front == Front::Nft && (chain.family, chain.table.as_str()) == (family, table)
+            };
             // Chains that are jumped to come before those that jump.
             let (user, base): (Vec<_>, Vec<_>) = self
                 .chains
@@ -328,7 +343,9 @@ impl Sheet {
             let mine: Vec<_> = self
                 .chains
                 .iter()
-                .filter(|(chain, _)| (chain.front, chain.family, chain.table.as_str()) == (front, family, table))
+                .filter(|(chain, _)| {
+                    (chain.front, chain.family, chain.table.as_str()) == (front, family, table)
+                })
                 .collect();
             if mine.is_empty() {
                 continue;

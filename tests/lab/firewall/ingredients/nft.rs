@@ -179,11 +179,10 @@ pub(crate) const NFT: &[Ingredient] = &[
         add: |rule, dice| {
             let (one, (first, last)) =
                 (network(rule.about(dice).source, dice), around(rule.about(dice).source, dice));
-            let name =
-                rule.set(&format!("type {}_addr; flags interval; auto-merge;", rule.family()), &[
-                    one,
-                    format!("{first}-{last}"),
-                ]);
+            let name = rule.set(
+                &format!("type {}_addr; flags interval; auto-merge;", rule.family()),
+                &[one, format!("{first}-{last}")],
+            );
             rule.test(format!("{} saddr @{name}", rule.ip()));
         },
     },
@@ -227,10 +226,10 @@ pub(crate) const NFT: &[Ingredient] = &[
         fits: any,
         add: |rule, dice| {
             let one = rule.about(dice);
-            let name = rule.set("typeof iifname . th dport;", &[
-                format!("\"{}\" . {}", one.client.interface(), one.port),
-                "\"lo\" . 1".to_owned(),
-            ]);
+            let name = rule.set(
+                "typeof iifname . th dport;",
+                &[format!("\"{}\" . {}", one.client.interface(), one.port), "\"lo\" . 1".to_owned()],
+            );
             rule.test(format!("meta l4proto {} iifname . th dport @{name}", rule.protocol()));
         },
     },
@@ -300,13 +299,16 @@ pub(crate) const NFT: &[Ingredient] = &[
     Ingredient {
         name: "meta oifname",
         fits: to_container,
-        add: |rule, dice| rule.test(format!("oifname {}", dice.pick(&["docker0", "docker0", "wan0", "!= lo"]))),
+        add: |rule, dice| {
+            rule.test(format!("oifname {}", dice.pick(&["docker0", "docker0", "wan0", "!= lo"])))
+        },
     },
     Ingredient {
         name: "meta l4proto",
         fits: any,
         add: |rule, dice| {
-            let test = dice.pick(&["meta l4proto PROTOCOL", "meta l4proto { tcp, udp }", "meta l4proto != icmp"]);
+            let test =
+                dice.pick(&["meta l4proto PROTOCOL", "meta l4proto { tcp, udp }", "meta l4proto != icmp"]);
             rule.test(test.replace("PROTOCOL", rule.protocol()));
         },
     },
@@ -323,7 +325,9 @@ pub(crate) const NFT: &[Ingredient] = &[
     Ingredient {
         name: "meta pkttype",
         fits: any,
-        add: |rule, dice| rule.test(format!("meta pkttype {}", dice.pick(&["host", "host", "broadcast", "!= host"]))),
+        add: |rule, dice| {
+            rule.test(format!("meta pkttype {}", dice.pick(&["host", "host", "broadcast", "!= host"])))
+        },
     },
     Ingredient {
         name: "meta mark",
@@ -408,7 +412,9 @@ pub(crate) const NFT: &[Ingredient] = &[
     Ingredient {
         name: "ct direction",
         fits: any,
-        add: |rule, dice| rule.test(format!("ct direction {}", dice.pick(&["original", "original", "reply"]))),
+        add: |rule, dice| {
+            rule.test(format!("ct direction {}", dice.pick(&["original", "original", "reply"])))
+        },
     },
     Ingredient {
         name: "fib daddr type",
@@ -445,7 +451,12 @@ pub(crate) const NFT: &[Ingredient] = &[
         name: "socket",
         fits: to_host,
         add: |rule, dice| {
-            rule.test(dice.pick(&["socket wildcard 1", "socket wildcard 0", "socket transparent 0", "socket transparent 1"]));
+            rule.test(dice.pick(&[
+                "socket wildcard 1",
+                "socket wildcard 0",
+                "socket transparent 0",
+                "socket transparent 1",
+            ]));
         },
     },
     Ingredient {
@@ -453,7 +464,12 @@ pub(crate) const NFT: &[Ingredient] = &[
         fits: any,
         add: |rule, dice| {
             rule.first(Raw, format!("{} notrack", rule.scope()));
-            rule.test(dice.pick(&["ct state untracked", "ct state untracked", "ct state new", "ct state != untracked"]));
+            rule.test(dice.pick(&[
+                "ct state untracked",
+                "ct state untracked",
+                "ct state new",
+                "ct state != untracked",
+            ]));
         },
     },
     Ingredient {
@@ -494,10 +510,10 @@ pub(crate) const NFT: &[Ingredient] = &[
         fits: |probe| to_host(probe) && ipv4(probe),
         add: |rule, dice| {
             let (one, two, port) = (rule.alias(), rule.alias(), dice.pick(&["80", "8080"]));
-            let map = rule.map("type inet_service : ipv4_addr . inet_service;", &[
-                format!("{one} : 172.17.0.2 . {port}"),
-                format!("{two} : 198.51.100.9 . 443"),
-            ]);
+            let map = rule.map(
+                "type inet_service : ipv4_addr . inet_service;",
+                &[format!("{one} : 172.17.0.2 . {port}"), format!("{two} : 198.51.100.9 . 443")],
+            );
             rule.first(Nat, format!("meta l4proto {p} dnat ip to {p} dport map @{map}", p = rule.protocol()));
             rule.ask(|probe| probe.port = one);
             rule.ask(|probe| probe.port = two);

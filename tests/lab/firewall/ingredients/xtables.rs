@@ -54,7 +54,11 @@ pub(crate) const XTABLES: &[Ingredient] = &[
         fits: any,
         add: |rule, dice| {
             let (first, last) = ports(rule.about(dice).port, dice);
-            rule.instead_of_scope(format!("-p {}{} --dport {first}:{last}", rule.protocol(), dice.pick(&[""; 2])));
+            rule.instead_of_scope(format!(
+                "-p {}{} --dport {first}:{last}",
+                rule.protocol(),
+                dice.pick(&[""; 2])
+            ));
         },
     },
     Ingredient {
@@ -109,7 +113,10 @@ pub(crate) const XTABLES: &[Ingredient] = &[
         fits: to_host,
         add: |rule, dice| {
             let alias = rule.alias();
-            rule.first(Nat, format!("-p {} --dport {alias} -j REDIRECT --to-ports {}", rule.protocol(), rule.probe.port));
+            rule.first(
+                Nat,
+                format!("-p {} --dport {alias} -j REDIRECT --to-ports {}", rule.protocol(), rule.probe.port),
+            );
             rule.ask(|probe| probe.port = alias);
             rule.test(format!("-m conntrack {}--ctstate DNAT", dice.pick(&["", "", "! "])));
         },
@@ -117,7 +124,13 @@ pub(crate) const XTABLES: &[Ingredient] = &[
     Ingredient {
         name: "xt state",
         fits: any,
-        add: |rule, dice| rule.test(dice.pick(&["-m state --state NEW", "-m state --state ESTABLISHED", "-m state ! --state INVALID"])),
+        add: |rule, dice| {
+            rule.test(dice.pick(&[
+                "-m state --state NEW",
+                "-m state --state ESTABLISHED",
+                "-m state ! --state INVALID",
+            ]))
+        },
     },
     Ingredient {
         name: "xt addrtype",
@@ -186,7 +199,10 @@ pub(crate) const XTABLES: &[Ingredient] = &[
         add: |rule, dice| {
             let set = dice.pick(&["--set-mark 0x21", "--set-xmark 0x21/0xff", "--or-mark 0x21"]);
             rule.first(Mangle, format!("{} -j MARK {set}", rule.scope()));
-            rule.test(format!("-m mark {}", dice.pick(&["--mark 0x21", "--mark 0x20/0xf0", "! --mark 0x21", "--mark 0x1"])));
+            rule.test(format!(
+                "-m mark {}",
+                dice.pick(&["--mark 0x21", "--mark 0x20/0xf0", "! --mark 0x21", "--mark 0x1"])
+            ));
         },
     },
     Ingredient {
@@ -195,7 +211,10 @@ pub(crate) const XTABLES: &[Ingredient] = &[
         add: |rule, dice| {
             rule.first(Mangle, format!("{} -j CONNMARK --set-mark 0x42", rule.scope()));
             if dice.percent(50) {
-                rule.test(format!("-m connmark {}", dice.pick(&["--mark 0x42", "--mark 0x40/0xf0", "! --mark 0x42"])));
+                rule.test(format!(
+                    "-m connmark {}",
+                    dice.pick(&["--mark 0x42", "--mark 0x40/0xf0", "! --mark 0x42"])
+                ));
             } else {
                 rule.first(Mangle, format!("{} -j CONNMARK --restore-mark", rule.scope()));
                 rule.test("-m mark --mark 0x42");
@@ -214,13 +233,21 @@ pub(crate) const XTABLES: &[Ingredient] = &[
     Ingredient {
         name: "xt pkttype",
         fits: any,
-        add: |rule, dice| rule.test(format!("-m pkttype {}", dice.pick(&["--pkt-type unicast", "--pkt-type broadcast", "! --pkt-type unicast"]))),
+        add: |rule, dice| {
+            rule.test(format!(
+                "-m pkttype {}",
+                dice.pick(&["--pkt-type unicast", "--pkt-type broadcast", "! --pkt-type unicast"])
+            ))
+        },
     },
     Ingredient {
         name: "xt physdev",
         fits: any,
         add: |rule, dice| {
-            rule.test(format!("-m physdev {}", dice.pick(&["! --physdev-in vethbox", "--physdev-in vethbox", "! --physdev-is-bridged"])));
+            rule.test(format!(
+                "-m physdev {}",
+                dice.pick(&["! --physdev-in vethbox", "--physdev-in vethbox", "! --physdev-is-bridged"])
+            ));
         },
     },
     Ingredient {
@@ -228,7 +255,11 @@ pub(crate) const XTABLES: &[Ingredient] = &[
         fits: any,
         add: |rule, dice| {
             rule.first(Raw, format!("{} -j CT --notrack", rule.scope()));
-            rule.test(dice.pick(&["-m conntrack --ctstate UNTRACKED", "-m conntrack --ctstate NEW", "-m conntrack ! --ctstate UNTRACKED"]));
+            rule.test(dice.pick(&[
+                "-m conntrack --ctstate UNTRACKED",
+                "-m conntrack --ctstate NEW",
+                "-m conntrack ! --ctstate UNTRACKED",
+            ]));
         },
     },
     Ingredient {
@@ -250,7 +281,10 @@ pub(crate) const XTABLES: &[Ingredient] = &[
                 true => ("172.17.0.2", format!("172.17.0.2:{port}")),
                 false => ("fd17::2", format!("[fd17::2]:{port}")),
             };
-            rule.first(Nat, format!("-p {} --dport {alias} -j DNAT --to-destination {target}", rule.protocol()));
+            rule.first(
+                Nat,
+                format!("-p {} --dport {alias} -j DNAT --to-destination {target}", rule.protocol()),
+            );
             rule.ask(|probe| probe.port = alias);
             rule.forwards = true;
             rule.instead_of_scope(format!("-d {to} -p {} --dport {port}", rule.protocol()));
@@ -261,7 +295,10 @@ pub(crate) const XTABLES: &[Ingredient] = &[
         fits: to_host,
         add: |rule, dice| {
             let alias = rule.alias();
-            rule.first(Nat, format!("-p {} --dport {alias} -j REDIRECT --to-ports {}", rule.protocol(), rule.probe.port));
+            rule.first(
+                Nat,
+                format!("-p {} --dport {alias} -j REDIRECT --to-ports {}", rule.protocol(), rule.probe.port),
+            );
             rule.ask(|probe| probe.port = alias);
             if dice.percent(50) {
                 rule.test(format!("-m conntrack --ctorigdstport {alias}"));
@@ -280,7 +317,14 @@ pub(crate) const XTABLES: &[Ingredient] = &[
         name: "xt rpfilter",
         fits: any,
         add: |rule, dice| {
-            rule.first(Raw, format!("{} -m rpfilter {} -j DROP", rule.scope(), dice.pick(&["--invert", "--loose --invert"])));
+            rule.first(
+                Raw,
+                format!(
+                    "{} -m rpfilter {} -j DROP",
+                    rule.scope(),
+                    dice.pick(&["--invert", "--loose --invert"])
+                ),
+            );
             rule.ask(|probe| {
                 probe.client = Client::Lan;
                 let spoofed = if probe.to.is_ipv4() { "203.0.113.66" } else { "2001:db8:200::66" };
