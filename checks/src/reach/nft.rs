@@ -222,9 +222,18 @@ impl<'a> Compiler<'a> {
             Expression::Object { kind: 2, .. } => chance("quota"),
             Expression::Object { kind: 4, .. } => chance("limit"),
             Expression::Object { kind: 5, .. } => chance("ct count"),
-            Expression::Object { .. } => {
-                vec![Step::Test(Context::unknown("an object of a map is not followed"))]
+            // A map gives the object's name; a key that it does not have ends the rule.
+            Expression::Object { kind: 0, name, register: Some(register) } => {
+                let mut steps = Vec::new();
+                push(&mut steps, self.lookup(name, *register, registers));
+                match self.sets.object(name) {
+                    Some(1 | 3 | 7 | 8 | 9) => {}
+                    Some(2 | 4 | 5) => steps.extend(chance("an object of a map")),
+                    _ => steps.push(Step::Test(Context::unknown("an object of a map is not known"))),
+                }
+                steps
             }
+            Expression::Object { .. } => vec![Step::Test(Context::unknown("an object is not known"))],
             Expression::Dynset { set, operation, expressions, invert, .. } => {
                 if *operation > 1 || *invert {
                     return vec![Step::Test(Context::unknown(format!(

@@ -7,6 +7,8 @@ use crate::facts::ruleset::nftables::{Data, Element, Set, Table};
 /// The sets of a table.
 pub(super) struct Sets<'a> {
     by_name: HashMap<&'a str, (usize, Result<Vec<Group<'a>>, String>)>,
+    /// NFT_OBJECT_* of maps that give objects.
+    objects: HashMap<&'a str, u32>,
 }
 
 /// Keys for which a map gives the same.
@@ -24,12 +26,21 @@ pub(super) struct Group<'a> {
 impl<'a> Sets<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
         let prepare = |set: &'a Set| (set.name.as_str(), (set.key_length as usize, groups(set)));
-        Self { by_name: table.sets.iter().map(prepare).collect() }
+        let object = |set: &'a Set| set.object.map(|kind| (set.name.as_str(), kind));
+        Self {
+            by_name: table.sets.iter().map(prepare).collect(),
+            objects: table.sets.iter().filter_map(object).collect(),
+        }
     }
 
     /// Bytes of a key; none of a set that is not there.
     pub(super) fn key_length(&self, set: &str) -> usize {
         self.by_name.get(set).map_or(0, |(length, _)| *length)
+    }
+
+    /// What kind of objects a map gives.
+    pub(super) fn object(&self, set: &str) -> Option<u32> {
+        self.objects.get(set).copied()
     }
 
     /// The groups of a set; the one that takes every other key last.
