@@ -1,5 +1,7 @@
 //! What the rules are compiled for: one family of addresses, one protocol, this machine's interfaces and routes.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -18,6 +20,8 @@ pub(crate) struct Context<'a> {
     pub(crate) routing: Routing,
     /// Bit N of a set of interfaces is the N-th of these.
     pub(crate) interfaces: Vec<&'a Interface>,
+    /// Tests of sets of ipset, by index, by what of each dimension is the source's, and by whether exceptions are asked.
+    pub(crate) ipsets: RefCell<BTreeMap<(u16, Vec<bool>, bool), Test>>,
 }
 
 impl<'a> Context<'a> {
@@ -33,7 +37,8 @@ impl<'a> Context<'a> {
             interface.up && master.is_none_or(|master| master.kind == "vrf")
         };
         let interfaces = network.interfaces.iter().filter(of_its_own).collect();
-        Self { family, protocol, network, ruleset, routing: Routing::new(network, family), interfaces }
+        let routing = Routing::new(network, family);
+        Self { family, protocol, network, ruleset, routing, interfaces, ipsets: RefCell::default() }
     }
 
     /// The interfaces of which this holds.

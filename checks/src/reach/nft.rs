@@ -92,7 +92,7 @@ impl<'a> Compiler<'a> {
                     push(&mut steps, if *invert { not(test) } else { test });
                 }
                 Expression::Verdict(Verdict::Continue) => {}
-                Expression::Match(one) => push(&mut steps, xtables::matching(one, self.context)),
+                Expression::Match(one) => steps.extend(xtables::matching(one, self.context)),
                 Expression::Target(one) => {
                     let found = xtables::target(one, self.context);
                     let ends = matches!(found.last(), Some(Step::Then(_)));

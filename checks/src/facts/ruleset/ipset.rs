@@ -255,7 +255,6 @@ fn network(data: &Attributes<'_>, ip: u16, cidr: u16) -> Result<Option<Prefix>, 
 impl std::fmt::Display for Element {
     /// As `ipset save` writes it, but without a timeout, counters and comments.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut physical = "";
         for (at, part) in self.parts.iter().enumerate() {
             match part {
                 Part::AnyMac => continue,
@@ -275,11 +274,8 @@ impl std::fmt::Display for Element {
                 Part::Port { protocol: Some(17), port } => write!(f, "udp:{port}")?,
                 Part::Port { protocol: Some(other), port } => write!(f, "{other}:{port}")?,
                 Part::Interface { name, wildcard, physical: bridge } => {
-                    physical = if *bridge { "physdev:" } else { "" };
-                    write!(f, "{physical}{name}")?;
-                    if *wildcard {
-                        f.write_str(" wildcard")?;
-                    }
+                    write!(f, "{}{name}", if *bridge { "physdev:" } else { "" })?;
+                    f.write_str(if *wildcard { " wildcard" } else { "" })?;
                 }
                 Part::Mark(mark) => write!(f, "{mark:#010x}")?,
                 Part::Mac([a, b, c, d, e, g]) => {

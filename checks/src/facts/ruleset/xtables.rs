@@ -368,9 +368,8 @@ pub enum Target {
     Netmap(NatRange),
     /// `-j TPROXY`
     Tproxy {
-        /// `--on-ip`
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        address: Option<IpAddr>,
+        /// `--on-ip`; the unspecified address is that of the inbound interface.
+        address: IpAddr,
         /// `--on-port`; 0 keeps the packet's.
         port: u16,
         /// `--tproxy-mark`

@@ -322,9 +322,10 @@ fn routing_header(info: &Structure<'_>) -> Option<RoutingHeader> {
     })
 }
 
-/// `struct xt_policy_info`: four elements of 76 bytes, which only a description of the policy uses.
+/// `struct xt_policy_info`: four elements of 76 bytes. Without a description the first one asks nothing.
 fn policy(info: &Structure<'_>) -> Option<Match> {
     let (flags, elements) = (info.short(304)?, info.short(306)?);
-    (elements == 0 && flags & !15 == 0).then_some(())?;
+    let asked = info.byte(74)?;
+    (elements <= 1 && asked == 0 && flags & !15 == 0).then_some(())?;
     Some(Match::Policy { outbound: flags & 2 != 0, none: flags & 4 != 0, strict: flags & 8 != 0 })
 }

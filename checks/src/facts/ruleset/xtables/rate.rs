@@ -67,10 +67,8 @@ pub enum RateUnit {
     TenThousandths,
     /// Millionths of a second between packets.
     Millionths,
-    /// The reciprocal of bytes in a second, by the first two structures.
+    /// The reciprocal of bytes in a second.
     Bytes,
-    /// The same by the third.
-    LongBytes,
 }
 
 /// `struct xt_hashlimit_mtinfo1` to `3`.
@@ -92,8 +90,7 @@ pub(super) fn decode(revision: u32, info: &Structure<'_>) -> Option<HashLimit> {
     let unit = match (mode & BYTES != 0, revision) {
         (false, 1) => RateUnit::TenThousandths,
         (false, _) => RateUnit::Millionths,
-        (true, 1) => RateUnit::Bytes,
-        (true, _) => RateUnit::LongBytes,
+        (true, _) => RateUnit::Bytes,
     };
     Some(HashLimit {
         name: info.text(0, name)?,
@@ -163,7 +160,7 @@ impl std::fmt::Display for HashLimit {
                 write!(f, "{rate} --hashlimit-burst {}", self.burst)?;
                 rate.written().0.saturating_mul(1000)
             }
-            RateUnit::Bytes | RateUnit::LongBytes => {
+            RateUnit::Bytes => {
                 write!(f, "{}/s", Size(self.bytes()))?;
                 match self.burst {
                     0 | 1 => 15_000,
@@ -208,7 +205,7 @@ impl std::fmt::Display for HashLimit {
 impl HashLimit {
     /// In a second; the kernel counts in steps of 16 bytes.
     fn bytes(&self) -> u64 {
-        let most = if self.rate.unit == RateUnit::LongBytes { u64::MAX } else { u32::MAX.into() };
+        let most = u64::from(u32::MAX);
         most.checked_div(self.rate.value).unwrap_or(most).saturating_sub(1).saturating_mul(16)
     }
 }

@@ -73,11 +73,7 @@ impl Display for Target {
             }
             Self::Netmap(range) => netmap(f, range),
             Self::Tproxy { address, port, mark, mask } => {
-                write!(f, " --on-port {port}")?;
-                if let Some(address) = address {
-                    write!(f, " --on-ip {address}")?;
-                }
-                write!(f, " --tproxy-mark {mark:#x}/{mask:#x}")
+                write!(f, " --on-port {port} --on-ip {address} --tproxy-mark {mark:#x}/{mask:#x}")
             }
             Self::Set(target) => set(f, target),
             Self::Nfqueue { first, count, bypass, fanout } => {
@@ -112,7 +108,7 @@ impl Display for Target {
                 if interface.is_empty() { Ok(()) } else { write!(f, " --oif {interface}") }
             }
             Self::Classify { priority } => {
-                write!(f, " --set-class {:x}:{:x}", priority >> 16, priority & 0xffff)
+                write!(f, " --set-class {:04x}:{:04x}", priority >> 16, priority & 0xffff)
             }
             Self::Tcpmss { segment: u16::MAX } => f.write_str(" --clamp-mss-to-pmtu"),
             Self::Tcpmss { segment } => write!(f, " --set-mss {segment}"),
@@ -232,10 +228,8 @@ fn netmap(f: &mut Formatter<'_>, range: &NatRange) -> Result {
         (IpAddr::V6(first), IpAddr::V6(last)) => (128, first.to_bits() ^ last.to_bits()),
         _ => return Ok(()),
     };
-    match 128_u32.saturating_sub(varying.leading_zeros()) {
-        0 => write!(f, " --to {first}"),
-        bits => write!(f, " --to {first}/{}", u32::saturating_sub(whole, bits)),
-    }
+    let bits = 128_u32.saturating_sub(varying.leading_zeros());
+    write!(f, " --to {first}/{}", u32::saturating_sub(whole, bits))
 }
 
 fn set(f: &mut Formatter<'_>, target: &SetTarget) -> Result {

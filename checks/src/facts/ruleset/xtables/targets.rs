@@ -150,12 +150,7 @@ fn tproxy(revision: u32, info: &Structure<'_>) -> Option<Target> {
         }
         _ => (info.address(8)?, info.port(24)?),
     };
-    Some(Target::Tproxy {
-        address: (!address.is_unspecified()).then_some(address),
-        port,
-        mark: info.number(4)?,
-        mask: info.number(0)?,
-    })
+    Some(Target::Tproxy { address, port, mark: info.number(4)?, mask: info.number(0)? })
 }
 
 fn set(revision: u32, info: &Structure<'_>) -> Option<SetTarget> {
