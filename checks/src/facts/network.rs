@@ -101,6 +101,16 @@ impl Network {
         }
     }
 
+    /// Every program and filter that is known to see packets outside netfilter's own rules.
+    pub fn programs(&self) -> impl Iterator<Item = &Bpf> {
+        [&self.bpf, &self.bpf_netfilter].into_iter().filter_map(Reading::value).flatten()
+    }
+
+    /// Why there may be more of them.
+    pub fn unseen_programs(&self) -> impl Iterator<Item = &Gap> {
+        [&self.bpf, &self.bpf_netfilter].into_iter().filter_map(Reading::gap)
+    }
+
     /// The interface of an index.
     #[must_use]
     pub fn interface(&self, index: u32) -> Option<&Interface> {
