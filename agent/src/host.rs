@@ -8,6 +8,8 @@ mod root;
 #[cfg(target_os = "linux")]
 mod bpf;
 #[cfg(target_os = "linux")]
+mod diag;
+#[cfg(target_os = "linux")]
 mod ipset;
 #[cfg(target_os = "linux")]
 mod linux;

@@ -115,7 +115,11 @@ pub static ROOMS: &[Room] = &[
         after: &[],
         gather: |host, facts| facts.processes = processes::read(host).into(),
     },
-    Room { name: "sockets", after: &[], gather: |host, facts| facts.sockets = sockets::read(host).into() },
+    Room {
+        name: "sockets",
+        after: &["processes"],
+        gather: |host, facts| facts.sockets = sockets::read(host, facts).into(),
+    },
     Room {
         name: "hypervisor",
         after: &[],

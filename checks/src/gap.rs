@@ -114,6 +114,13 @@ impl<T> Reading<T> {
             Self::Gap(gap) => Err(gap.clone()),
         }
     }
+    /// Why there is no value.
+    pub fn gap(&self) -> Option<&Gap> {
+        match self {
+            Self::Known(_) => None,
+            Self::Gap(gap) => Some(gap),
+        }
+    }
     /// The value, if there is one.
     pub fn value(&self) -> Option<&T> {
         self.known().ok()

@@ -5,6 +5,7 @@ mod tree;
 use std::io::Read;
 
 use crate::date::Timestamp;
+use crate::facts::sockets::Protocol;
 pub use crate::gap::{Gap, GapKind};
 use serde::{Deserialize, Serialize};
 pub use tree::{Node, Tree};
@@ -179,6 +180,15 @@ pub enum Query {
     /// as a snapshot names it), the program's number, its name or `-`, and where it sits, which may be empty and hold
     /// blanks. Needs CAP_NET_ADMIN, for netfilter and for names CAP_SYS_ADMIN.
     Bpf(BpfObject),
+    /// The sockets that wait for somebody (TCP in LISTEN, unconnected UDP) as sock_diag tells them: messages of
+    /// `nlmsghdr`, `inet_diag_msg` and attributes (linux/inet_diag.h). Takes no privilege. Loads no module: where the
+    /// kernel's tcp_diag or udp_diag is a module that is not loaded, the answer is a gap.
+    SocketDiag {
+        /// TCP or UDP.
+        protocol: Protocol,
+        /// Sockets of IPv6 instead of IPv4.
+        ipv6: bool,
+    },
     /// The value of a key relative to this domain in xenstore. Needs root.
     Xenstore(String),
     /// The hypervisor's signature from CPUID leaf 0x40000000, 12 bytes; empty without a hypervisor.
@@ -208,6 +218,9 @@ impl Query {
             Self::Route(object) => object.subject(),
             Self::IpSets => "the sets of ipset".to_owned(),
             Self::Bpf(object) => object.subject(),
+            Self::SocketDiag { protocol, ipv6 } => {
+                format!("the options of {} sockets of IPv{}", protocol.name(), if *ipv6 { 6 } else { 4 })
+            }
             Self::Xenstore(key) => format!("{key} in xenstore"),
             Self::CpuidHypervisor => "the processor's hypervisor signature".to_owned(),
             Self::ClockState => "the clock's state".to_owned(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use checks::check::Verdict;
 use checks::date::Timestamp;
 use checks::facts::{self, Facts};
-use checks::host::{FileKind, NftObject, Query, Tree};
+use checks::host::{BpfObject, FileKind, NftObject, Query, RouteObject, Tree};
 use serde::Deserialize;
 
 use super::top;
@@ -159,6 +159,14 @@ fn kernel(mut tree: Tree, folder: &Path, below: &str) -> Tree {
             "nftables-sets" => tree.answer(Query::Nftables(NftObject::Sets), bytes),
             "nftables-objects" => tree.answer(Query::Nftables(NftObject::Objects), bytes),
             "nftables-flowtables" => tree.answer(Query::Nftables(NftObject::Flowtables), bytes),
+            "network-links" => tree.answer(Query::Route(RouteObject::Links), bytes),
+            "network-addresses" => tree.answer(Query::Route(RouteObject::Addresses), bytes),
+            "network-routes" => tree.answer(Query::Route(RouteObject::Routes), bytes),
+            "network-rules" => tree.answer(Query::Route(RouteObject::Rules), bytes),
+            "network-qdiscs" => tree.answer(Query::Route(RouteObject::Qdiscs), bytes),
+            "bpf-namespace" => tree.answer(Query::Bpf(BpfObject::Namespace), bytes),
+            "bpf-control-groups" => tree.answer(Query::Bpf(BpfObject::ControlGroups), bytes),
+            "bpf-netfilter" => tree.answer(Query::Bpf(BpfObject::Netfilter), bytes),
             "clock-state" => tree.answer(Query::ClockState, line()),
             "boot-time" => tree.answer(Query::BootTime, line()),
             "host-name" => tree.answer(Query::HostName, line()),
@@ -172,7 +180,9 @@ fn kernel(mut tree: Tree, folder: &Path, below: &str) -> Tree {
                 tree.answer(Query::CpuidHypervisor, signature)
             }
             other => {
-                if let Some(key) = other.strip_prefix("xenstore/") {
+                if let Some(index) = other.strip_prefix("bpf-interface-") {
+                    tree.answer(Query::Bpf(BpfObject::Interface(index.parse().unwrap())), bytes)
+                } else if let Some(key) = other.strip_prefix("xenstore/") {
                     tree.answer(Query::Xenstore(key.to_owned()), line())
                 } else if let Some(set) = other.strip_prefix("nftables-elements/") {
                     let mut words = set.splitn(3, '/').map(str::to_owned);

@@ -3,7 +3,7 @@
 use checks::gap::Gap;
 use checks::host::Query;
 
-use super::{bpf, ipset, netfilter, route, xenstore};
+use super::{bpf, diag, ipset, netfilter, route, xenstore};
 use crate::sys;
 
 /// Answers a kernel query; see [`Query`] for the forms.
@@ -15,6 +15,7 @@ pub(super) fn query(query: &Query) -> Result<Vec<u8>, Gap> {
         Query::Route(object) => route::dump_of(*object),
         Query::IpSets => ipset::sets(),
         Query::Bpf(object) => bpf::programs(*object),
+        Query::SocketDiag { protocol, ipv6 } => diag::sockets(*protocol, *ipv6),
         Query::Xenstore(key) => xenstore::read(key),
         #[cfg(target_arch = "x86_64")]
         Query::CpuidHypervisor => Ok(sys::cpuid_hypervisor()),

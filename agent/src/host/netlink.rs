@@ -16,7 +16,7 @@ pub(super) const BOUND: usize = 64 << 20;
 /// What a dump asks for.
 #[derive(Clone, Copy)]
 pub(super) struct Question<'a> {
-    /// `NetlinkNetFilter` or `NetlinkRoute`.
+    /// `NetlinkNetFilter`, `NetlinkRoute` or `NetlinkSockDiag`.
     pub(super) protocol: SockProtocol,
     /// The operation (`nlmsg_type`), of netfilter with its subsystem in the high byte.
     pub(super) kind: u16,

@@ -64,7 +64,7 @@ pub fn known(choice: usize) -> String {
 pub fn alike(data: &[u8], facts: &Facts, config: &Config, listening: &Listening, answer: Verdict) {
     let sshd = facts.sshd.known().expect("sshd is known");
     let evaluator = config.evaluator();
-    let classes = sshd::origins(&evaluator, listening);
+    let classes = sshd::origins(&evaluator, listening, &BTreeSet::new());
     let logins = |origins: Origins| facts.logins(sshd, config, origins).expect("the accounts are known");
     let all = logins(classes.clone());
     let typed = |logins: &Logins<'_>| {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::ruleset::IpFamily;
 use crate::gap::{Gap, Reading};
-use crate::host::{self, Host, Query, RouteObject, System};
+use crate::host::{self, BpfObject, Host, Query, RouteObject, System};
 pub use bpf::{Bpf, BpfHook};
 pub use route::{Mark, Prefix, Route, RouteRule, RuleAction};
 
@@ -37,8 +37,12 @@ pub struct Network {
     pub forwards_ipv6: Reading<bool>,
     /// Whether a socket on `::` takes IPv6 alone by default (`net.ipv6.bindv6only`).
     pub bind_ipv6_only: Reading<bool>,
-    /// Programs and filters that can drop or redirect packets outside netfilter.
+    /// Programs and filters that can drop or redirect packets outside netfilter: XDP, tc, tcx, netkit, control groups
+    /// and the choice of sockets. Those that only count or classify are among them.
     pub bpf: Reading<Vec<Bpf>>,
+    /// Programs at hooks of netfilter, of whichever network namespace. In a kernel that knows them (6.4 and newer) only
+    /// CAP_SYS_ADMIN can tell.
+    pub bpf_netfilter: Reading<Vec<Bpf>>,
 }
 
 /// One network interface.
@@ -101,6 +105,16 @@ impl Network {
         }
     }
 
+    /// Every program and filter that is known to see packets outside netfilter's own rules.
+    pub fn programs(&self) -> impl Iterator<Item = &Bpf> {
+        [&self.bpf, &self.bpf_netfilter].into_iter().filter_map(Reading::value).flatten()
+    }
+
+    /// Why there may be more of them.
+    pub fn unseen_programs(&self) -> impl Iterator<Item = &Gap> {
+        [&self.bpf, &self.bpf_netfilter].into_iter().filter_map(Reading::gap)
+    }
+
     /// The interface of an index.
     #[must_use]
     pub fn interface(&self, index: u32) -> Option<&Interface> {
@@ -141,6 +155,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Network, Gap> {
             .into(),
         bind_ipv6_only: without_ipv6(host, switch(host, "/proc/sys/net/ipv6/bindv6only"), false).into(),
         bpf: bpf::read(host, &interfaces, xdp).into(),
+        bpf_netfilter: bpf::lines(host, BpfObject::Netfilter, None).into(),
         interfaces,
     })
 }

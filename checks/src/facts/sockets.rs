@@ -1,4 +1,7 @@
-//! Sockets that wait for somebody: TCP in LISTEN and unconnected UDP, from /proc/net.
+//! Sockets that wait for somebody: TCP in LISTEN and unconnected UDP, from /proc/net, with their options from sock_diag.
+
+mod diag;
+mod namespaces;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,30 +10,19 @@ use procfs_core::{ExplicitSystemInfo, FromBufReadSI, ProcError};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
-use crate::gap::Gap;
+use crate::facts::Facts;
+use crate::gap::{Gap, Reading};
 use crate::host::{Host, LARGE};
+pub use namespaces::Namespace;
 
-/// The sockets of the network namespace that hostduty runs in.
+/// The sockets of the network namespace that hostduty runs in, and those of others.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sockets {
     /// By protocol, port and address.
     pub list: Vec<Socket>,
-    /// Other network namespaces.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub namespaces: Vec<Namespace>,
-}
-
-/// Another network namespace, such as a container's.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Namespace {
-    /// Its inode.
-    pub inode: u64,
-    /// Its addresses.
-    pub addresses: Vec<IpAddr>,
-    /// Its sockets.
-    pub sockets: Vec<Socket>,
+    /// Other network namespaces in which processes run, such as containers', by inode.
+    pub namespaces: Reading<Vec<Namespace>>,
 }
 
 /// One socket that waits for peers.
@@ -47,10 +39,16 @@ pub struct Socket {
     pub inode: u64,
     /// Its owner.
     pub uid: u32,
-    /// Whether it takes IPv6 alone.
+    /// Index of the interface that it is bound to (SO_BINDTODEVICE), 0 where it is bound to none; nothing where the
+    /// kernel was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<u32>,
+    /// Whether a socket on `::` takes IPv6 alone (IPV6_V6ONLY); nothing for other addresses, and where the kernel was
+    /// not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6_only: Option<bool>,
-    /// Whether it has IP_TRANSPARENT.
+    /// Whether it takes packets for addresses that are not this machine's (IP_TRANSPARENT); nothing where the kernel did
+    /// not tell, as before 5.10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transparent: Option<bool>,
 }
@@ -76,16 +74,32 @@ impl Protocol {
     }
 }
 
+impl Sockets {
+    /// Why there may be more sockets in other network namespaces than are known.
+    pub fn unseen_namespaces(&self) -> impl Iterator<Item = &Gap> {
+        let known = self.namespaces.value().into_iter().flatten();
+        let parts = known.flat_map(|one| one.addresses.gap().into_iter().chain(one.sockets.gap()));
+        self.namespaces.gap().into_iter().chain(parts)
+    }
+}
+
 impl Socket {
+    /// A socket of whose options nothing is known.
+    #[must_use]
+    pub fn new(protocol: Protocol, local: SocketAddr, inode: u64, uid: u32) -> Self {
+        let (address, port) = (local.ip(), local.port());
+        Self { protocol, port, address, inode, uid, device: None, ipv6_only: None, transparent: None }
+    }
+
     /// Where the kernel lists it.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
-        let table = match (self.protocol, self.address) {
-            (Protocol::Tcp, IpAddr::V4(_)) => "/proc/net/tcp",
-            (Protocol::Tcp, IpAddr::V6(_)) => "/proc/net/tcp6",
-            (Protocol::Udp, IpAddr::V4(_)) => "/proc/net/udp",
-            (Protocol::Udp, IpAddr::V6(_)) => "/proc/net/udp6",
-        };
+        self.listed_in("/proc/net")
+    }
+
+    fn listed_in(&self, folder: &str) -> Evidence {
+        let table =
+            format!("{folder}/{}{}", self.protocol.name(), if self.address.is_ipv6() { "6" } else { "" });
         Evidence::of(table).says(format!("{self} of uid {}, inode {}", self.uid, self.inode))
     }
 
@@ -107,23 +121,38 @@ impl std::fmt::Display for Socket {
     }
 }
 
-/// Reads /proc/net/{tcp,tcp6,udp,udp6}. UDP-Lite, SCTP, DCCP and raw sockets are not listed there.
-pub(crate) fn read(host: &dyn Host) -> Result<Sockets, Gap> {
-    let mut list = tcp(&host.read("/proc/net/tcp", LARGE)?, "/proc/net/tcp")?;
-    list.extend(udp(&host.read("/proc/net/udp", LARGE)?, "/proc/net/udp")?);
+/// Reads /proc/net/{tcp,tcp6,udp,udp6}, asks for the options that they do not show, and looks into the namespaces of other
+/// processes. UDP-Lite, SCTP, DCCP, raw and packet sockets are not listed there, and a socket whose process went on into
+/// another namespace is listed in none that has a process.
+pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Sockets, Gap> {
+    let mut list = tables(host, "/proc/net", LARGE)?;
+    diag::add_options(host, &mut list);
+    Ok(Sockets { list, namespaces: namespaces::read(host, facts).into() })
+}
+
+/// The sockets in the four tables of a folder.
+fn tables(host: &dyn Host, folder: &str, limit: usize) -> Result<Vec<Socket>, Gap> {
+    let of = |table: &str| {
+        let path = format!("{folder}/{table}");
+        host.read(&path, limit).map(|bytes| (bytes, path))
+    };
+    let (bytes, path) = of("tcp")?;
+    let mut list = tcp(&bytes, &path)?;
+    let (bytes, path) = of("udp")?;
+    list.extend(udp(&bytes, &path)?);
     // A kernel without IPv6 has no tables for it.
-    if let Some(bytes) = unless_absent(host.read("/proc/net/tcp6", LARGE))? {
-        list.extend(tcp(&bytes, "/proc/net/tcp6")?);
+    if let Some((bytes, path)) = unless_absent(of("tcp6"))? {
+        list.extend(tcp(&bytes, &path)?);
     }
-    if let Some(bytes) = unless_absent(host.read("/proc/net/udp6", LARGE))? {
-        list.extend(udp(&bytes, "/proc/net/udp6")?);
+    if let Some((bytes, path)) = unless_absent(of("udp6"))? {
+        list.extend(udp(&bytes, &path)?);
     }
     list.sort();
     list.dedup();
-    Ok(Sockets { list, namespaces: Vec::new() })
+    Ok(list)
 }
 
-fn unless_absent(read: Result<Vec<u8>, Gap>) -> Result<Option<Vec<u8>>, Gap> {
+fn unless_absent<T>(read: Result<T, Gap>) -> Result<Option<T>, Gap> {
     match read {
         Err(gap) if gap.is_absent() => Ok(None),
         other => other.map(Some),
@@ -150,16 +179,7 @@ fn udp(bytes: &[u8], path: &str) -> Result<Vec<Socket>, Gap> {
 
 fn socket(protocol: Protocol, local: SocketAddr, inode: u64, uid: u32) -> Socket {
     // TOML holds integers up to 2^63; the kernel's inode numbers stay far below.
-    let inode = inode.min(i64::MAX.unsigned_abs());
-    Socket {
-        protocol,
-        port: local.port(),
-        address: local.ip(),
-        inode,
-        uid,
-        ipv6_only: None,
-        transparent: None,
-    }
+    Socket::new(protocol, local, inode.min(i64::MAX.unsigned_abs()), uid)
 }
 
 fn malformed(path: &str, error: &ProcError) -> Gap {
@@ -205,7 +225,7 @@ mod tests {
                 "{HEAD}   0: 00000000000000000000000000000000:0016 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 779 1 0 100 0 0 10 0\n"
             ),
         );
-        let sockets = read(&host).unwrap();
+        let sockets = read(&host, &Facts::default()).unwrap();
         let shown: Vec<String> = sockets.list.iter().map(Socket::to_string).collect();
         assert_eq!(shown, ["tcp [::]:22", "tcp 127.0.0.1:3306", "udp 0.0.0.0:68"]);
         assert_eq!((sockets.list[1].inode, sockets.list[1].uid), (777, 112));
@@ -214,15 +234,15 @@ mod tests {
 
     #[test]
     fn a_table_that_is_missing_or_broken_is_a_gap_and_missing_ipv6_is_not() {
-        assert!(read(&Tree::new(Timestamp(0))).unwrap_err().is_absent());
-        assert!(read(&host("", "")).unwrap().list.is_empty());
+        assert!(read(&Tree::new(Timestamp(0)), &Facts::default()).unwrap_err().is_absent());
+        assert!(read(&host("", ""), &Facts::default()).unwrap().list.is_empty());
         for line in
             ["0: zz:0016 0:0 0A", "\u{0}", "1: 0100007F:FFFFF 0:0 0A 0:0 0 0 0 0 1", "é: é:é é:é é é:é"]
         {
-            assert!(read(&host(line, "")).is_err(), "{line:?}");
-            assert!(read(&host("", line)).is_err(), "{line:?}");
+            assert!(read(&host(line, ""), &Facts::default()).is_err(), "{line:?}");
+            assert!(read(&host("", line), &Facts::default()).is_err(), "{line:?}");
         }
         let denied = host("", "").refuse("/proc/net/tcp6", Gap::denied("/proc/net/tcp6"));
-        assert!(read(&denied).is_err());
+        assert!(read(&denied, &Facts::default()).is_err());
     }
 }

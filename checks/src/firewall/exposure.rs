@@ -177,9 +177,9 @@ mod tests {
         let mut facts: Facts = toml::from_str(ruleset).unwrap();
         let list = addresses.iter().map(|address| {
             let address = address.parse().unwrap();
-            Socket { protocol: Protocol::Tcp, port: 3306, address, inode: 7, uid: 112 }
+            Socket::new(Protocol::Tcp, std::net::SocketAddr::new(address, 3306), 7, 112)
         });
-        facts.sockets = Reading::Known(Sockets { list: list.collect() });
+        facts.sockets = Reading::Known(Sockets { list: list.collect(), ..Sockets::default() });
         facts
     }
 
@@ -207,9 +207,8 @@ mod tests {
     #[test]
     fn a_client_of_dhcp_is_no_service_but_any_other_program_on_its_port_is() {
         let mut facts = facts(&[], OPEN);
-        let address = "192.0.2.1".parse().unwrap();
-        let socket = Socket { protocol: Protocol::Udp, port: 68, address, inode: 7, uid: 998 };
-        facts.sockets = Reading::Known(Sockets { list: vec![socket] });
+        let socket = Socket::new(Protocol::Udp, "192.0.2.1:68".parse().unwrap(), 7, 998);
+        facts.sockets = Reading::Known(Sockets { list: vec![socket], ..Sockets::default() });
         let open = Open { sockets: vec![7], devices: Vec::new() };
         let mut verdict = |exe: &str| {
             let (exe, open) = (Reading::Known(exe.to_owned()), Reading::Known(open.clone()));

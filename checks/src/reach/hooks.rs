@@ -101,13 +101,10 @@ fn through(walk: &mut Walk<'_>, mut flows: Vec<Flow>, hook: Hook) -> Vec<Flow> {
 
 /// What XDP, tc and the like do to packets is not known.
 fn outside_netfilter(walk: &mut Walk<'_>, flows: Vec<Flow>) -> Vec<Flow> {
-    let programs = match walk.context.network.bpf.known() {
-        Ok(programs) => programs.clone(),
-        // Without the right to ask, the rest is still worth saying: exposure names the gap.
-        Err(_) => return flows,
-    };
+    // Without the right to ask for some, the rest is still worth saying: exposure names the gap.
+    let network = walk.context.network;
     let mut flows = flows;
-    for program in &programs {
+    for program in network.programs() {
         let (interfaces, what) = match program.hook {
             BpfHook::Xdp => (walk.context.seen_through(&program.place), format!("XDP on {}", program.place)),
             // What sees the answers on their way out can stop a connection as well.

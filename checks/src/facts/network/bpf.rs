@@ -41,7 +41,7 @@ pub enum BpfHook {
     Netfilter,
 }
 
-/// Every program and filter; `xdp` are those that the list of interfaces named.
+/// Every program and filter but those of netfilter; `xdp` are those that the list of interfaces named.
 pub(super) fn read(host: &dyn Host, interfaces: &[Interface], xdp: Vec<Bpf>) -> Result<Vec<Bpf>, Gap> {
     let mut found = xdp;
     for (index, both) in decode::filtering(&host.query(&Query::Route(RouteObject::Qdiscs))?)? {
@@ -61,7 +61,7 @@ pub(super) fn read(host: &dyn Host, interfaces: &[Interface], xdp: Vec<Bpf>) -> 
     for interface in interfaces {
         found.extend(lines(host, BpfObject::Interface(interface.index), Some(&interface.name))?);
     }
-    for object in [BpfObject::Namespace, BpfObject::ControlGroups, BpfObject::Netfilter] {
+    for object in [BpfObject::Namespace, BpfObject::ControlGroups] {
         found.extend(lines(host, object, None)?);
     }
     found.sort();
@@ -73,7 +73,7 @@ pub(super) fn read(host: &dyn Host, interfaces: &[Interface], xdp: Vec<Bpf>) -> 
 const PROGRAMS: usize = 20_000;
 
 /// The answer to one question; `place` where the question is about one place.
-fn lines(host: &dyn Host, object: BpfObject, place: Option<&str>) -> Result<Vec<Bpf>, Gap> {
+pub(super) fn lines(host: &dyn Host, object: BpfObject, place: Option<&str>) -> Result<Vec<Bpf>, Gap> {
     let answer = host.query(&Query::Bpf(object))?;
     let wrong = || Gap::malformed(format!("the answer about {} has another form", object.subject()));
     let text = str::from_utf8(&answer).map_err(|_| wrong())?;
@@ -125,27 +125,27 @@ mod tests {
     fn a_program_is_never_lost_and_what_may_not_be_asked_is_a_gap() {
         let eth0 = Interface { index: 2, name: "eth0".to_owned(), ..Interface::default() };
         let interfaces = std::slice::from_ref(&eth0);
-        let denied = read(&host(), interfaces, Vec::new()).unwrap_err();
-        assert_eq!(denied.why, GapKind::Offline);
-        let whole = host().answer(Query::Bpf(BpfObject::Netfilter), "netfilter 11 drop ip input\n");
-        let found = read(&whole, interfaces, Vec::new()).unwrap();
+        let found = read(&host(), interfaces, Vec::new()).unwrap();
         let shown: Vec<_> =
             found.iter().map(|one| (one.hook, one.place.as_str(), one.name.as_str())).collect();
-        assert_eq!(
-            shown,
-            [
-                (BpfHook::Tc, "eth0", ""),
-                (BpfHook::ControlGroup, "/system.slice/a b.service", "sd_fw_ingress"),
-                (BpfHook::Netfilter, "ip input", "drop"),
-            ]
-        );
+        let group = (BpfHook::ControlGroup, "/system.slice/a b.service", "sd_fw_ingress");
+        assert_eq!(shown, [(BpfHook::Tc, "eth0", ""), group]);
+        let two = [eth0.clone(), Interface { index: 3, ..eth0 }];
+        assert_eq!(read(&host(), &two, Vec::new()).unwrap_err().why, GapKind::Offline);
+        let netfilter = |answer: &str| {
+            lines(&host().answer(Query::Bpf(BpfObject::Netfilter), answer), BpfObject::Netfilter, None)
+        };
+        let drop = Bpf {
+            hook: BpfHook::Netfilter,
+            place: "ip input".into(),
+            name: "drop".into(),
+            program: Some(11),
+        };
+        assert_eq!(netfilter("netfilter 11 drop ip input\n"), Ok(vec![drop]));
+        assert_eq!(netfilter(""), Ok(Vec::new()));
         for broken in ["netfilter x - \n", "other 1 - \n", "\n", "\u{0}"] {
-            let host = host().answer(Query::Bpf(BpfObject::Netfilter), broken);
-            assert_eq!(
-                read(&host, interfaces, Vec::new()).unwrap_err().why,
-                GapKind::Malformed,
-                "{broken:?}"
-            );
+            assert_eq!(netfilter(broken).unwrap_err().why, GapKind::Malformed, "{broken:?}");
         }
+        assert_eq!(lines(&host(), BpfObject::Netfilter, None).unwrap_err().why, GapKind::Offline);
     }
 }

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn socket(address: &str) -> Socket {
-        Socket { protocol: Protocol::Tcp, port: 80, address: address.parse().unwrap(), inode: 1, uid: 0 }
+        Socket::new(Protocol::Tcp, std::net::SocketAddr::new(address.parse().unwrap(), 80), 1, 0)
     }
 
     fn shown(filter: &Filter, address: &str) -> &'static str {

@@ -34,13 +34,8 @@ fn facts(tree: &Tree, running: &[(u32, &str, &str, Option<u16>)]) -> Facts {
         open: Ok(Open { sockets: port.map(u64::from).into_iter().collect(), ..Open::default() }).into(),
         ..Process::default()
     };
-    let socket = |port: u16| Socket {
-        protocol: Protocol::Tcp,
-        port,
-        address: std::net::Ipv4Addr::UNSPECIFIED.into(),
-        inode: port.into(),
-        uid: 0,
-    };
+    let everywhere = std::net::IpAddr::from(std::net::Ipv4Addr::UNSPECIFIED);
+    let socket = |port: u16| Socket::new(Protocol::Tcp, (everywhere, port).into(), port.into(), 0);
     let list = running.iter().filter_map(|(.., port)| *port).map(socket).collect();
     let processes = match running {
         [] => Err(Gap::offline("the list of processes")),
@@ -49,7 +44,7 @@ fn facts(tree: &Tree, running: &[(u32, &str, &str, Option<u16>)]) -> Facts {
     let mut facts = Facts {
         units: units::read(tree).into(),
         processes: processes.into(),
-        sockets: Ok(Sockets { list }).into(),
+        sockets: Ok(Sockets { list, ..Sockets::default() }).into(),
         sshd: crate::facts::sshd::read(tree, &Facts::default()).into(),
         ..Facts::default()
     };

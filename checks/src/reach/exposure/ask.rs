@@ -40,8 +40,9 @@ struct Asking<'a> {
 pub(super) fn everything(facts: &Facts, sockets: &Sockets) -> Result<Exposure, Gap> {
     let (network, ruleset) = (facts.network.known()?, facts.ruleset.known()?);
     let mut list: Vec<(&Socket, Option<u64>)> = sockets.list.iter().map(|socket| (socket, None)).collect();
-    for namespace in &sockets.namespaces {
-        list.extend(namespace.sockets.iter().map(|socket| (socket, Some(namespace.inode))));
+    for namespace in sockets.namespaces.value().into_iter().flatten() {
+        let own = namespace.sockets.value().into_iter().flatten();
+        list.extend(own.map(|socket| (socket, Some(namespace.inode))));
     }
     let mut by_port: HashMap<(Protocol, u16), Vec<usize>> = HashMap::new();
     for (at, (socket, _)) in list.iter().enumerate() {
@@ -180,8 +181,10 @@ impl<'a> Asking<'a> {
     /// The network namespace that an address belongs to; none for the machine's own.
     fn namespace_of(&self, address: IpAddr) -> Option<u64> {
         let sockets = self.facts.sockets.value()?;
-        let own = |namespace: &&crate::facts::sockets::Namespace| namespace.addresses.contains(&address);
-        sockets.namespaces.iter().find(own).map(|namespace| namespace.inode)
+        let own = |namespace: &&crate::facts::sockets::Namespace| {
+            namespace.addresses.value().is_some_and(|own| own.contains(&address))
+        };
+        sockets.namespaces.value()?.iter().find(own).map(|namespace| namespace.inode)
     }
 
     /// Every destination that a socket or a rewriting rule makes interesting.
@@ -218,9 +221,9 @@ impl<'a> Asking<'a> {
     }
 
     fn addresses_of(&self, namespace: u64) -> Vec<IpAddr> {
-        let sockets = self.facts.sockets.value().into_iter().flat_map(|sockets| &sockets.namespaces);
-        let found =
-            sockets.filter(|one| one.inode == namespace).flat_map(|one| one.addresses.iter().copied());
+        let sockets = self.facts.sockets.value().and_then(|sockets| sockets.namespaces.value());
+        let found = sockets.into_iter().flatten().filter(|one| one.inode == namespace);
+        let found = found.flat_map(|one| one.addresses.value().into_iter().flatten().copied());
         found.filter(|address| !address.is_loopback()).collect()
     }
 
@@ -326,8 +329,11 @@ impl<'a> Asking<'a> {
             let address = if to.0.is_ipv4() { IpAddr::from([0, 0, 0, 0]) } else { IpAddr::from([0_u16; 8]) };
             found.published.push(Published { protocol, address, port, to, access });
         }
-        if let Some(Err(gap)) = self.facts.network.value().map(|network| network.bpf.known()) {
-            found.gaps.push(gap);
+        if let Some(network) = self.facts.network.value() {
+            found.gaps.extend(network.unseen_programs().cloned());
+        }
+        if let Some(sockets) = self.facts.sockets.value() {
+            found.gaps.extend(sockets.unseen_namespaces().cloned());
         }
         found
     }
