@@ -221,10 +221,10 @@ impl<'a> Asking<'a> {
     }
 
     fn addresses_of(&self, namespace: u64) -> Vec<IpAddr> {
-        let sockets = self.facts.sockets.value().and_then(|sockets| sockets.namespaces.value());
-        let found = sockets.into_iter().flatten().filter(|one| one.inode == namespace);
-        let found = found.flat_map(|one| one.addresses.value().into_iter().flatten().copied());
-        found.filter(|address| !address.is_loopback()).collect()
+        let sockets = self.facts.sockets.value();
+        let namespaces = sockets.and_then(|sockets| sockets.namespaces.value()).into_iter().flatten();
+        let own = namespaces.filter(|one| one.inode == namespace).filter_map(|one| one.addresses.value());
+        own.flatten().copied().filter(|address| !address.is_loopback()).collect()
     }
 
     /// Whether the machine itself reaches what nobody else does.
