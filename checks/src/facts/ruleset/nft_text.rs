@@ -93,7 +93,7 @@ impl<'a> Text<'a> {
             }
             Expression::Meta { key, register } => self.registers.load(*register, fields::meta(*key)),
             Expression::Ct { key, direction, register } => {
-                self.registers.load(*register, fields::ct(*key, *direction));
+                self.registers.load(*register, fields::ct(*key, *direction, self.table.family));
             }
             Expression::Fib { result, flags, register } => {
                 self.registers.load(*register, fields::fib(*result, *flags));

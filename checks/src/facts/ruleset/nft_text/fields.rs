@@ -268,7 +268,7 @@ pub(super) fn meta(key: u32) -> Key {
 }
 
 /// NFT_CT_*
-pub(super) fn ct(key: u32, direction: Option<u8>) -> Key {
+pub(super) fn ct(key: u32, direction: Option<u8>, family: Family) -> Key {
     use Order::{Host, Network};
     let (name, kind, order, size) = match key {
         0 => ("state", kinds::CT_STATES, Host, 4),
@@ -280,6 +280,10 @@ pub(super) fn ct(key: u32, direction: Option<u8>) -> Key {
         6 => ("helper", Kind::Name, Host, 16),
         7 => ("l3proto", kinds::NFPROTO, Host, 1),
         // Without a family of their own these have the family of the table.
+        8 if family == Family::Ip => ("saddr", Kind::Ipv4, Network, 4),
+        9 if family == Family::Ip => ("daddr", Kind::Ipv4, Network, 4),
+        8 if family == Family::Ip6 => ("saddr", Kind::Ipv6, Network, 16),
+        9 if family == Family::Ip6 => ("daddr", Kind::Ipv6, Network, 16),
         8 => ("saddr", Kind::Raw, Network, 16),
         9 => ("daddr", Kind::Raw, Network, 16),
         10 => ("protocol", kinds::PROTOCOLS, Network, 1),

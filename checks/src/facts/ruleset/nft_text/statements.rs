@@ -18,7 +18,7 @@ impl Text<'_> {
             Expression::FlowOffload(name) => format!("flow add @{name}"),
             Expression::Queue { bypass } => if *bypass { "queue flags bypass" } else { "queue" }.to_owned(),
             Expression::MetaSet { key, register } => self.assign(&fields::meta(*key), *register),
-            Expression::CtSet { key, register } => self.assign(&fields::ct(*key, None), *register),
+            Expression::CtSet { key, register } => self.assign(&fields::ct(*key, None, self.table.family), *register),
             Expression::PayloadSet { base, offset, length, register } => {
                 self.write_payload(*base, *offset, *length, *register)
             }
