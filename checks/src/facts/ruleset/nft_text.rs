@@ -171,3 +171,72 @@ fn verdict(verdict: &Verdict) -> String {
         Verdict::Other(number) => format!("[verdict {number}]"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(sets: &str, rule: &str) -> String {
+        let table: Table = toml::from_str(&format!("family = \"inet\"\nname = \"t\"\n{sets}")).unwrap();
+        let rule: Rule = toml::from_str(&format!("handle = 1\nexpressions = [{rule}]")).unwrap();
+        super::rule(&table, &rule)
+    }
+
+    const SADDR: &str = r#"{ meta = { key = 15, register = 1 } },
+        { compare = { register = 1, operator = "equal", value = "02" } },
+        { payload = { base = "network", offset = 12, length = 4, register = 1 } }"#;
+
+    #[test]
+    fn a_long_set_is_shortened_and_says_by_how_much() {
+        let addresses: Vec<_> = (0..1205).map(|one| format!("{{ key = \"0a{one:06x}\" }}")).collect();
+        let set = format!(
+            "[[sets]]\nname = \"__set0\"\nflags = 3\nkey_type = 7\nkey_length = 4\nelements = {{ known = [{}] }}",
+            addresses.join(", ")
+        );
+        let lookup = format!("{SADDR}, {{ lookup = {{ set = \"__set0\", register = 1 }} }}");
+        let shown = text(&set, &format!("{lookup}, {{ verdict = \"drop\" }}"));
+        let eight = (0..8).map(|one| format!("10.0.0.{one}")).collect::<Vec<_>>().join(", ");
+        assert_eq!(shown, format!("ip saddr {{ {eight}, … 1,197 more }} drop"));
+        // Where little room is left, fewer are shown.
+        let chain = "a".repeat(110);
+        let shown = text(&set, &format!("{lookup}, {{ verdict = {{ jump = \"{chain}\" }} }}"));
+        assert_eq!(shown, format!("ip saddr {{ 10.0.0.0, … 1,204 more }} jump {chain}"));
+        let shown = text(&set, &format!("{lookup}, {{ verdict = {{ jump = \"{}\" }} }}", "a".repeat(200)));
+        assert!(shown.starts_with("ip saddr { … 1,205 } jump a") && shown.ends_with('…'), "{shown}");
+        assert_eq!(shown.chars().count(), LENGTH + 1);
+    }
+
+    #[test]
+    fn what_is_not_understood_stands_in_brackets() {
+        assert_eq!(text("", r#"{ other = "novel" }, { verdict = "accept" }"#), "[novel] accept");
+        assert_eq!(
+            text("", r#"{ compare = { register = 9, operator = "equal", value = "01" } }"#),
+            "[register 9] 0x1"
+        );
+        assert_eq!(
+            text(
+                "",
+                r#"{ payload = { base = "inner", offset = 3, length = 2, register = 1 } },
+                { compare = { register = 1, operator = "not-equal", value = "0102" } }"#
+            ),
+            "@ih,24,16 != 0x102"
+        );
+        let lookup = format!("{SADDR}, {{ lookup = {{ set = \"__set7\", register = 1 }} }}");
+        assert_eq!(text("", &lookup), "ip saddr [set]");
+        let gone = "[[sets]]\nname = \"__set7\"\nflags = 3\nkey_type = 7\nkey_length = 4\n\
+            elements = { gap = { why = \"timed-out\" } }";
+        assert!(text(gone, &lookup).starts_with("ip saddr { ["));
+        assert_eq!(text("", r#"{ verdict = { other = 77 } }"#), "[verdict 77]");
+        assert_eq!(text("", ""), "");
+    }
+
+    #[test]
+    fn queues_flowtables_and_matches_of_xtables_have_words() {
+        assert_eq!(text("", "{ queue = { bypass = true } }"), "queue flags bypass");
+        assert_eq!(text("", r#"{ flow-offload = "fast" }"#), "flow add @fast");
+        assert_eq!(
+            text("", r#"{ match = { other = { name = "novel" } } }, { verdict = "drop" }"#),
+            "-m novel drop"
+        );
+    }
+}

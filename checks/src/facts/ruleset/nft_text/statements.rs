@@ -4,7 +4,6 @@ use super::kinds::{self, Kind, Order};
 use super::registers::Key;
 use super::{Text, fields, values, verdict};
 use crate::facts::ruleset::nftables::{Expression, Family, Layer};
-use crate::facts::ruleset::xtables;
 
 impl Text<'_> {
     pub(super) fn statement(&mut self, step: &Expression) {
@@ -18,7 +17,9 @@ impl Text<'_> {
             Expression::FlowOffload(name) => format!("flow add @{name}"),
             Expression::Queue { bypass } => if *bypass { "queue flags bypass" } else { "queue" }.to_owned(),
             Expression::MetaSet { key, register } => self.assign(&fields::meta(*key), *register),
-            Expression::CtSet { key, register } => self.assign(&fields::ct(*key, None, self.table.family), *register),
+            Expression::CtSet { key, register } => {
+                self.assign(&fields::ct(*key, None, self.table.family), *register)
+            }
             Expression::PayloadSet { base, offset, length, register } => {
                 self.write_payload(*base, *offset, *length, *register)
             }
@@ -58,8 +59,9 @@ impl Text<'_> {
                 let pair = |register: &Option<u32>| register.map(|register| (register, register));
                 format!("tproxy{version}{}", self.target(pair(address), pair(port)))
             }
-            Expression::Match(xtables::Match::Other { name, .. }) => format!("xt match \"{name}\""),
-            Expression::Target(xtables::Target::Other { name, .. }) => format!("xt target \"{name}\""),
+            // nft has no words of its own for these.
+            Expression::Match(found) => found.to_string(),
+            Expression::Target(found) => found.to_string(),
             Expression::Other(name) => format!("[{name}]"),
             // Loads and tests are written elsewhere.
             _ => "[expression]".to_owned(),
