@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(text("", r#"{ flow-offload = "fast" }"#), "flow add @fast");
         assert_eq!(
             text("", r#"{ match = { other = { name = "novel" } } }, { verdict = "drop" }"#),
-            "-m novel drop"
+            "-m novel [not decoded] drop"
         );
     }
 }
