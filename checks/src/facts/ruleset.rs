@@ -8,6 +8,7 @@ mod expression;
 pub mod ipset;
 pub mod legacy;
 mod netlink;
+pub mod nft_text;
 pub mod nftables;
 pub mod outcome;
 mod program;

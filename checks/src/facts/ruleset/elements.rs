@@ -136,3 +136,45 @@ fn odd(set: &Set) -> Gap {
         set.name
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(list: &[&[u8]]) -> Vec<Bytes> {
+        list.iter().map(|one| Bytes::from(*one)).collect()
+    }
+
+    fn paired(starts: &[&[u8]], ends: &[&[u8]]) -> Vec<String> {
+        let start = |key: Bytes| Element { key, ..Element::default() };
+        let mut found = Found { starts: bytes(starts).into_iter().map(start).collect(), ends: bytes(ends) };
+        found.pair();
+        let shown = found.starts.iter().map(|one| match &one.last {
+            Some(last) => format!("{}-{last}", one.key),
+            None => one.key.to_string(),
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn intervals_end_before_the_next_key() {
+        // As the kernel sends them: the highest key first.
+        assert_eq!(
+            paired(&[&[0xc0, 5], &[0x0a, 0]], &[&[0xc0, 9], &[0x0b, 0], &[0, 0]]),
+            ["0a00-0aff", "c005-c008"]
+        );
+        // One that touches the next, one of a single key, and one without an end.
+        assert_eq!(paired(&[&[240], &[11], &[10]], &[&[12], &[11], &[0]]), ["0a", "0b", "f0-ff"]);
+        assert_eq!(paired(&[&[20], &[10]], &[]), ["0a-13", "14-ff"]);
+        assert_eq!(paired(&[&[0]], &[]), ["00-ff"]);
+        // The one that takes every other key is no interval.
+        assert_eq!(paired(&[&[], &[1]], &[&[3]]), ["", "01-02"]);
+        assert_eq!(paired(&[], &[&[0]]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_number_before_borrows() {
+        assert_eq!(before(&[1, 0, 0]).to_string(), "00ffff");
+        assert_eq!(before(&[0]).to_string(), "ff");
+    }
+}
