@@ -75,7 +75,10 @@ const FEW: usize = 10;
 /// Loads a ruleset, tries its connections and asks hostduty about them.
 pub(crate) fn compare(town: &mut Town, name: &str, drawn: &Drawn, findings: &mut Findings) {
     flush();
-    sh(&drawn.load).unwrap_or_else(|error| panic!("{name}: {error}\n{}", numbered(&drawn.load)));
+    if let Err(error) = sh(&drawn.load) {
+        findings.differences.push(format!("{name} is not loaded: {error}\n{}", numbered(&drawn.load)));
+        return;
+    }
     let facts = predict::gather();
     let places = places(drawn);
     let outcomes = town.attempt(&drawn.probes);
@@ -198,5 +201,5 @@ fn listing(drawn: &Drawn) -> String {
 }
 
 fn numbered(text: &str) -> String {
-    text.lines().enumerate().map(|(at, line)| format!("{at:4} {line}\n")).collect()
+    text.lines().enumerate().map(|(at, line)| format!("{:4} {line}\n", at)).collect()
 }

@@ -9,6 +9,10 @@ mod linux;
 mod live;
 #[path = "../../../agent/src/host/netfilter.rs"]
 mod netfilter;
+#[path = "../../../agent/src/host/netlink.rs"]
+mod netlink;
+#[path = "../../../agent/src/host/route.rs"]
+mod route;
 #[path = "../../../agent/src/host/xenstore.rs"]
 mod xenstore;
 

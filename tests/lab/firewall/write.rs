@@ -14,9 +14,9 @@ const BASE: &[(&str, &str, i32, usize)] = &[
     ("mangle", "filter hook prerouting", -150, 0),
     ("nat", "nat hook prerouting", -100, 0),
     ("early", "filter hook input", -10, 6),
-    ("input", "filter hook input", 0, 55),
+    ("input", "filter hook input", 0, 40),
     ("late", "filter hook input", 10, 6),
-    ("forward", "filter hook forward", 0, 55),
+    ("forward", "filter hook forward", 0, 40),
     ("forward_late", "filter hook forward", 10, 6),
 ];
 
@@ -169,12 +169,19 @@ impl Sheet {
             }
             None => self.verdict(&chain, &mut line, &rule, depth, dice),
         };
-        let tests = rule.tests.join(" ");
-        let text = match native {
-            true => format!("{scope} {tests} {ending}"),
-            // The protocol comes first: matches of ports follow it.
-            false => format!("{scope} {tests} {ending}"),
+        let mut tests = rule.tests.join(" ");
+        if chain.family != "inet" {
+            // Refused where there is but one.
+            tests = tests.replace(&format!("meta nfproto {}", rule.family()), "");
+        }
+        let tests = tests.as_str();
+        let ending = match chain.family {
+            "ip" if native => ending.replace("icmpx", "icmp type"),
+            "ip6" if native => ending.replace("icmpx host-unreachable", "icmpv6 type addr-unreachable").replace("icmpx", "icmpv6 type"),
+            _ => ending,
         };
+        // For iptables the protocol comes first: matches of ports follow it.
+        let text = format!("{scope} {tests} {ending}");
         line.text = self.named(&text.split_whitespace().collect::<Vec<_>>().join(" "));
         match scoped || depth > 0 {
             true => self.chains.entry(chain).or_default().push(line),
