@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
+use checks::reach::{Answer, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::draw::{Chain, Drawn, Front, Line};
@@ -12,7 +13,7 @@ use super::ingredients::to_container;
 use super::ingredients::xtables::XTABLES;
 use super::listeners;
 use super::namespaces::{Replies, SOURCES, Town, sh};
-use super::predict::{self, Prediction, Verdict};
+use super::predict;
 use super::probe::{Outcome, Probe};
 
 /// What was found, and how much was looked at.
@@ -91,9 +92,9 @@ pub(crate) fn compare(town: &mut Town, name: &str, drawn: &Drawn, findings: &mut
             *findings.coverage.entry(name.to_owned()).or_default() += 1;
         }
         if said.verdict == Verdict::Unknown {
-            findings.unknown.push(format!("{name}: {probe}: {}", said.shown));
+            findings.unknown.push(format!("{name}: {probe}: {}", predict::shown(&said)));
         } else if !agree(probe, said.verdict, outcome) {
-            let _ = writeln!(wrong, "  {probe} is {outcome:?}; hostduty says {}", said.shown);
+            let _ = writeln!(wrong, "  {probe} is {outcome:?}; hostduty says {}", predict::shown(&said));
         }
     }
     if !wrong.is_empty() {
@@ -169,11 +170,11 @@ fn handles(chain: &Chain) -> Vec<u64> {
 
 /// The ingredients that decided a connection: those of the deciding rule, and those of the rules on the way that decide
 /// nothing alone.
-fn credited(drawn: &Drawn, places: &Places<'_>, said: &Prediction) -> BTreeSet<&'static str> {
+fn credited(drawn: &Drawn, places: &Places<'_>, said: &Answer) -> BTreeSet<&'static str> {
     let _ = drawn;
     let mut names = BTreeSet::new();
     match &said.decided_by {
-        Some(place) => match places.get(place) {
+        Some(by) => match places.get(predict::place(by)) {
             Some(line) => names.extend(line.ingredients.iter().copied()),
             None => {
                 names.insert("(a policy)");
@@ -183,8 +184,8 @@ fn credited(drawn: &Drawn, places: &Places<'_>, said: &Prediction) -> BTreeSet<&
             names.insert("(no rule)");
         }
     }
-    for place in &said.trace {
-        if let Some(line) = places.get(place).filter(|line| !line.decides) {
+    for step in &said.trace {
+        if let Some(line) = places.get(predict::place(step)).filter(|line| !line.decides) {
             names.extend(line.ingredients.iter().copied());
         }
     }
