@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use checks::facts::sockets::Protocol;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, connect, setsockopt,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, connect, recv, setsockopt,
     socket, sockopt,
 };
 use serde::{Deserialize, Serialize};
@@ -112,8 +112,16 @@ impl Attempt {
 
     fn look(&mut self) {
         self.outcome = match &self.way {
+            // On a cable within one machine the refusal comes while connect(2) holds the socket, and then only this
+            // queue gets it.
+            Way::Stream(socket, _)
+                if recv(socket.as_raw_fd(), &mut [0; 64], MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT).is_ok() =>
+            {
+                Some(Outcome::Refused)
+            }
             Way::Stream(socket, to) => match connect(socket.as_raw_fd(), &**to) {
-                Ok(()) | Err(Errno::EISCONN) => Some(Outcome::Open),
+                // What was reset after the handshake had got through.
+                Ok(()) | Err(Errno::EISCONN | Errno::ECONNRESET | Errno::EPIPE) => Some(Outcome::Open),
                 Err(Errno::EALREADY | Errno::EINPROGRESS) => None,
                 Err(_) => Some(Outcome::Refused),
             },

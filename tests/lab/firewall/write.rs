@@ -62,7 +62,7 @@ impl Sheet {
     /// Adds a rule with what it needs.
     pub(crate) fn add(&mut self, front: Front, rule: Rule, dice: &mut Dice, more: More<'_>) {
         let base = self.base(front, &rule, dice);
-        self.into_chain(base, rule, dice, more, 0, &[]);
+        self.into_chain(base, rule, dice, more, 0, false, &[]);
     }
 
     /// The base chain for a rule.
@@ -99,8 +99,13 @@ impl Sheet {
         dice: &mut Dice,
         more: More<'_>,
         depth: usize,
+        before: bool,
         called_by: &[&'static str],
     ) {
+        // Nothing can be rejected before it is routed, nor is its socket looked for in every hook.
+        let before = before
+            || matches!(chain.name.as_str(), "raw" | "mangle" | "PREROUTING")
+            || matches!(chain.table.as_str(), "raw" | "mangle");
         for (kind, name, properties, elements) in std::mem::take(&mut rule.objects) {
             self.declare(&chain, kind, &name, &properties, &elements);
         }
@@ -122,7 +127,12 @@ impl Sheet {
             };
             self.chains.entry(first).or_default().push(line);
         }
-        let scoped = rule.scope.is_some() || dice.percent(85);
+        if rule.forwards {
+            // Nobody waits here for what is passed on.
+            rule.tests.retain(|test| !test.starts_with("socket"));
+        }
+        // What an earlier rule left for it, a rule tests of the same packets: sets fill while connections are tried.
+        let scoped = rule.scope.is_some() || !rule.firsts.is_empty() || dice.percent(85);
         let scope = rule.scope.clone().unwrap_or_else(|| match (scoped, native) {
             (true, _) => rule.scope(),
             (false, true) => String::new(),
@@ -155,7 +165,7 @@ impl Sheet {
                     let other = more(dice, number, &rule.probe);
                     // Only what asks for no translation of its own.
                     if other.forwards == rule.forwards {
-                        self.into_chain(inner.clone(), other, dice, more, depth + 1, &[called_by]);
+                        self.into_chain(inner.clone(), other, dice, more, depth + 1, before, &[called_by]);
                     }
                 }
                 match (kind, native) {
@@ -167,7 +177,7 @@ impl Sheet {
                     (_, false) => format!("-j {name}"),
                 }
             }
-            None => self.verdict(&chain, &mut line, &rule, depth, dice),
+            None => Self::verdict(&chain, before, &mut line, &rule, depth, dice),
         };
         let mut tests = rule.tests.join(" ");
         if chain.family != "inet" {
@@ -189,9 +199,7 @@ impl Sheet {
         }
     }
 
-    fn verdict(&self, chain: &Chain, line: &mut Line, rule: &Rule, depth: usize, dice: &mut Dice) -> String {
-        let before = matches!(chain.name.as_str(), "raw" | "mangle" | "PREROUTING")
-            || matches!(chain.table.as_str(), "raw" | "mangle");
+    fn verdict(chain: &Chain, before: bool, line: &mut Line, rule: &Rule, depth: usize, dice: &mut Dice) -> String {
         let native = chain.front == Front::Nft;
         let kind = match dice.below(100) {
             0..45 => 0,
