@@ -4,6 +4,7 @@
 //! known front ends load. For each of them hostduty answers, and the same connections are tried by real senders.
 //! `HOSTDUTY_SEED` repeats a run, `HOSTDUTY_NIGHTLY=1` draws 500 rulesets, `HOSTDUTY_LAB_ONLY=7` takes one of them.
 
+mod cases;
 mod comparison;
 #[path = "../../checks/tests/sshd/dice.rs"]
 mod dice;
@@ -70,18 +71,23 @@ fn the_machine_under_test() {
     let mut words = job.split(' ').map(|word| word.parse::<u64>().unwrap());
     let mut word = || words.next().unwrap();
     let (job, seed, count) = (word() as usize, word(), word() as usize);
-    let only: Option<usize> = env::var("HOSTDUTY_LAB_ONLY").ok().and_then(|number| number.parse().ok());
+    let only = env::var("HOSTDUTY_LAB_ONLY").ok();
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let mut town = Town::new();
     let mut findings = Findings::default();
-    for number in (0..count).filter(|number| number % JOBS == job && only.is_none_or(|only| only == *number))
-    {
+    let mine = |number: &usize| number % JOBS == job;
+    for (_, case) in cases::cases(seed).iter().enumerate().filter(|(number, _)| mine(number)) {
+        let missing: Vec<&String> = case.needs.iter().filter(|program| !installed(program)).collect();
+        if !missing.is_empty() {
+            left_out(format!("the rules of {}: {missing:?} not installed", case.name));
+        } else if wanted(&case.name) {
+            comparison::compare(&mut town, &case.name, &case.drawn, &case.expected, &mut findings);
+        }
+    }
+    for number in (0..count).filter(mine).filter(|number| wanted(&number.to_string())) {
         let drawn = draw::ruleset(seed, number);
-        comparison::compare(
-            &mut town,
-            &format!("ruleset {number} of HOSTDUTY_SEED={seed}"),
-            &drawn,
-            &mut findings,
-        );
+        let name = format!("ruleset {number} of HOSTDUTY_SEED={seed}");
+        comparison::compare(&mut town, &name, &drawn, &[], &mut findings);
     }
     writeln!(std::io::stdout(), "\n{FOUND}{}", serde_json::to_string(&findings).unwrap()).unwrap();
 }
@@ -112,7 +118,7 @@ fn possible() -> bool {
     ];
     let missing: Vec<&str> = tools
         .into_iter()
-        .filter(|tool| !Command::new("which").arg(tool).output().is_ok_and(|found| found.status.success()))
+        .filter(|tool| !installed(tool))
         .collect();
     if !nix::unistd::geteuid().is_root() {
         left_out("firewalls against real packets, which takes root");
@@ -122,4 +128,8 @@ fn possible() -> bool {
         return true;
     }
     false
+}
+
+fn installed(program: &str) -> bool {
+    Command::new("which").arg(program).output().is_ok_and(|found| found.status.success())
 }

@@ -2,13 +2,8 @@
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 
-use checks::facts::sockets::Protocol;
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
-};
 
 /// Ports on which both of TCP and UDP listen on every address of both families.
 pub(crate) const PORTS: &[u16] = &[
@@ -37,11 +32,15 @@ pub(crate) const BOX: Plan = (BOX_PORTS, &[]);
 /// Listens until the process ends; the numbers of datagrams that arrive are kept.
 pub(crate) fn open((ports, bound): Plan, arrived: &Arc<Mutex<HashSet<u64>>>) {
     for port in ports {
-        one(SocketAddr::new("::".parse().unwrap(), *port), false, arrived);
+        one(SocketAddr::new("::".parse().unwrap(), *port), arrived);
     }
+    // The kernel's default for sockets on `::`, of this namespace alone.
+    let default = "/proc/sys/net/ipv6/bindv6only";
+    std::fs::write(default, "1").unwrap();
     for address in bound {
-        one(address.parse().unwrap(), true, arrived);
+        one(address.parse().unwrap(), arrived);
     }
+    std::fs::write(default, "0").unwrap();
 }
 
 /// Whether somebody on HOST listens for this.
@@ -56,34 +55,17 @@ pub(crate) fn answers(to: SocketAddr) -> bool {
     })
 }
 
-fn one(address: SocketAddr, one_family: bool, arrived: &Arc<Mutex<HashSet<u64>>>) {
-    for protocol in [Protocol::Tcp, Protocol::Udp] {
-        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-        let kind = if protocol == Protocol::Tcp { SockType::Stream } else { SockType::Datagram };
-        let socket = socket(family, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        setsockopt(&socket, sockopt::ReuseAddr, &true).unwrap();
-        if address.is_ipv6() {
-            setsockopt(&socket, sockopt::Ipv6V6Only, &one_family).unwrap();
-        }
-        bind(socket.as_raw_fd(), &SockaddrStorage::from(address))
-            .unwrap_or_else(|error| panic!("{address}: {error}"));
-        match protocol {
-            Protocol::Tcp => {
-                listen(&socket, Backlog::new(4096).unwrap()).unwrap();
-                let listener = TcpListener::from(socket);
-                std::thread::spawn(move || listener.incoming().for_each(drop));
-            }
-            Protocol::Udp => {
-                let (socket, arrived) = (UdpSocket::from(socket), Arc::clone(arrived));
-                std::thread::spawn(move || {
-                    let mut token = [0; 8];
-                    loop {
-                        if socket.recv(&mut token).is_ok() {
-                            arrived.lock().unwrap().insert(u64::from_be_bytes(token));
-                        }
-                    }
-                });
+fn one(address: SocketAddr, arrived: &Arc<Mutex<HashSet<u64>>>) {
+    let failed = |error| panic!("{address}: {error}");
+    let listener = TcpListener::bind(address).unwrap_or_else(failed);
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let (socket, arrived) = (UdpSocket::bind(address).unwrap_or_else(|error| panic!("{address}: {error}")), Arc::clone(arrived));
+    std::thread::spawn(move || {
+        let mut token = [0; 8];
+        loop {
+            if socket.recv(&mut token).is_ok() {
+                arrived.lock().unwrap().insert(u64::from_be_bytes(token));
             }
         }
-    }
+    });
 }

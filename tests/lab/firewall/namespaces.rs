@@ -162,11 +162,16 @@ impl Town {
             asked.push((*client, mine));
         }
         for ((_, machine), (_, mine)) in self.machines.iter_mut().zip(asked) {
-            let answer: Answer = serde_json::from_str(&machine.hear()).unwrap();
-            self.arrived.lock().unwrap().extend(answer.arrived);
-            for (at, outcome) in mine.into_iter().zip(answer.outcomes) {
+            let answer: Vec<Outcome> = serde_json::from_str(&machine.hear()).unwrap();
+            for (at, outcome) in mine.into_iter().zip(answer) {
                 outcomes[at] = outcome;
             }
+        }
+        // Only now has everything arrived that does.
+        for (_, machine) in &mut self.machines {
+            machine.tell("arrived");
+            let tokens: Vec<u64> = serde_json::from_str(&machine.hear()).unwrap();
+            self.arrived.lock().unwrap().extend(tokens);
         }
         let arrived = self.arrived.lock().unwrap();
         for at in which {
@@ -175,13 +180,6 @@ impl Town {
             }
         }
     }
-}
-
-/// What a machine says after each round: how its attempts went, and whose datagrams it received.
-#[derive(Debug, Serialize, Deserialize)]
-struct Answer {
-    outcomes: Vec<Outcome>,
-    arrived: Vec<u64>,
 }
 
 impl Drop for Town {
@@ -237,9 +235,10 @@ pub(crate) fn serve() {
         let line = line.unwrap();
         if let Some(order) = line.strip_prefix("try ") {
             let order: Vec<(u64, Probe)> = serde_json::from_str(order).unwrap();
-            let outcomes = super::probe::attempt(&order);
-            let arrived = arrived.lock().unwrap().drain().collect();
-            say(&serde_json::to_string(&Answer { outcomes, arrived }).unwrap());
+            say(&serde_json::to_string(&super::probe::attempt(&order)).unwrap());
+        } else if line == "arrived" {
+            let tokens: Vec<u64> = arrived.lock().unwrap().drain().collect();
+            say(&serde_json::to_string(&tokens).unwrap());
         } else if line == "listen true" {
             listeners::open(listeners::BOX, &arrived);
         }

@@ -1,6 +1,8 @@
 //! What hostduty says of the same connections.
 
+use checks::evidence::Evidence;
 use checks::facts::{Facts, ROOMS};
+use checks::reach::{Answer, Question, connect};
 
 use super::draw::Chain;
 use super::host::Live;
@@ -17,24 +19,36 @@ pub(crate) fn gather() -> Facts {
 }
 
 /// What hostduty says of a connection.
-pub(crate) struct Prediction {
-    pub(crate) verdict: Verdict,
-    pub(crate) decided_by: Option<String>,
-    pub(crate) trace: Vec<String>,
-    /// The whole answer, for a person.
-    pub(crate) shown: String,
+pub(crate) fn predict(facts: &Facts, probe: &Probe) -> Answer {
+    connect(facts, &Question {
+        protocol: probe.protocol,
+        from: probe.source,
+        from_port: Some(probe.source_port),
+        to: probe.to,
+        port: probe.port,
+        interface: Some(probe.client.interface().to_owned()),
+        source_mac: Some(probe.client.mac()),
+    })
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Accept,
-    Drop,
-    Reject,
-    Unknown,
+/// An answer with its trace, for a person.
+pub(crate) fn shown(answer: &Answer) -> String {
+    let by = answer.decided_by.as_ref().map_or_else(|| "no rule".to_owned(), ToString::to_string);
+    let reason = answer.reason.as_deref().unwrap_or_default();
+    let mut text = format!("{:?} by {by}; {reason}", answer.verdict);
+    if let Some((to, port)) = answer.arrives_at {
+        text += &format!("; arrives at {to} port {port}");
+    }
+    for step in &answer.trace {
+        text += &format!("\n      {step}");
+    }
+    text
 }
 
-pub(crate) fn predict(_facts: &Facts, _probe: &Probe) -> Prediction {
-    Prediction { verdict: Verdict::Unknown, decided_by: None, trace: Vec::new(), shown: String::new() }
+/// The rule that evidence is of, as [`nft_place`] and [`legacy_place`] say it.
+pub(crate) fn place(evidence: &Evidence) -> &str {
+    // nftables has the position behind the handle.
+    evidence.source.split(" (").next().unwrap_or_default()
 }
 
 /// Where hostduty says that it saw a rule.
@@ -43,5 +57,5 @@ pub(crate) fn nft_place(chain: &Chain, handle: u64) -> String {
 }
 
 pub(crate) fn legacy_place(chain: &Chain, at: usize) -> String {
-    format!("{} {} {} rule {}", chain.family, chain.table, chain.name, at + 1)
+    format!("{} {} {} rule {}", if chain.family == "ip" { "iptables" } else { "ip6tables" }, chain.table, chain.name, at + 1)
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use checks::facts::sockets::Protocol;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, connect, recv, setsockopt,
+    socket, sockopt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -66,14 +67,14 @@ struct Attempt {
 }
 
 enum Way {
-    Stream(OwnedFd, SockaddrStorage),
+    Stream(OwnedFd, Box<dyn SockaddrLike>),
     Datagram(UdpSocket),
 }
 
 impl Attempt {
     fn begin(token: u64, probe: &Probe) -> Self {
-        let from = SockaddrStorage::from(SocketAddr::new(probe.source, probe.source_port));
-        let to = SockaddrStorage::from(SocketAddr::new(probe.to, probe.port));
+        let from = address(SocketAddr::new(probe.source, probe.source_port));
+        let to = address(SocketAddr::new(probe.to, probe.port));
         let family = if probe.to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
         let kind = match probe.protocol {
             Protocol::Tcp => SockType::Stream,
@@ -81,15 +82,13 @@ impl Attempt {
         };
         let socket = socket(family, kind, SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC, None).unwrap();
         setsockopt(&socket, sockopt::ReuseAddr, &true).unwrap();
-        // The address may be one that replies do not come back to.
         if probe.to.is_ipv4() {
-            setsockopt(&socket, sockopt::IpFreebind, &true).unwrap();
             setsockopt(&socket, sockopt::Ipv4RecvErr, &true).unwrap();
         } else {
             setsockopt(&socket, sockopt::Ipv6RecvErr, &true).unwrap();
         }
-        bind(socket.as_raw_fd(), &from).unwrap_or_else(|error| panic!("{probe}: {error}"));
-        let connecting = connect(socket.as_raw_fd(), &to);
+        bind(socket.as_raw_fd(), &*from).unwrap_or_else(|error| panic!("{probe}: {error}"));
+        let connecting = connect(socket.as_raw_fd(), &*to);
         match probe.protocol {
             Protocol::Tcp => {
                 // Ends with a reset, so that nothing of it is left on either side.
@@ -113,8 +112,16 @@ impl Attempt {
 
     fn look(&mut self) {
         self.outcome = match &self.way {
-            Way::Stream(socket, to) => match connect(socket.as_raw_fd(), to) {
-                Ok(()) | Err(Errno::EISCONN) => Some(Outcome::Open),
+            // On a cable within one machine the refusal comes while connect(2) holds the socket, and then only this
+            // queue gets it.
+            Way::Stream(socket, _)
+                if recv(socket.as_raw_fd(), &mut [0; 64], MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT).is_ok() =>
+            {
+                Some(Outcome::Refused)
+            }
+            Way::Stream(socket, to) => match connect(socket.as_raw_fd(), &**to) {
+                // What was reset after the handshake had got through.
+                Ok(()) | Err(Errno::EISCONN | Errno::ECONNRESET | Errno::EPIPE) => Some(Outcome::Open),
                 Err(Errno::EALREADY | Errno::EINPROGRESS) => None,
                 Err(_) => Some(Outcome::Refused),
             },
@@ -124,5 +131,12 @@ impl Attempt {
                 Err(_) => Some(Outcome::Refused),
             },
         };
+    }
+}
+
+fn address(of: SocketAddr) -> Box<dyn SockaddrLike> {
+    match of {
+        SocketAddr::V4(of) => Box::new(SockaddrIn::from(of)),
+        SocketAddr::V6(of) => Box::new(SockaddrIn6::from(of)),
     }
 }

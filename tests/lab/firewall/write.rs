@@ -14,9 +14,9 @@ const BASE: &[(&str, &str, i32, usize)] = &[
     ("mangle", "filter hook prerouting", -150, 0),
     ("nat", "nat hook prerouting", -100, 0),
     ("early", "filter hook input", -10, 6),
-    ("input", "filter hook input", 0, 55),
+    ("input", "filter hook input", 0, 40),
     ("late", "filter hook input", 10, 6),
-    ("forward", "filter hook forward", 0, 55),
+    ("forward", "filter hook forward", 0, 40),
     ("forward_late", "filter hook forward", 10, 6),
 ];
 
@@ -62,7 +62,7 @@ impl Sheet {
     /// Adds a rule with what it needs.
     pub(crate) fn add(&mut self, front: Front, rule: Rule, dice: &mut Dice, more: More<'_>) {
         let base = self.base(front, &rule, dice);
-        self.into_chain(base, rule, dice, more, 0, &[]);
+        self.into_chain(base, rule, dice, more, 0, false, &[]);
     }
 
     /// The base chain for a rule.
@@ -99,8 +99,13 @@ impl Sheet {
         dice: &mut Dice,
         more: More<'_>,
         depth: usize,
+        before: bool,
         called_by: &[&'static str],
     ) {
+        // Nothing can be rejected before it is routed, nor is its socket looked for in every hook.
+        let before = before
+            || matches!(chain.name.as_str(), "raw" | "mangle" | "PREROUTING")
+            || matches!(chain.table.as_str(), "raw" | "mangle");
         for (kind, name, properties, elements) in std::mem::take(&mut rule.objects) {
             self.declare(&chain, kind, &name, &properties, &elements);
         }
@@ -122,7 +127,12 @@ impl Sheet {
             };
             self.chains.entry(first).or_default().push(line);
         }
-        let scoped = rule.scope.is_some() || dice.percent(85);
+        if rule.forwards {
+            // Nobody waits here for what is passed on.
+            rule.tests.retain(|test| !test.starts_with("socket"));
+        }
+        // What an earlier rule left for it, a rule tests of the same packets: sets fill while connections are tried.
+        let scoped = rule.scope.is_some() || !rule.firsts.is_empty() || dice.percent(85);
         let scope = rule.scope.clone().unwrap_or_else(|| match (scoped, native) {
             (true, _) => rule.scope(),
             (false, true) => String::new(),
@@ -155,7 +165,7 @@ impl Sheet {
                     let other = more(dice, number, &rule.probe);
                     // Only what asks for no translation of its own.
                     if other.forwards == rule.forwards {
-                        self.into_chain(inner.clone(), other, dice, more, depth + 1, &[called_by]);
+                        self.into_chain(inner.clone(), other, dice, more, depth + 1, before, &[called_by]);
                     }
                 }
                 match (kind, native) {
@@ -167,14 +177,21 @@ impl Sheet {
                     (_, false) => format!("-j {name}"),
                 }
             }
-            None => self.verdict(&chain, &mut line, &rule, depth, dice),
+            None => Self::verdict(&chain, before, &mut line, &rule, depth, dice),
         };
-        let tests = rule.tests.join(" ");
-        let text = match native {
-            true => format!("{scope} {tests} {ending}"),
-            // The protocol comes first: matches of ports follow it.
-            false => format!("{scope} {tests} {ending}"),
+        let mut tests = rule.tests.join(" ");
+        if chain.family != "inet" {
+            // Refused where there is but one.
+            tests = tests.replace(&format!("meta nfproto {}", rule.family()), "");
+        }
+        let tests = tests.as_str();
+        let ending = match chain.family {
+            "ip" if native => ending.replace("icmpx", "icmp type"),
+            "ip6" if native => ending.replace("icmpx host-unreachable", "icmpv6 type addr-unreachable").replace("icmpx", "icmpv6 type"),
+            _ => ending,
         };
+        // For iptables the protocol comes first: matches of ports follow it.
+        let text = format!("{scope} {tests} {ending}");
         line.text = self.named(&text.split_whitespace().collect::<Vec<_>>().join(" "));
         match scoped || depth > 0 {
             true => self.chains.entry(chain).or_default().push(line),
@@ -182,9 +199,7 @@ impl Sheet {
         }
     }
 
-    fn verdict(&self, chain: &Chain, line: &mut Line, rule: &Rule, depth: usize, dice: &mut Dice) -> String {
-        let before = matches!(chain.name.as_str(), "raw" | "mangle" | "PREROUTING")
-            || matches!(chain.table.as_str(), "raw" | "mangle");
+    fn verdict(chain: &Chain, before: bool, line: &mut Line, rule: &Rule, depth: usize, dice: &mut Dice) -> String {
         let native = chain.front == Front::Nft;
         let kind = match dice.below(100) {
             0..45 => 0,
