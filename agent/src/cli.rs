@@ -30,6 +30,29 @@ Exit codes:
   2  hostduty could not do its work
   3  part of the configuration could not be read or understood; standard error says which";
 
+const EXPOSURE_HELP: &str = "Examples:
+  hostduty exposure                          who can reach each socket, most exposed first
+  hostduty exposure --format json | jq -r '.sockets[] | select(.reach == \"anyone\") | .port'
+  hostduty facts > host.toml; hostduty exposure --facts host.toml
+
+What a filter outside this machine does, such as a security group, it cannot see.
+
+Exit codes:
+  0  done, whoever can reach what
+  2  hostduty could not do its work";
+
+const REACH_HELP: &str = "Examples:
+  hostduty reach --proto tcp --from 203.0.113.9 --to 192.0.2.1:22
+  hostduty reach --proto tcp --from '[2001:db8::9]:40000' --to '[2001:db8::1]:443'
+  hostduty reach --proto udp --from fe80::2%eth0 --to '[fe80::1]:546'
+  hostduty reach --proto tcp --from 10.0.0.5 --to 192.0.2.1:8080 --in eth1 --format json
+
+Nothing is sent. Without --in, the packet comes in through the interface that an answer would leave through.
+
+Exit codes:
+  0  done, whatever the verdict
+  2  hostduty could not do its work";
+
 /// Checks the customer's half of a server's shared-responsibility contract, by effect and with evidence.
 ///
 /// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process. What it
@@ -61,6 +84,12 @@ pub(crate) enum Command {
     /// Print what sshd would do: its effective configuration, the lines that decide, who can log in from where
     #[command(after_help = SSHD_HELP)]
     Sshd(Sshd),
+    /// List every socket and published port with who can reach it and the rule that decides
+    #[command(after_help = EXPOSURE_HELP)]
+    Exposure(Exposure),
+    /// Tell whether one new connection would get through, and which rules it meets
+    #[command(after_help = REACH_HELP)]
+    Reach(Reach),
     /// Check or show the configuration
     #[command(after_help = PLAIN_EXIT_CODES)]
     Config(Config),
@@ -213,6 +242,59 @@ pub(crate) struct Sshd {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+}
+
+/// Whose packet filter is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Kernel {
+    /// Ask about the machine of a snapshot made by `hostduty facts` (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+    // Taken for the sake of the message: no folder knows what a kernel enforces.
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) root: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Exposure {
+    #[command(flatten)]
+    pub(crate) kernel: Kernel,
+    /// human for people, json for programs (schema: packaging/schema/exposure-v1.schema.json)
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) answer: Answer,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// tcp or udp
+    #[arg(long, value_name = "PROTOCOL")]
+    pub(crate) proto: Proto,
+    /// The sender, with its port where that matters: 203.0.113.9, [2001:db8::9]:40000
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub(crate) from: String,
+    /// Where it goes: 192.0.2.1:22, [2001:db8::1]:22
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) to: String,
+    /// The interface that it comes in through
+    #[arg(long = "in", value_name = "IFACE")]
+    pub(crate) interface: Option<String>,
+    #[command(flatten)]
+    pub(crate) kernel: Kernel,
+    /// human for people, json for programs (schema: packaging/schema/reach-v1.schema.json)
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Proto {
+    /// A connection
+    Tcp,
+    /// The first datagram of an exchange
+    Udp,
 }
 
 #[derive(Debug, Args)]

@@ -5,9 +5,11 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod duties;
 pub(crate) mod explain;
+pub(crate) mod exposure;
 pub(crate) mod facts;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod reach;
 pub(crate) mod report;
 pub(crate) mod sshd;
 

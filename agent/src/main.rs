@@ -27,6 +27,8 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => command::explain::run(arguments),
         Command::Facts(arguments) => command::facts::run(arguments),
         Command::Sshd(arguments) => command::sshd::run(arguments),
+        Command::Exposure(arguments) => command::exposure::run(arguments),
+        Command::Reach(arguments) => command::reach::run(arguments),
         Command::Config(arguments) => command::config::run(arguments),
         Command::Doctor(arguments) => command::doctor::run(arguments),
         Command::Completions(arguments) => command::completions::run(arguments),

@@ -1,5 +1,7 @@
 //! How a report looks: one file per format.
 
+pub(crate) mod exposure;
 pub(crate) mod human;
 pub(crate) mod json_v1;
 pub(crate) mod logins;
+pub(crate) mod reach;

@@ -8,7 +8,7 @@ use checks::facts::{self, Facts};
 use checks::gap::{Gap, GapKind};
 use checks::host::Host;
 
-use crate::cli::Subject;
+use crate::cli::{Kernel, Subject};
 use crate::host::{Live, Root};
 
 /// A snapshot larger than this is not one: a server's takes a tenth of a megabyte, and with 50,000 sockets six. While it
@@ -26,6 +26,8 @@ pub(crate) enum Error {
     NotASnapshot(PathBuf, String),
     /// The snapshot was made by another version.
     Schema(PathBuf, u32),
+    /// A folder was named where only a kernel can answer.
+    NoKernel,
 }
 
 impl std::fmt::Display for Error {
@@ -53,6 +55,10 @@ impl std::fmt::Display for Error {
                 env!("CARGO_PKG_VERSION"),
                 facts::SCHEMA
             ),
+            Self::NoKernel => f.write_str(
+                "a root folder does not hold the rules that a kernel enforces, nor its sockets\nrun it on the machine \
+                 itself, or take a snapshot there with `hostduty facts > host.toml` and give it with --facts",
+            ),
         }
     }
 }
@@ -72,6 +78,24 @@ pub(crate) fn facts(subject: &Subject) -> Result<(Facts, Option<Box<dyn Host>>),
     }
     let host = host(subject.root.as_deref(), subject.at)?;
     Ok((facts::gather(host.as_ref()), Some(host)))
+}
+
+/// The facts of some rooms, of this machine or of a snapshot.
+pub(crate) fn rooms(rooms: &[&str], kernel: &Kernel) -> Result<Facts, Error> {
+    match &kernel.facts {
+        _ if kernel.root.is_some() => Err(Error::NoKernel),
+        Some(path) => snapshot(path),
+        None => Ok(gathered(&Live::new(), rooms)),
+    }
+}
+
+/// The facts of some rooms of a host.
+pub(crate) fn gathered(host: &dyn Host, rooms: &[&str]) -> Facts {
+    let mut facts = facts::begin(host);
+    for room in facts::ROOMS.iter().filter(|room| rooms.contains(&room.name)) {
+        (room.gather)(host, &mut facts);
+    }
+    facts
 }
 
 fn snapshot(path: &Path) -> Result<Facts, Error> {

@@ -22,4 +22,6 @@ mod words;
 mod xtables;
 
 pub use connect::{Answer, Question, Verdict, connect};
-pub use exposure::{Exposed, Exposure, Published, Reach, exposure};
+pub use exposure::{
+    Access, Exposed, Exposure, Filtered, Published, Reach, Unnamed, exposure, unnamed,
+};

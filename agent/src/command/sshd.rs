@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use checks::facts::sshd::{self, Build, Config, Connection, Effective, Groups, Listening, Logins, Origins};
-use checks::facts::{self, Facts};
+use checks::facts::Facts;
 use checks::gap::Gap;
 use checks::host::Host;
 
@@ -67,7 +67,7 @@ fn complain(config: &Config) {
 /// The effective configuration, or the lines that decide some of it.
 fn what(arguments: &cli::Sshd, host: &dyn Host, config: &Config) -> Result<String, Error> {
     let spec = Spec::parse(&arguments.connection)?;
-    let facts = gathered(host, ACCOUNTS);
+    let facts = source::gathered(host, ACCOUNTS);
     let evaluator = config.evaluator();
     let active = evaluator.active(&spec.connection(&facts));
     let effective = evaluator.effective(&active);
@@ -104,7 +104,7 @@ fn why(out: &mut String, keyword: &str, config: &Config, effective: &Effective<'
 /// Who can log in. Unless a file or a release is named, to every server as it is started here, options and other files
 /// included.
 fn who(arguments: &cli::Sshd, host: &dyn Host, config: &Config) -> Result<String, Error> {
-    let facts = gathered(host, LOGINS);
+    let facts = source::gathered(host, LOGINS);
     let spec = Spec::parse(&arguments.connection)?;
     let mut tables = Vec::new();
     if arguments.file.is_none() && arguments.release.is_none() {
@@ -153,15 +153,6 @@ fn table<'a>(
 
 fn unknown(gap: Gap) -> Error {
     Error::Usage(format!("who can log in is not known: {gap}"))
-}
-
-/// The facts of some rooms.
-fn gathered(host: &dyn Host, rooms: &[&str]) -> Facts {
-    let mut facts = facts::begin(host);
-    for room in facts::ROOMS.iter().filter(|room| rooms.contains(&room.name)) {
-        (room.gather)(host, &mut facts);
-    }
-    facts
 }
 
 /// A connection as `sshd -C` takes one.

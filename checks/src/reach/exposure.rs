@@ -2,6 +2,7 @@
 
 mod ask;
 mod gathered;
+mod unnamed;
 
 use std::net::IpAddr;
 
@@ -13,6 +14,7 @@ use crate::facts::Facts;
 use crate::facts::processes::Processes;
 use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
+pub use unnamed::{Filtered, Unnamed, unnamed};
 
 /// Who can reach what on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

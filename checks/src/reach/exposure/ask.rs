@@ -340,12 +340,12 @@ impl<'a> Asking<'a> {
 }
 
 /// So many targets as a set.
-fn every(count: usize) -> u128 {
+pub(super) fn every(count: usize) -> u128 {
     if count >= 128 { u128::MAX } else { (1 << count) - 1 }
 }
 
 /// Packets to a link-local address: from its own link.
-fn neighbours(context: &Context<'_>, target: &Target, bit: u128) -> Option<Packets> {
+pub(super) fn neighbours(context: &Context<'_>, target: &Target, bit: u128) -> Option<Packets> {
     let own = address(target.address, context.family);
     let interfaces = context.those(|one| one.addresses.iter().any(|prefix| prefix.address == own));
     let at = interfaces.trailing_zeros() as usize;
@@ -361,7 +361,7 @@ fn neighbours(context: &Context<'_>, target: &Target, bit: u128) -> Option<Packe
 }
 
 /// One address of this machine for all that no rule tells apart.
-fn representatives(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
+pub(super) fn representatives(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
     let mut tests: Vec<Rc<Ranges>> = Vec::new();
     for rule in program.tables.iter().flat_map(|table| table.chains.iter().flatten()) {
         destinations(&rule.steps, &mut tests);
@@ -396,7 +396,7 @@ fn destinations(steps: &[Step], found: &mut Vec<Rc<Ranges>>) {
     });
 }
 
-fn walk_tests(steps: &[Step], see: &mut impl FnMut(&Test)) {
+pub(super) fn walk_tests(steps: &[Step], see: &mut impl FnMut(&Test)) {
     for step in steps {
         match step {
             Step::Test(test) => inside(test, see),

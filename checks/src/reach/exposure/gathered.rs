@@ -65,7 +65,7 @@ impl<'a> Outlook<'a> {
         Self { context, program, domains, facing, evidence: std::cell::RefCell::default() }
     }
 
-    fn evidence(&self, place: Option<Place>) -> Evidence {
+    pub(super) fn evidence(&self, place: Option<Place>) -> Evidence {
         let mut known = self.evidence.borrow_mut();
         if let Some((_, evidence)) = known.iter().find(|(found, _)| *found == place) {
             return evidence.clone();
@@ -104,7 +104,8 @@ impl Gathered {
                     interfaces: part.packets.interfaces,
                     sources: Rc::clone(&part.packets.sources),
                     needs,
-                    by: outlook.evidence(part.by),
+                    // What no other rule speaks of is let in by the one that sends it on.
+                    by: outlook.evidence(part.by.or(part.state.rewritten_by)),
                 });
             }
             End::Dropped | End::Rejected => {

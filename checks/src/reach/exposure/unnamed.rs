@@ -1,0 +1,240 @@
+//! What becomes of connections to ports that no rule and no socket names: what each interface lets in by default.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::ask::{every, neighbours, representatives, walk_tests};
+use super::gathered::{Gathered, Outlook};
+use super::{Access, Reach};
+use crate::evidence::Evidence;
+use crate::facts::Facts;
+use crate::facts::ruleset::IpFamily;
+use crate::facts::sockets::Protocol;
+use crate::gap::Gap;
+use crate::reach::context::Context;
+use crate::reach::hooks;
+use crate::reach::packets::Packets;
+use crate::reach::program::{Field, Test};
+use crate::reach::ranges::Ranges;
+use crate::reach::resolve::{Part, resolve};
+use crate::reach::routing::number;
+use crate::reach::tables::Program;
+use crate::reach::walk::{End, Target};
+
+/// A rule for more ports than this does not name them.
+const NAMED: u128 = 4096;
+/// Ports that are asked about for one address.
+const PORTS: usize = 256;
+
+/// What comes in through one interface, of one family and one protocol, unless a rule or a socket names its port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unnamed {
+    /// IPv4 or IPv6.
+    pub family: IpFamily,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The name of the interface.
+    pub interface: String,
+    /// A port that nothing names, as an example: one that lets somebody in, where there is one.
+    pub port: u16,
+    /// Who gets through to such ports, and what decides. Its reach is `Nobody` where everything is stopped.
+    pub access: Access,
+    /// Whether most sources are stopped on their way to some port, named or not, and by which rule or policy.
+    pub filtered: Filtered,
+}
+
+/// Whether the packet filter stops anything worth speaking of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filtered {
+    /// By this rule or policy, for one.
+    By(Evidence),
+    /// Nothing is stopped, or only what a few sources send.
+    Not,
+    /// That cannot be told.
+    Unknown(String),
+}
+
+/// Asks the packet filter about ports that nothing names, for every interface but the loopbacks. There is no answer for
+/// a family that this machine has no addresses of.
+///
+/// # Errors
+/// The gap of the network or the ruleset.
+pub fn unnamed(facts: &Facts) -> Result<Vec<Unnamed>, Gap> {
+    let (network, ruleset) = (facts.network.known()?, facts.ruleset.known()?);
+    let mut found = Vec::new();
+    for family in [IpFamily::V4, IpFamily::V6] {
+        if ruleset.unused(family).is_some() {
+            continue;
+        }
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let context = Context::new(family, protocol, network, ruleset);
+            let program = Program::new(&context);
+            let outside = hooks::outside(&context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
+            let domains = outside.iter().map(|one| (one.interfaces, one.sources.as_ref().clone())).collect();
+            let outlook = Outlook::new(&context, &program, domains);
+            found.extend(asked(facts, &outlook, &program, &outside));
+        }
+    }
+    Ok(found)
+}
+
+/// What was found about one interface.
+struct Interface {
+    gathered: Gathered,
+    open: Option<u16>,
+    filtered: Option<Evidence>,
+    doubt: Option<String>,
+}
+
+fn asked(facts: &Facts, outlook: &Outlook<'_>, program: &Program, outside: &[Packets]) -> Vec<Unnamed> {
+    let context = outlook.context;
+    let ports = Ports::new(facts, program, context.protocol);
+    let Some(example) = ports.unnamed.first().copied() else { return Vec::new() };
+    let mut interfaces: BTreeMap<u32, Interface> = BTreeMap::new();
+    for own in representatives(context, program) {
+        let link_local = matches!(own, std::net::IpAddr::V6(own) if own.is_unicast_link_local());
+        let targets: Vec<Target> =
+            ports.all().map(|port| Target { address: number(own), port, socket: None }).collect();
+        for targets in targets.chunks(128) {
+            let every = every(targets.len());
+            let from: Vec<Packets> = match (link_local, targets.first()) {
+                (true, Some(target)) => neighbours(context, target, every).into_iter().collect(),
+                _ => outside.iter().map(|packets| packets.to(every)).collect(),
+            };
+            let from: Vec<Packets> = from.into_iter().filter(|packets| !packets.is_empty()).collect();
+            let parts = resolve(hooks::run(context, program, targets, from.clone(), false));
+            for packets in from {
+                for bit in (0..128).filter(|bit| packets.interfaces >> bit & 1 != 0) {
+                    let interface = interfaces.entry(bit).or_insert_with(|| Interface {
+                        gathered: Gathered::default(),
+                        open: None,
+                        filtered: None,
+                        doubt: None,
+                    });
+                    interface.take(&parts, 1 << bit, targets, &packets.sources, &ports, outlook);
+                }
+            }
+        }
+    }
+    let finish = |(bit, found): (u32, Interface)| {
+        let interface = context.interfaces.get(bit as usize)?;
+        let filtered = match (found.filtered, found.doubt) {
+            (Some(evidence), _) => Filtered::By(evidence),
+            (None, Some(reason)) => Filtered::Unknown(reason),
+            (None, None) => Filtered::Not,
+        };
+        Some(Unnamed {
+            family: context.family,
+            protocol: context.protocol,
+            interface: interface.name.clone(),
+            port: found.open.unwrap_or(example),
+            access: found.gathered.access(&[outlook], Reach::Nobody),
+            filtered,
+        })
+    };
+    interfaces.into_iter().filter_map(finish).collect()
+}
+
+impl Interface {
+    fn take(
+        &mut self,
+        parts: &[Part],
+        interface: u128,
+        targets: &[Target],
+        domain: &Rc<Ranges>,
+        ports: &Ports,
+        outlook: &Outlook<'_>,
+    ) {
+        let mut stopped: BTreeMap<usize, (Ranges, Option<Evidence>)> = BTreeMap::new();
+        for part in parts.iter().filter(|part| part.packets.interfaces & interface != 0) {
+            let mut own = part.clone();
+            own.packets.interfaces = interface;
+            for (at, target) in targets.iter().enumerate().take(128) {
+                if part.packets.targets >> at & 1 == 0 {
+                    continue;
+                }
+                // A port that is sent on is one that a rule names.
+                let sent_on = part.state.destination.is_some();
+                if ports.unnamed.contains(&target.port) && !sent_on {
+                    self.gathered.add(&own, outlook, &[]);
+                    if part.end == End::Through {
+                        self.open = self.open.or(Some(target.port));
+                    }
+                }
+                match (&part.end, part.by) {
+                    (End::Dropped | End::Rejected, Some(place)) if self.filtered.is_none() => {
+                        let (sources, by) = stopped.entry(at).or_default();
+                        *sources = sources.or(&part.packets.sources);
+                        by.get_or_insert_with(|| outlook.evidence(Some(place)));
+                    }
+                    (End::Unknown(reason), _) => {
+                        self.doubt.get_or_insert_with(|| reason.to_string());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let most = stopped.into_values().find(|(sources, _)| sources.count() > domain.count() / 2);
+        self.filtered = self.filtered.take().or(most.and_then(|(_, by)| by));
+    }
+}
+
+/// The ports that are asked about.
+struct Ports {
+    /// Ports that nothing names: one for each way in which rules for many ports tell them apart.
+    unnamed: BTreeSet<u16>,
+    /// Ports that rules name.
+    named: BTreeSet<u16>,
+}
+
+impl Ports {
+    fn new(facts: &Facts, program: &Program, protocol: Protocol) -> Self {
+        let (mut few, mut many): (Vec<Ranges>, Vec<Ranges>) = (Vec::new(), Vec::new());
+        for rule in program.tables.iter().flat_map(|table| table.chains.iter().flatten()) {
+            walk_tests(&rule.steps, &mut |test| {
+                let Test::Is(Field::DestinationPort | Field::OriginalDestinationPort, ranges) = test else {
+                    return;
+                };
+                let rest = Ranges::all(16).without(ranges);
+                let list = if ranges.count().min(rest.count()) <= NAMED { &mut few } else { &mut many };
+                let smaller = if rest.count() < ranges.count() { rest } else { ranges.as_ref().clone() };
+                if !list.contains(&smaller) {
+                    list.push(smaller);
+                }
+            });
+        }
+        let port = |number: u128| u16::try_from(number).ok();
+        let ends = few.iter().flat_map(|ranges| ranges.as_slice()).flat_map(|(first, last)| [*first, *last]);
+        let mut named: BTreeSet<u16> = ends.filter_map(port).filter(|port| *port != 0).collect();
+        while named.len() > PORTS {
+            named.pop_last();
+        }
+        let mut taken: Ranges = few.iter().flat_map(|ranges| ranges.as_slice().iter().copied()).collect();
+        let sockets = facts.sockets.value().into_iter().flat_map(|sockets| &sockets.list);
+        let held = sockets.filter(|socket| socket.protocol == protocol).map(|socket| socket.port.into());
+        taken = taken.or(&held.map(|port: u128| (port, port)).collect());
+        // High ports first: they are the ones that a careless program takes.
+        let mut edges: BTreeSet<u128> = many
+            .iter()
+            .flat_map(|ranges| ranges.as_slice())
+            .flat_map(|(first, last)| [*first, last.saturating_add(1)])
+            .collect();
+        edges.extend([1, 1024, 32_768]);
+        let mut classes: Vec<Vec<bool>> = Vec::new();
+        let mut unnamed = BTreeSet::new();
+        for edge in edges.into_iter().rev().filter(|edge| *edge <= 0xffff) {
+            let free = (edge.max(1)..=0xffff).find(|port| !taken.contains(*port));
+            let Some(number) = free else { continue };
+            let class: Vec<bool> = many.iter().map(|ranges| ranges.contains(number)).collect();
+            if !classes.contains(&class) && unnamed.len() < PORTS {
+                classes.push(class);
+                unnamed.extend(port(number));
+            }
+        }
+        Self { unnamed, named }
+    }
+
+    fn all(&self) -> impl Iterator<Item = u16> {
+        self.unnamed.union(&self.named).copied()
+    }
+}
