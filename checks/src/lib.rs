@@ -18,6 +18,7 @@ pub mod report;
 
 // What the judges of several checks share.
 mod mac;
+mod packet_filter;
 mod software;
 mod ssh_key;
 mod ssh_remedy;
@@ -37,8 +38,11 @@ mod encryption {
     pub(crate) mod swap;
 }
 mod firewall {
+    pub(crate) mod container_bypass;
+    pub(crate) mod default_deny;
     pub(crate) mod enforced;
     pub(crate) mod exposure;
+    pub(crate) mod ipv6_parity;
     pub(crate) mod persistent;
 }
 mod guest_tools {

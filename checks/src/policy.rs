@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::date::{Day, Timestamp};
-use crate::facts::sockets::{Protocol, Socket};
+use crate::facts::sockets::Protocol;
 use crate::providers::Offer;
 
 /// The valid configuration. `agent` makes it from the files; tests use [`Policy::default`].
@@ -15,8 +15,8 @@ pub struct Policy {
     pub delivered_at: Option<Timestamp>,
     /// The numbers that judges compare with.
     pub thresholds: Thresholds,
-    /// Sockets that may be open to anyone.
-    pub allowed_sockets: Vec<AllowedSocket>,
+    /// Sockets that may be open to anyone; where the customer names none, not even an empty list, those of SSH servers.
+    pub allowed_sockets: Option<Vec<AllowedSocket>>,
     /// Accepted failures.
     pub waivers: Vec<Waiver>,
     /// Signed-off statements for what no guest can see.
@@ -52,12 +52,12 @@ pub struct AllowedSocket {
 }
 
 impl AllowedSocket {
-    /// Whether the entry covers a socket.
+    /// Whether the entry covers a socket, or a port that is published on an address.
     #[must_use]
-    pub fn covers(&self, socket: &Socket) -> bool {
-        self.protocol == socket.protocol
-            && self.port == socket.port
-            && self.address.is_none_or(|address| address == socket.address)
+    pub fn covers(&self, protocol: Protocol, address: IpAddr, port: u16) -> bool {
+        self.protocol == protocol
+            && self.port == port
+            && self.address.is_none_or(|own| own == address)
     }
 }
 

@@ -23,5 +23,6 @@ mod xtables;
 
 pub use connect::{Answer, Question, Verdict, connect};
 pub use exposure::{
-    Access, Exposed, Exposure, Filtered, Published, Reach, Unnamed, exposure, unnamed,
+    Access, Exposed, Exposure, Filtered, Published, Reach, Unnamed, exposure, filters, unnamed,
+    without_rewriting,
 };

@@ -189,6 +189,8 @@ fn kernel(mut tree: Tree, folder: &Path, below: &str) -> Tree {
                     let mut word = || words.next().unwrap();
                     let (family, table, set) = (word().parse().unwrap(), word(), word());
                     tree.answer(Query::NftElements { family, table, set }, bytes)
+                } else if let Some(index) = other.strip_prefix("bpf-interface-") {
+                    tree.answer(Query::Bpf(BpfObject::Interface(index.parse().unwrap())), bytes)
                 } else if let Some(table) = other.strip_prefix("ip6tables-") {
                     tree.answer(Query::LegacyTable { ipv6: true, table: table.to_owned() }, bytes)
                 } else if let Some(table) = other.strip_prefix("iptables-") {

@@ -47,8 +47,11 @@ fn describe(settings: &Settings, today: checks::date::Day) -> String {
     let _ = writeln!(out, "Package indexes may be {} days old", policy.thresholds.index_max_age_days);
     let _ = writeln!(out, "Cloud keys may be {} days old", policy.thresholds.cloud_key_max_age_days);
     let _ = writeln!(out, "SSH keys may be {} days old", policy.thresholds.ssh_key_max_age_days);
-    let sockets: Vec<String> = policy.allowed_sockets.iter().map(ToString::to_string).collect();
-    let sockets = if sockets.is_empty() { "none".to_owned() } else { sockets.join(", ") };
+    let sockets = match &policy.allowed_sockets {
+        None => "those of SSH servers".to_owned(),
+        Some(list) if list.is_empty() => "none".to_owned(),
+        Some(list) => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
     let _ = writeln!(out, "Sockets that may be open to anyone: {sockets}");
     for waiver in &policy.waivers {
         let ended = if waiver.until < today { " (ended: the check fails again)" } else { "" };

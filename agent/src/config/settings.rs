@@ -24,7 +24,7 @@ pub(crate) struct Settings {
 
 /// Merges the fragments, weakest first, and checks every value.
 pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
-    let mut policy = Policy { allowed_sockets: vec![ssh()], ..Policy::default() };
+    let mut policy = Policy::default();
     let mut offer = None;
     for fragment in &fragments {
         let body = &fragment.body;
@@ -41,8 +41,8 @@ pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
         *cloud_key_max_age_days = body.thresholds.cloud_key_max_age_days.unwrap_or(*cloud_key_max_age_days);
         *ssh_key_max_age_days = body.thresholds.ssh_key_max_age_days.unwrap_or(*ssh_key_max_age_days);
         if let Some(allowed) = &body.sockets.allowed {
-            policy.allowed_sockets =
-                allowed.iter().map(|text| socket(fragment, text)).collect::<Result<_, _>>()?;
+            let allowed = allowed.iter().map(|text| socket(fragment, text));
+            policy.allowed_sockets = Some(allowed.collect::<Result<_, _>>()?);
         }
         for waiver in &body.waiver {
             let waiver = waiver.get_ref();
@@ -79,10 +79,6 @@ pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
 }
 
 /// The allow-list starts with SSH alone.
-fn ssh() -> AllowedSocket {
-    AllowedSocket { protocol: Protocol::Tcp, port: 22, address: None }
-}
-
 fn known_offer(fragment: &Fragment, id: &Spanned<String>) -> Result<String, Error> {
     known(fragment, id, &providers::ids().collect::<Vec<_>>(), "offer")
 }
@@ -174,7 +170,7 @@ mod tests {
     fn the_example_is_valid_and_changes_nothing_until_edited() {
         let settings = settled(EXAMPLE).unwrap();
         assert_eq!(settings.offer, None);
-        assert_eq!(settings.policy.allowed_sockets, [ssh()]);
+        assert_eq!(settings.policy.allowed_sockets, None);
         assert!(settings.policy.waivers.is_empty() && settings.policy.attestations.is_empty());
     }
 
@@ -233,6 +229,6 @@ mod tests {
                 .map(|text| fragment::parse("f", &format!("{text}{waiver}")).unwrap());
         let settings = settle(fragments.into()).unwrap();
         assert_eq!(settings.policy.delivered_at.unwrap().day().to_string(), "2026-02-01");
-        assert_eq!((settings.policy.waivers.len(), settings.policy.allowed_sockets.len()), (2, 0));
+        assert_eq!((settings.policy.waivers.len(), settings.policy.allowed_sockets), (2, Some(Vec::new())));
     }
 }

@@ -58,6 +58,8 @@ impl Listing {
             let reach = if socket.is_loopback() { Reach::Loopback } else { Reach::Unknown };
             let access = Access {
                 reach,
+                ipv4: reach,
+                ipv6: reach,
                 from: Vec::new(),
                 decided_by: Vec::new(),
                 rate_limited: false,

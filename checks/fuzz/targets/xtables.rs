@@ -2,7 +2,6 @@
 
 #![no_main]
 
-use checks::facts::ruleset::IpFamily;
 use checks::host::Query;
 use hostduty_fuzz::{gather, host, parts};
 use libfuzzer_sys::fuzz_target;
@@ -20,8 +19,5 @@ fuzz_target!(|data: &[u8]| {
     let [ipv4, ipv6] = names;
     tree = tree.file("/proc/net/ip_tables_names", ipv4).file("/proc/net/ip6_tables_names", ipv6);
     let facts = gather(&tree, "", &["ruleset"]);
-    let ruleset = facts.ruleset.value().expect("a Linux has a ruleset");
-    for family in [IpFamily::V4, IpFamily::V6] {
-        let _ = ruleset.inbound(family);
-    }
+    let _ = facts.ruleset.value().expect("a Linux has a ruleset");
 });

@@ -2,7 +2,6 @@
 
 pub mod bytes;
 mod decode;
-mod divert;
 mod elements;
 mod expression;
 pub mod ipset;
@@ -10,9 +9,6 @@ pub mod legacy;
 mod netlink;
 pub mod nft_text;
 pub mod nftables;
-pub mod outcome;
-mod program;
-pub mod reach;
 mod recent;
 pub mod xtables;
 
@@ -24,7 +20,6 @@ use self::xtables::{Match, SetKey, Target};
 
 use crate::gap::{Gap, Reading};
 use crate::host::{Host, LARGE, System, read_text};
-pub use outcome::{IpFamily, Outcome};
 pub use recent::RecentList;
 
 /// The packet filter that the kernel enforces. nftables and the legacy tables can be loaded side by side; a packet
@@ -57,6 +52,24 @@ pub enum Ipv6 {
     Unaddressed,
     /// Some interface has an address.
     Addressed,
+}
+
+/// The families of addresses that are judged apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IpFamily {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl std::fmt::Display for IpFamily {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
 }
 
 /// Where on the way of a packet a chain sees it (`enum nf_inet_hooks`).

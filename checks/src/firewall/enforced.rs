@@ -1,23 +1,26 @@
-//! The kernel drops inbound traffic that no rule asks for.
+//! The kernel really drops some inbound traffic on every interface, for IPv4 and for IPv6.
+
+use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::ruleset::{IpFamily, Outcome};
+use crate::facts::ruleset::IpFamily;
 use crate::gap::Gap;
 use crate::host::System;
+use crate::packet_filter;
 use crate::policy::Policy;
+use crate::reach::{self, Filtered, Unnamed};
 
 pub(crate) static CHECK: Check = Check {
     id: "firewall-enforced",
-    title: "Inbound traffic is dropped unless a rule lets it in, on IPv4 and IPv6",
+    title: "A packet filter drops inbound traffic on every interface, on IPv4 and IPv6",
     severity: Severity::High,
     systems: &[System::Linux, System::MacOs],
     unmeasured_on: &[],
     machine: true,
     rationale: "A provider's network filter, where there is one, does not stop neighbours, mistakes in its console or \
-                traffic over IPv6. What the kernel itself drops by default stays closed when a package starts a service \
-                that nobody meant to publish. A module that is loaded or a unit that runs says nothing of that: the \
-                rules in the kernel do, and those of IPv4 say nothing of IPv6.",
+                traffic over IPv6. A module that is loaded or a unit that runs says nothing of what is dropped: the \
+                rules in the kernel do, those of IPv4 say nothing of IPv6, and those of one interface nothing of another.",
     remedy: "nft list ruleset   # what is loaded now; ss -tulpn lists what it should protect\n\
              Write a base chain at the input hook of an inet table with `policy drop`, after rules that accept \
              established connections, the loopback, ICMP and ICMPv6, and the port of your SSH session.\n\
@@ -27,7 +30,7 @@ pub(crate) static CHECK: Check = Check {
     examples: Examples {
         kept: r#"
 [ruleset.known]
-ipv6.known = "addressed"
+ipv6.known = "absent"
 legacy_ipv4.known = []
 legacy_ipv6.known = []
 [[ruleset.known.nftables.known.tables]]
@@ -37,13 +40,41 @@ name = "filter"
 name = "input"
 handle = 1
 base = { kind = "filter", hook = "input", priority = 0, policy = "drop" }
+[network.known]
+routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = false
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24"]
+reverse_path_filter.known = 0
 "#,
         broken: r#"
 [ruleset.known]
-ipv6.known = "addressed"
+ipv6.known = "absent"
 legacy_ipv4.known = []
 legacy_ipv6.known = []
 nftables.known.tables = []
+[network.known]
+routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = false
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24"]
+reverse_path_filter.known = 0
 "#,
     },
     judge,
@@ -53,87 +84,77 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if facts.system == System::MacOs {
         return crate::mac::firewall::enforced(facts);
     }
-    let ruleset = facts.ruleset.known()?;
+    let inbound = reach::unnamed(facts)?;
     let mut judgement = Judgement::new();
     for family in [IpFamily::V4, IpFamily::V6] {
-        if let Some(reason) = ruleset.unused(family) {
-            judgement
-                .observe(format!("{family} needs no filter: {reason}"), [Evidence::of("/proc/net/if_inet6")]);
+        if packet_filter::needs_none(facts, &inbound, family, &mut judgement) {
             continue;
         }
-        match ruleset.inbound(family) {
-            Outcome::Drops { decided_by, conditional_accepts } => {
-                let exceptions = match conditional_accepts {
-                    0 => "and nothing lets any in".to_owned(),
-                    1 => "unless one condition lets it in".to_owned(),
-                    several => format!("unless one of {several} conditions lets it in"),
-                };
-                judgement.observe(format!("inbound {family} is dropped {exceptions}"), [decided_by]);
-                let sent_on = ruleset.diverted(family);
-                if !sent_on.is_empty() {
-                    let message = format!("some inbound {family} is sent on before that, as Docker does for published ports");
-                    judgement.observe(message, sent_on.into_iter().take(4));
-                }
-            }
-            Outcome::Accepts { decided_by, conditional_drops: 0 } => {
-                if family == IpFamily::V6
-                    && let Err(gap) = ruleset.ipv6.known()
-                {
-                    judgement.unknown(format!("nothing drops IPv6, and whether the machine uses it is not known: {gap}"));
-                    continue;
-                }
-                let mut finding = Finding {
-                    subject: format!("inbound {family}"),
-                    message: "reaches every socket: no rule and no policy drops any of it".to_owned(),
-                    evidence: decided_by,
-                };
-                finding.evidence.truncate(16);
-                judgement.fail(finding);
-            }
-            Outcome::Accepts { conditional_drops, .. } => judgement.unknown(format!(
-                "inbound {family} is let in by default, and {} may drop some: what that leaves open is not evaluated yet",
-                if conditional_drops == 1 { "one condition".to_owned() } else { format!("{conditional_drops} conditions") },
-            )),
-            Outcome::Unknown(reason) => judgement.unknown(format!("inbound {family}: {reason}")),
+        let mut interfaces: BTreeMap<&str, Vec<&Unnamed>> = BTreeMap::new();
+        for one in inbound.iter().filter(|one| one.family == family) {
+            interfaces.entry(&one.interface).or_default().push(one);
         }
+        judge_family(family, &interfaces, &mut judgement);
     }
     Ok(judgement)
+}
+
+fn judge_family(family: IpFamily, interfaces: &BTreeMap<&str, Vec<&Unnamed>>, judgement: &mut Judgement) {
+    let (mut filtered, mut by): (Vec<&str>, Vec<Evidence>) = (Vec::new(), Vec::new());
+    for (interface, protocols) in interfaces {
+        let mut doubt = None;
+        let mut found = None;
+        for one in protocols {
+            match &one.filtered {
+                Filtered::By(evidence) => found = found.or(Some(evidence)),
+                Filtered::Unknown(reason) => doubt = doubt.or(Some(reason)),
+                Filtered::Not => {}
+            }
+        }
+        match (found, doubt) {
+            (Some(evidence), _) => {
+                filtered.push(interface);
+                if !by.contains(evidence) {
+                    by.push(evidence.clone());
+                }
+            }
+            (None, Some(reason)) => {
+                judgement.unknown(format!("whether anything drops inbound {family} on {interface}: {reason}"));
+            }
+            (None, None) => {
+                let mut finding = Finding {
+                    subject: format!("inbound {family} on {interface}"),
+                    message: "reaches every socket: no rule and no policy drops any of it".to_owned(),
+                    evidence: Vec::new(),
+                };
+                for evidence in protocols.iter().flat_map(|one| &one.access.decided_by) {
+                    if !finding.evidence.contains(evidence) {
+                        finding.evidence.push(evidence.clone());
+                    }
+                }
+                if finding.evidence.is_empty() {
+                    finding.evidence.push(Evidence::of("the packet filter"));
+                }
+                judgement.fail(finding);
+            }
+        }
+    }
+    if !filtered.is_empty() {
+        by.truncate(4);
+        judgement.observe(format!("inbound {family} is filtered on {}", filtered.join(", ")), by);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::ruleset::nftables::{
-        Base, Chain, Expression, Family, Nftables, Rule, Table, Verdict as End,
-    };
-    use crate::facts::ruleset::{Hook, Ipv6, Policy as Default, Ruleset};
+    use crate::packet_filter::tests::{facts, input, two_families};
     use crate::gap::Reading;
+    use crate::facts::ruleset::Ipv6;
 
-    fn facts(ipv6: Ipv6, family: Family, policy: Default, rules: Vec<Vec<Expression>>) -> Facts {
-        let base =
-            Base { kind: "filter".into(), hook: Hook::Input, priority: 0, policy, devices: Vec::new() };
-        let rules = (2..)
-            .zip(rules)
-            .map(|(handle, expressions)| Rule { handle, expressions, comment: None })
-            .collect();
-        let chain = Chain { name: "input".into(), handle: 1, base: Some(base), rules };
-        let table = Table {
-            family,
-            name: "filter".into(),
-            dormant: false,
-            chains: vec![chain],
-            sets: Vec::new(),
-            objects: Vec::new(),
-            flowtables: Vec::new(),
-        };
-        let ruleset = Ruleset {
-            ipv6: Reading::Known(ipv6),
-            nftables: Reading::Known(Nftables { tables: vec![table] }),
-            legacy_ipv4: Reading::Known(Vec::new()),
-            legacy_ipv6: Reading::Known(Vec::new()),
-        };
-        Facts { ruleset: Reading::Known(ruleset), ..Facts::default() }
+    fn drops(family: &str) -> String {
+        input(family, "drop", "")
     }
 
     fn verdict(facts: &Facts) -> Verdict {
@@ -142,38 +163,37 @@ mod tests {
 
     #[test]
     fn both_families_are_judged_apart() {
-        let of = |ipv6, family| verdict(&facts(ipv6, family, Default::Drop, Vec::new()));
-        assert_eq!(of(Ipv6::Addressed, Family::Inet), Verdict::Pass);
-        assert_eq!(of(Ipv6::Addressed, Family::Ip), Verdict::Fail);
-        assert_eq!(of(Ipv6::Absent, Family::Ip), Verdict::Pass);
-        assert_eq!(of(Ipv6::Unaddressed, Family::Ip), Verdict::Pass);
-        assert_eq!(of(Ipv6::Absent, Family::Ip6), Verdict::Fail);
-        assert_eq!(of(Ipv6::Addressed, Family::Bridge), Verdict::Unknown);
+        let both = |tables: &str| verdict(&facts(&two_families(), tables));
+        assert_eq!(both(&drops("inet")), Verdict::Pass);
+        assert_eq!(both(&drops("ip")), Verdict::Fail);
+        assert_eq!(both(&drops("ip6")), Verdict::Fail);
+        assert_eq!(both(&drops("bridge")), Verdict::Fail, "there is no bridge");
+        assert_eq!(both("[]"), Verdict::Fail);
+        let mut alone = facts(&two_families(), &drops("ip"));
+        let Reading::Known(ruleset) = &mut alone.ruleset else { panic!() };
+        ruleset.ipv6 = Reading::Known(Ipv6::Absent);
+        assert_eq!(verdict(&alone), Verdict::Pass);
     }
 
     #[test]
-    fn what_is_not_understood_or_not_readable_is_unknown() {
-        let drop = Expression::Verdict(End::Drop);
-        let test = Expression::Quota { bytes: 1, over: true };
-        let rules = |rule: Vec<Expression>| facts(Ipv6::Addressed, Family::Inet, Default::Accept, vec![rule]);
-        assert_eq!(verdict(&rules(vec![drop.clone()])), Verdict::Pass);
-        assert_eq!(verdict(&rules(vec![test, drop.clone()])), Verdict::Unknown);
-        assert_eq!(verdict(&rules(vec![Expression::Other("queue".into())])), Verdict::Unknown);
-        assert_eq!(verdict(&rules(vec![Expression::Other("of the future".into())])), Verdict::Unknown);
-        let lost = Expression::Verdict(End::Jump("nowhere".into()));
-        assert_eq!(verdict(&rules(vec![lost])), Verdict::Unknown);
-        let circle = Expression::Verdict(End::Jump("input".into()));
-        assert_eq!(verdict(&rules(vec![circle])), Verdict::Unknown);
-        // A rule whose test is not understood may let everything in before the policy drops.
-        let accept = vec![Expression::Hash { register: 1 }, Expression::Verdict(End::Accept)];
-        let unsure = facts(Ipv6::Addressed, Family::Inet, Default::Drop, vec![accept]);
-        assert_eq!(verdict(&unsure), Verdict::Unknown);
+    fn what_stops_a_few_sources_is_no_filter() {
+        // ip saddr 203.0.113.9 drop
+        let rule = r#"{ handle = 2, expressions = [{ meta = { key = 15, register = 1 } }, { compare = { operator = "equal", register = 1, data = "02" } },
+            { payload = { base = "network", offset = 12, length = 4, register = 1 } }, { compare = { operator = "equal", register = 1, data = "cb007109" } }, { verdict = "drop" }] }"#;
+        let one = input("inet", "accept", rule);
+        let judgement = judge(&facts(&two_families(), &one), &Policy::default()).unwrap();
+        assert_eq!(judgement.findings.len(), 2, "{judgement:?}");
+    }
 
-        let mut denied = rules(vec![drop]);
+    #[test]
+    fn what_is_not_readable_is_unknown() {
+        let mut denied = facts(&two_families(), &drops("inet"));
         let Reading::Known(ruleset) = &mut denied.ruleset else { panic!() };
         ruleset.nftables = Reading::Gap(Gap::denied("the nftables ruleset: needs CAP_NET_ADMIN"));
         let judgement = judge(&denied, &Policy::default()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Unknown);
         assert!(judgement.unknowns[0].contains("CAP_NET_ADMIN"), "{:?}", judgement.unknowns);
+        denied.network = Reading::Gap(Gap::denied("the list of interfaces"));
+        assert!(judge(&denied, &Policy::default()).is_err());
     }
 }

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::processes::{Process, Processes};
-use crate::facts::ruleset::IpFamily;
-use crate::facts::ruleset::reach::{Filter, Reach};
-use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
 use crate::host::System;
+use crate::packet_filter::{self, AllowList, Allowed, closing, holder_name, names, seen};
 use crate::policy::Policy;
+use crate::reach::{self, Exposed, Reach};
 
 pub(crate) static CHECK: Check = Check {
     id: "firewall-exposure",
-    title: "Only the sockets on the allow-list can be reached from other machines",
+    title: "Only the sockets on the allow-list, SSH at first, are open to anyone",
     severity: Severity::High,
     systems: &[System::Linux],
     unmeasured_on: &[System::MacOs],
@@ -22,7 +20,7 @@ pub(crate) static CHECK: Check = Check {
     rationale: "Databases, caches and administration ports that were meant for the machine itself and listen on every \
                 address are found by scanners within hours. What counts is not the number of rules but whether each \
                 socket that listens beyond the loopback is closed to strangers or published on purpose.",
-    remedy: "ss -tulpn   # which program listens; stop those that nobody needs\n\
+    remedy: "hostduty exposure   # who reaches what, and by which rule; stop the services that nobody needs\n\
              Let each service that only this machine uses listen on 127.0.0.1 and ::1 in its own configuration.\n\
              Drop the rest by default with the packet filter, after a rule that accepts your SSH session.\n\
              Name what is meant to be public under `allowed` in the `[sockets]` of hostduty's configuration.",
@@ -36,6 +34,20 @@ ipv6.known = "absent"
 legacy_ipv4.known = []
 legacy_ipv6.known = []
 nftables.known.tables = []
+[network.known]
+routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = false
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24"]
+reverse_path_filter.known = 0
 "#,
         broken: r#"
 [sockets.known]
@@ -45,67 +57,66 @@ ipv6.known = "absent"
 legacy_ipv4.known = []
 legacy_ipv6.known = []
 nftables.known.tables = []
+[network.known]
+routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = false
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24"]
+reverse_path_filter.known = 0
 "#,
     },
     judge,
 };
 
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
-    let sockets = facts.sockets.known()?;
-    let filter = Filter::new(&facts.ruleset, sockets);
-    let holders = facts.processes.value().map(Processes::holders).unwrap_or_default();
+    let exposure = reach::exposure(facts)?;
+    let list = AllowList::new(facts, policy);
     let mut judgement = Judgement::new();
-    let (mut allowed, mut closed): (Vec<&Socket>, Vec<&Socket>) = (Vec::new(), Vec::new());
-    let mut closed_by = Vec::new();
-    let mut open_questions: BTreeMap<String, Vec<&Socket>> = BTreeMap::new();
-    for socket in sockets.list.iter().filter(|socket| !socket.is_loopback()) {
-        if policy.allowed_sockets.iter().any(|entry| entry.covers(socket)) {
-            allowed.push(socket);
-            continue;
-        }
-        let holder = holders.get(&socket.inode).copied();
-        if let Some(client) = holder.map(Process::program).filter(|program| takes_leases(socket, program)) {
-            judgement.observe(
-                format!("{socket} takes the answers of DHCP servers for {client} and is no service"),
-                [socket.evidence()],
-            );
-            continue;
-        }
-        match filter.reach(socket) {
-            Reach::Anyone { family, evidence } => {
-                let holder = match holder {
-                    Some(process) => process.program().to_owned(),
-                    None => format!("a process of uid {}", socket.uid),
-                };
-                let mut finding = Finding::new(
-                    socket.to_string(),
-                    format!(
-                        "of {holder} is open to anyone who reaches this machine: nothing drops inbound {family}"
-                    ),
-                    socket.evidence(),
-                );
-                finding.evidence.extend(evidence.into_iter().take(4));
-                judgement.fail(finding);
+    let mut said = Said::default();
+    for exposed in exposure.sockets.iter().filter(|exposed| exposed.namespace.is_none()) {
+        judge_socket(facts, exposed, &list, &mut judgement, &mut said);
+    }
+    for published in &exposure.published {
+        let place = published.access.decided_by.first().cloned();
+        let place = place.unwrap_or_else(|| Evidence::of("the packet filter"));
+        let name = published.to_string();
+        match (published.access.reach, list.of(published.protocol, published.address, published.port)) {
+            (Reach::Anyone, Allowed::No) => {
+                said.open(facts, published.protocol, published.port);
+                judgement.fail(Finding::new(name, "is open to anyone", place));
             }
-            Reach::Nobody(evidence) => {
-                closed.push(socket);
-                closed_by = evidence;
+            (Reach::Anyone, Allowed::Unknown(reason)) => {
+                judgement.unknown(format!("{name} is open to anyone: {reason}"));
             }
-            Reach::Unknown(reason) => open_questions.entry(reason).or_default().push(socket),
+            (Reach::Anyone, Allowed::Yes) => said.allowed.push(name),
+            (Reach::Unknown, _) => said.doubt(name, published.access.reason.as_deref()),
+            (Reach::Networks, _) => {
+                judgement.observe(format!("{name} is open to {} alone", names(&published.access.from)), [place]);
+            }
+            (Reach::Loopback | Reach::Nobody, _) => {}
         }
     }
-    for (reason, sockets) in &open_questions {
+    judgement.remedy = said.remedy();
+    for (reason, sockets) in &said.doubts {
         judgement.unknown(format!("who reaches {}: {reason}", names(sockets)));
     }
-    diverted(facts, &mut judgement);
-    if !closed.is_empty() {
-        judgement.observe(format!("nobody is let in to {}", names(&closed)), closed_by);
+    for gap in &exposure.gaps {
+        judgement.unknown(format!("what else stands in the way of packets is not known: {gap}"));
     }
-    if !allowed.is_empty() {
-        judgement.observe(
-            format!("on the allow-list: {}", names(&allowed)),
-            allowed.first().map(|one| one.evidence()),
-        );
+    if !said.closed.is_empty() {
+        said.closed_by.truncate(4);
+        judgement.observe(format!("nobody is let in to {}", names(&said.closed)), said.closed_by);
+    }
+    if !said.allowed.is_empty() {
+        judgement.observe(format!("on the allow-list: {}", names(&said.allowed)), said.allowed_at);
     }
     if judgement == Judgement::new() {
         judgement.observe(
@@ -116,49 +127,88 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     Ok(judgement)
 }
 
-/// Whether a socket is the one on which a DHCP client waits for its lease: a server answers to a fixed port (RFC 2131
-/// section 4.1, RFC 8415 section 7.2), so that it has to be open wherever the network gives the machine its address.
-fn takes_leases(socket: &Socket, program: &str) -> bool {
-    const CLIENTS: [&str; 5] = ["NetworkManager", "dhclient", "dhcpcd", "systemd-networkd", "udhcpc"];
-    socket.protocol == Protocol::Udp && matches!(socket.port, 68 | 546) && CLIENTS.contains(&program)
+/// What is said of several sockets at once.
+#[derive(Default)]
+struct Said {
+    allowed: Vec<String>,
+    allowed_at: Option<Evidence>,
+    closed: Vec<String>,
+    closed_by: Vec<Evidence>,
+    doubts: BTreeMap<String, Vec<String>>,
+    closings: Vec<String>,
 }
 
-/// A port that is sent on to a container has no socket here, and its traffic passes the input chains by.
-fn diverted(facts: &Facts, judgement: &mut Judgement) {
-    let unreadable = |gap: &Gap| {
-        format!(
-            "whether rules send inbound traffic on, as Docker does for published ports, is not known: {gap}"
-        )
-    };
-    let ruleset = match facts.ruleset.known() {
-        Ok(ruleset) => ruleset,
-        Err(gap) => return judgement.unknown(unreadable(&gap)),
-    };
-    let nftables = ruleset.nftables.known().map(|_| ());
-    let legacy = [&ruleset.legacy_ipv4, &ruleset.legacy_ipv6].map(|tables| tables.known().map(|_| ()));
-    if let Some(gap) = legacy.into_iter().chain([nftables]).find_map(Result::err) {
-        judgement.unknown(unreadable(&gap));
+impl Said {
+    fn doubt(&mut self, name: String, reason: Option<&str>) {
+        self.doubts.entry(reason.unwrap_or("no reason is known").to_owned()).or_default().push(name);
     }
-    for family in [IpFamily::V4, IpFamily::V6] {
-        let rules = ruleset.diverted(family);
-        let Some(first) = rules.first() else { continue };
-        let many = match rules.len() {
-            1 => format!("one rule sends inbound {family} on ({first}"),
-            several => format!("{several} rules send inbound {family} on ({first} first"),
-        };
-        judgement.unknown(format!(
-            "{many}), as Docker does for published ports: such traffic passes the input chains by, and which ports it \
-             opens is not evaluated yet"
-        ));
+
+    /// Something is open that should not be: how its front end closes it.
+    fn open(&mut self, facts: &Facts, protocol: crate::facts::sockets::Protocol, port: u16) {
+        self.closings.extend(closing(facts, protocol, port).filter(|step| !self.closings.contains(step)));
+    }
+
+    /// The check's own remedy, with the front end's words where they are known.
+    fn remedy(&self) -> Option<String> {
+        let first = self.closings.first()?;
+        let (look, rest) = CHECK.remedy.split_once('\n')?;
+        let steps = self.closings.iter().skip(1).take(3).fold(first.clone(), |all, step| all + "\n" + step);
+        Some(format!("{look}\n{steps}\n{rest}"))
     }
 }
 
-/// Some sockets in a sentence.
-fn names(sockets: &[&Socket]) -> String {
-    let shown: Vec<String> = sockets.iter().take(5).map(ToString::to_string).collect();
-    match sockets.len().saturating_sub(shown.len()) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+fn judge_socket(
+    facts: &Facts,
+    exposed: &Exposed,
+    list: &AllowList<'_>,
+    judgement: &mut Judgement,
+    said: &mut Said,
+) {
+    let (socket, access) = (&exposed.socket, &exposed.access);
+    let allowed = list.of(socket.protocol, socket.address, socket.port);
+    let open = matches!(access.reach, Reach::Anyone | Reach::Networks | Reach::Unknown);
+    if open && allowed == Allowed::Yes {
+        said.allowed.push(socket.to_string());
+        said.allowed_at.get_or_insert_with(|| socket.evidence());
+        return;
+    }
+    let client = exposed.process.as_deref().filter(|program| packet_filter::takes_leases(socket, program));
+    if let Some(client) = client.filter(|_| open) {
+        return judgement.observe(
+            format!("{socket} takes the answers of DHCP servers for {client} and is no service"),
+            [socket.evidence()],
+        );
+    }
+    match access.reach {
+        Reach::Anyone => {
+            if let Allowed::Unknown(reason) = allowed {
+                return judgement.unknown(format!("{socket} is open to anyone: {reason}"));
+            }
+            said.open(facts, socket.protocol, socket.port);
+            let how = match access.decided_by.iter().any(|rule| rule.text.is_some()) {
+                true if access.rate_limited => ", as far as a rate or chance lets it",
+                _ => "",
+            };
+            judgement.fail(Finding {
+                subject: socket.to_string(),
+                message: format!("of {} is open to anyone who reaches this machine{how}", holder_name(exposed)),
+                evidence: seen(socket.evidence(), access),
+            });
+        }
+        Reach::Networks => {
+            let message = format!("{socket} of {} is open to {} alone", holder_name(exposed), names(&access.from));
+            judgement.observe(message, seen(socket.evidence(), access));
+        }
+        Reach::Unknown => said.doubt(socket.to_string(), access.reason.as_deref()),
+        Reach::Loopback | Reach::Nobody if socket.is_loopback() => {}
+        Reach::Loopback | Reach::Nobody => {
+            said.closed.push(socket.to_string());
+            for rule in &access.decided_by {
+                if !said.closed_by.contains(rule) {
+                    said.closed_by.push(rule.clone());
+                }
+            }
+        }
     }
 }
 
@@ -166,31 +216,29 @@ fn names(sockets: &[&Socket]) -> String {
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::processes::{Open, Processes};
-    use crate::facts::sockets::Sockets;
+    use crate::facts::processes::{Open, Process, Processes};
+    use crate::facts::sockets::Protocol;
     use crate::gap::Reading;
+    use crate::packet_filter::tests::{facts, input, listening, port, two_families};
     use crate::policy::AllowedSocket;
 
-    const OPEN: &str = CHECK.examples.broken;
-
-    fn facts(addresses: &[&str], ruleset: &str) -> Facts {
-        let mut facts: Facts = toml::from_str(ruleset).unwrap();
-        let list = addresses.iter().map(|address| {
-            let address = address.parse().unwrap();
-            Socket::new(Protocol::Tcp, std::net::SocketAddr::new(address, 3306), 7, 112)
-        });
-        facts.sockets = Reading::Known(Sockets { list: list.collect(), ..Sockets::default() });
-        facts
+    fn machine(tables: &str, sockets: &[&str]) -> Facts {
+        listening(facts(&two_families(), tables), sockets)
     }
 
     fn policy() -> Policy {
         let entry = AllowedSocket { protocol: Protocol::Tcp, port: 3306, address: None };
-        Policy { allowed_sockets: vec![entry], ..Policy::default() }
+        Policy { allowed_sockets: Some(vec![entry]), ..Policy::default() }
+    }
+
+    fn verdict(facts: &Facts, policy: &Policy) -> Verdict {
+        judge(facts, policy).unwrap().verdict()
     }
 
     #[test]
-    fn a_finding_names_the_socket_and_its_process() {
-        let mut facts = facts(&["0.0.0.0", "127.0.0.1"], OPEN);
+    fn a_finding_names_the_socket_its_process_and_the_rule() {
+        let rules = input("inet", "drop", &port(12, None, 3306, "accept"));
+        let mut facts = machine(&rules, &["tcp 0.0.0.0:3306", "tcp 127.0.0.1:3307", "tcp 0.0.0.0:5432"]);
         let holder = Process {
             exe: Reading::Known("/usr/sbin/mariadbd".into()),
             open: Reading::Known(Open { sockets: vec![7], devices: Vec::new() }),
@@ -198,77 +246,59 @@ mod tests {
         };
         facts.processes = Reading::Known(Processes { list: vec![holder], ..Processes::default() });
         let judgement = judge(&facts, &Policy::default()).unwrap();
-        assert_eq!(judgement.findings.len(), 1);
-        assert_eq!(judgement.findings[0].subject, "tcp 0.0.0.0:3306");
-        assert!(judgement.findings[0].message.starts_with("of mariadbd is open"));
-        assert_eq!(judge(&facts, &policy()).unwrap().verdict(), Verdict::Pass);
+        let [finding] = judgement.findings.as_slice() else { panic!("{judgement:?}") };
+        assert_eq!(finding.subject, "tcp 0.0.0.0:3306");
+        assert!(finding.message.starts_with("of mariadbd is open to anyone"), "{}", finding.message);
+        assert!(finding.evidence[1].source.starts_with("inet filter input handle 12"), "{finding:?}");
+        assert!(judgement.observations[0].message.ends_with("tcp 0.0.0.0:5432"), "{judgement:?}");
+        assert_eq!(verdict(&facts, &policy()), Verdict::Pass);
     }
 
     #[test]
     fn a_client_of_dhcp_is_no_service_but_any_other_program_on_its_port_is() {
-        let mut facts = facts(&[], OPEN);
-        let socket = Socket::new(Protocol::Udp, "192.0.2.1:68".parse().unwrap(), 7, 998);
-        facts.sockets = Reading::Known(Sockets { list: vec![socket], ..Sockets::default() });
+        let mut facts = machine("[]", &["udp 192.0.2.1:68"]);
         let open = Open { sockets: vec![7], devices: Vec::new() };
-        let mut verdict = |exe: &str| {
+        let mut of = |exe: &str| {
             let (exe, open) = (Reading::Known(exe.to_owned()), Reading::Known(open.clone()));
             let list = vec![Process { exe, open, ..Process::default() }];
             facts.processes = Reading::Known(Processes { list, ..Processes::default() });
-            judge(&facts, &Policy::default()).unwrap().verdict()
+            verdict(&facts, &Policy::default())
         };
-        assert_eq!(verdict("/usr/lib/systemd/systemd-networkd"), Verdict::Pass);
-        assert_eq!(verdict("/usr/sbin/dhclient"), Verdict::Pass);
-        assert_eq!(verdict("/usr/bin/ncat"), Verdict::Fail);
+        assert_eq!(of("/usr/lib/systemd/systemd-networkd"), Verdict::Pass);
+        assert_eq!(of("/usr/sbin/dhclient"), Verdict::Pass);
+        assert_eq!(of("/usr/bin/ncat"), Verdict::Fail);
         facts.processes = Reading::default();
-        assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), Verdict::Fail);
+        assert_eq!(verdict(&facts, &Policy::default()), Verdict::Fail);
     }
 
     #[test]
-    fn a_port_that_a_rule_sends_to_a_container_is_not_hidden_by_an_input_chain_that_drops() {
-        let drop = crate::firewall::enforced::CHECK.examples.kept;
-        let docker = r#"
-[[ruleset.known.nftables.known.tables]]
-family = "ip"
-name = "nat"
-[[ruleset.known.nftables.known.tables.chains]]
-name = "PREROUTING"
-handle = 1
-base = { kind = "nat", hook = "prerouting", priority = -100, policy = "accept" }
-rules = [{ handle = 5, expressions = [{ match = { other = { name = "tcp" } } }, { target = { other = { name = "DNAT" } } }] }]
-"#;
-        let judgement = judge(&facts(&["0.0.0.0"], &format!("{drop}{docker}")), &policy()).unwrap();
+    fn some_networks_are_no_finding_and_what_is_not_known_is_unknown() {
+        // ip saddr 10.0.0.0/8 tcp dport 3306 accept
+        let rule = r#"{ handle = 2, expressions = [{ meta = { key = 15, register = 1 } }, { compare = { operator = "equal", register = 1, data = "02" } },
+            { payload = { base = "network", offset = 12, length = 1, register = 1 } }, { compare = { operator = "equal", register = 1, data = "0a" } }, { verdict = "accept" }] }"#;
+        let some = machine(&input("inet", "drop", rule), &["tcp 0.0.0.0:3306"]);
+        let judgement = judge(&some, &Policy::default()).unwrap();
+        assert_eq!(judgement.verdict(), Verdict::Pass);
+        assert!(judgement.observations[0].message.ends_with("is open to 10.0.0.0/8 alone"), "{judgement:?}");
+
+        let mut hidden = machine("[]", &["tcp 0.0.0.0:3306", "tcp [::1]:5432"]);
+        let Reading::Known(ruleset) = &mut hidden.ruleset else { panic!() };
+        ruleset.nftables = Reading::Gap(Gap::denied("the nftables ruleset"));
+        let judgement = judge(&hidden, &Policy::default()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Unknown);
-        assert!(
-            judgement.unknowns[0].starts_with("one rule sends inbound IPv4 on"),
-            "{:?}",
-            judgement.unknowns
-        );
-        assert_eq!(judge(&facts(&["0.0.0.0"], drop), &policy()).unwrap().verdict(), Verdict::Pass);
+        assert!(judgement.unknowns[0].starts_with("who reaches tcp 0.0.0.0:3306: "), "{judgement:?}");
+        hidden.network = Reading::default();
+        assert!(judge(&hidden, &Policy::default()).is_err());
     }
 
     #[test]
-    fn rules_that_are_not_evaluated_or_not_readable_are_unknown() {
-        let drop = crate::firewall::enforced::CHECK.examples.kept;
-        assert_eq!(judge(&facts(&["0.0.0.0"], drop), &Policy::default()).unwrap().verdict(), Verdict::Pass);
-        let ssh = format!(
-            "{drop}rules = [{{ handle = 2, expressions = [{{ lookup = {{ set = \"ports\", register = 1 }} }}, {{ verdict = \"accept\" }}] }}]\n"
-        );
-        let judgement = judge(&facts(&["0.0.0.0", "::"], &ssh), &Policy::default()).unwrap();
-        assert_eq!(judgement.verdict(), Verdict::Unknown);
-        assert!(
-            judgement.unknowns[0].starts_with("who reaches tcp 0.0.0.0:3306"),
-            "{:?}",
-            judgement.unknowns
-        );
-        assert_eq!(
-            judge(&facts(&["192.0.2.1"], ""), &Policy::default()).unwrap().verdict(),
-            Verdict::Unknown
-        );
-        assert_eq!(judge(&facts(&["::1"], OPEN), &Policy::default()).unwrap().verdict(), Verdict::Pass);
-        assert_eq!(
-            judge(&facts(&["::1"], ""), &Policy::default()).unwrap().verdict(),
-            Verdict::Unknown,
-            "a rule that was not read may publish what has no socket here"
-        );
+    fn ssh_is_allowed_where_an_ssh_server_listens() {
+        let mut facts = machine("[]", &["tcp 0.0.0.0:22"]);
+        assert_eq!(verdict(&facts, &Policy::default()), Verdict::Unknown, "whether it is SSH is not known");
+        let servers = r#"others = [{ name = "dropbear", listens = [{ address = "0.0.0.0:22" }] }]"#;
+        facts.ssh_servers = Reading::Known(toml::from_str(servers).unwrap());
+        assert_eq!(verdict(&facts, &Policy::default()), Verdict::Pass);
+        facts.ssh_servers = Reading::Known(Default::default());
+        assert_eq!(verdict(&facts, &Policy::default()), Verdict::Fail);
     }
 }

@@ -3,10 +3,11 @@
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::firewall_boot::{FirewallBoot, Loader, Saved};
-use crate::facts::ruleset::{IpFamily, Outcome, Ruleset};
+use crate::facts::ruleset::IpFamily;
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
+use crate::reach;
 
 pub(crate) static CHECK: Check = Check {
     id: "firewall-persistent",
@@ -38,6 +39,20 @@ name = "filter"
 name = "input"
 handle = 1
 base = { kind = "filter", hook = "input", priority = 0, policy = "drop" }
+[network.known]
+routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = false
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24"]
+reverse_path_filter.known = 0
 [[firewall_boot.known.loaders]]
 unit = "nftables.service"
 path = "/usr/lib/systemd/system/nftables.service"
@@ -51,6 +66,20 @@ ipv6.known = "absent"
 legacy_ipv4.known = []
 legacy_ipv6.known = []
 nftables.known.tables = []
+[network.known]
+routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = false
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24"]
+reverse_path_filter.known = 0
 [[firewall_boot.known.loaders]]
 unit = "nftables.service"
 path = "/usr/lib/systemd/system/nftables.service"
@@ -70,18 +99,14 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         match ruleset.unused(family) {
             Some(reason) => judgement
                 .observe(format!("{family} needs no filter: {reason}"), [Evidence::of("/proc/net/if_inet6")]),
-            None => judge_family(ruleset, boot, family, &mut judgement),
+            None => judge_family(facts, boot, family, &mut judgement),
         }
     }
     Ok(judgement)
 }
 
-fn judge_family(ruleset: &Ruleset, boot: &FirewallBoot, family: IpFamily, judgement: &mut Judgement) {
-    let filters_now = match ruleset.inbound(family) {
-        Outcome::Drops { .. } => Ok(true),
-        Outcome::Accepts { conditional_drops, .. } => Ok(conditional_drops > 0),
-        Outcome::Unknown(reason) => Err(reason),
-    };
+fn judge_family(facts: &Facts, boot: &FirewallBoot, family: IpFamily, judgement: &mut Judgement) {
+    let filters_now = reach::filters(facts, family);
     let (mut filter, mut unclear, mut empty) = (None, None, None);
     for loader in boot.loaders.iter().filter(|loader| loader.starts) {
         match loader.saved(family) {

@@ -1,6 +1,7 @@
 //! Every socket and every published port, with who can reach it and by which rule.
 
 mod ask;
+mod bypass;
 mod gathered;
 mod unnamed;
 
@@ -14,7 +15,8 @@ use crate::facts::Facts;
 use crate::facts::processes::Processes;
 use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
-pub use unnamed::{Filtered, Unnamed, unnamed};
+pub use bypass::without_rewriting;
+pub use unnamed::{Filtered, Unnamed, filters, unnamed};
 
 /// Who can reach what on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,11 +61,23 @@ pub struct Published {
     pub access: Access,
 }
 
+impl std::fmt::Display for Published {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = std::net::SocketAddr::new(self.address, self.port);
+        let to = std::net::SocketAddr::new(self.to.0, self.to.1);
+        write!(f, "{} {place}, sent on to {to}", self.protocol.name())
+    }
+}
+
 /// Who can reach something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// In one word.
     pub reach: Reach,
+    /// The same over IPv4 alone.
+    pub ipv4: Reach,
+    /// The same over IPv6 alone.
+    pub ipv6: Reach,
     /// The sources that get through, as networks, with what else they need.
     pub from: Vec<String>,
     /// Which rules or policies decide.

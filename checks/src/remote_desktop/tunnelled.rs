@@ -3,11 +3,11 @@
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::processes::Processes;
-use crate::facts::ruleset::reach::{Filter, Reach};
 use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
+use crate::reach::{self, Access, Reach};
 
 pub(crate) static CHECK: Check = Check {
     id: "remote-desktop-tunnelled",
@@ -37,6 +37,20 @@ ipv6.known = "absent"
 legacy_ipv4.known = []
 legacy_ipv6.known = []
 nftables.known.tables = []
+[network.known]
+routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = false
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24"]
+reverse_path_filter.known = 0
 "#,
     },
     judge,
@@ -47,7 +61,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::remote_desktop::tunnelled(facts);
     }
     let sockets = facts.sockets.known()?;
-    let filter = Filter::new(&facts.ruleset, sockets);
+    let filter = Filter::new(facts);
     let holders = facts.processes.value().map(Processes::holders).unwrap_or_default();
     let mut judgement = Judgement::new();
     let mut by_port_alone = 0_usize;
@@ -60,7 +74,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         let program = holders.get(&socket.inode).map(|process| process.program());
         by_port_alone += usize::from(program.is_none() && !socket.is_loopback());
         let Some(what) = remote_desktop(socket, program) else {
-            let closed = || socket.is_loopback() || matches!(filter.reach(socket), Reach::Nobody(_));
+            let closed = || socket.is_loopback() || filter.closes(socket);
             match program {
                 Some(program) => {
                     if let Some(protocol) = display_port(socket.port).filter(|_| !closed()) {
@@ -79,22 +93,32 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
             judgement.observe(format!("{socket} {what}, on the loopback alone"), [socket.evidence()]);
             continue;
         }
-        match filter.reach(socket) {
-            Reach::Anyone { family, evidence } => {
-                let mut finding = Finding::new(
-                    socket.to_string(),
-                    format!(
-                        "{what}, open to anyone who reaches this machine: nothing drops inbound {family}"
-                    ),
-                    socket.evidence(),
-                );
-                finding.evidence.extend(evidence.into_iter().take(4));
-                judgement.fail(finding);
+        let access = match filter.access(socket) {
+            Ok(access) => access,
+            Err(reason) => {
+                judgement.unknown(format!("{socket} {what}, and who reaches it is not known: {reason}"));
+                continue;
             }
-            Reach::Nobody(evidence) => {
-                judgement.observe(format!("{socket} {what}, and the packet filter lets nobody in"), evidence);
+        };
+        match access.reach {
+            // A password of eight characters in the clear is no better for coming from a network that is known.
+            Reach::Anyone | Reach::Networks => {
+                let whom = match access.reach {
+                    Reach::Anyone => "anyone who reaches this machine".to_owned(),
+                    _ => crate::packet_filter::names(&access.from),
+                };
+                judgement.fail(Finding {
+                    subject: socket.to_string(),
+                    message: format!("{what}, open to {whom}"),
+                    evidence: crate::packet_filter::seen(socket.evidence(), access),
+                });
             }
-            Reach::Unknown(reason) => {
+            Reach::Loopback | Reach::Nobody => judgement.observe(
+                format!("{socket} {what}, and the packet filter lets nobody in"),
+                access.decided_by.iter().cloned(),
+            ),
+            Reach::Unknown => {
+                let reason = access.reason.as_deref().unwrap_or("no reason is known");
                 judgement.unknown(format!("{socket} {what}, and who reaches it is not known: {reason}"));
             }
         }
@@ -120,6 +144,29 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         );
     }
     Ok(judgement)
+}
+
+/// Who reaches each socket, as far as that is known.
+struct Filter(Result<Vec<(Socket, Access)>, Gap>);
+
+impl Filter {
+    fn new(facts: &Facts) -> Self {
+        let own = |found: reach::Exposure| {
+            let own = found.sockets.into_iter().filter(|exposed| exposed.namespace.is_none());
+            own.map(|exposed| (exposed.socket, exposed.access)).collect()
+        };
+        Self(reach::exposure(facts).map(own))
+    }
+
+    fn access(&self, socket: &Socket) -> Result<&Access, String> {
+        let found = self.0.as_ref().map_err(ToString::to_string)?;
+        let own = found.iter().find(|(one, _)| one == socket);
+        own.map(|(_, access)| access).ok_or_else(|| "it was not asked about".to_owned())
+    }
+
+    fn closes(&self, socket: &Socket) -> bool {
+        self.access(socket).is_ok_and(|access| matches!(access.reach, Reach::Loopback | Reach::Nobody))
+    }
 }
 
 /// What remote desktop a socket belongs to: certainly by its program, probably by its port.

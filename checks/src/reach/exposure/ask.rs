@@ -157,7 +157,8 @@ impl<'a> Asking<'a> {
                 && socket.address.to_canonical().is_ipv6();
             match (mixed, &part.end) {
                 (true, End::Through) => {
-                    gathered.doubt("whether the socket takes IPv4 as well as IPv6 is not known")
+                    let reason = "whether the socket takes IPv4 as well as IPv6 is not known";
+                    gathered.doubt(Some(IpFamily::V4), reason);
                 }
                 _ => gathered.add(part, outlook, &needs),
             }
@@ -291,7 +292,7 @@ impl<'a> Asking<'a> {
                 let concerned =
                     unit.is_none_or(|unit| unit == last) || !last.contains('.') || last.ends_with(".slice");
                 if let Some(gathered) = self.gathered.get_mut(at).filter(|_| concerned) {
-                    gathered.doubt(&format!(
+                    gathered.doubt(None, &format!(
                         "a program of BPF filters what {} receives",
                         if last.is_empty() { "every unit" } else { last }
                     ));

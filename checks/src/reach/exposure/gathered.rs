@@ -24,7 +24,8 @@ const NETWORKS: usize = 16;
 #[derive(Default)]
 pub(super) struct Gathered {
     open: Vec<Open>,
-    unknown: Vec<String>,
+    /// For one family, or for both.
+    unknown: Vec<(Option<IpFamily>, String)>,
     /// The rules and policies that stop the others.
     closed: Vec<Evidence>,
     limited: bool,
@@ -116,13 +117,26 @@ impl Gathered {
                     }
                 }
             }
-            End::Unknown(reason) => self.doubt(reason),
+            End::Unknown(reason) => self.doubt(Some(outlook.context.family), reason),
         }
     }
 
-    pub(super) fn doubt(&mut self, reason: &str) {
-        if !self.unknown.iter().any(|known| known == reason) {
-            self.unknown.push(reason.to_owned());
+    /// What is not known, of one family or of both.
+    pub(super) fn doubt(&mut self, family: Option<IpFamily>, reason: &str) {
+        if !self.unknown.iter().any(|(known, text)| *known == family && text == reason) {
+            self.unknown.push((family, reason.to_owned()));
+        }
+    }
+
+    /// Who can reach it over one family.
+    fn over(&self, family: IpFamily, anyone: &[IpFamily], inner: Reach) -> Reach {
+        let unknown = self.unknown.iter().any(|(one, _)| one.is_none_or(|one| one == family));
+        let open = self.open.iter().any(|open| open.family == family);
+        match (anyone.contains(&family), unknown, open) {
+            (true, ..) => Reach::Anyone,
+            (false, true, _) => Reach::Unknown,
+            (false, false, true) => Reach::Networks,
+            (false, false, false) => inner,
         }
     }
 
@@ -133,7 +147,7 @@ impl Gathered {
 
     /// What it comes to. `inner` says what is left where nobody from outside gets through.
     pub(super) fn access(self, outlooks: &[&Outlook<'_>], inner: Reach) -> Access {
-        let (mut from, mut anyone) = (Vec::new(), false);
+        let (mut from, mut anyone): (Vec<String>, Vec<IpFamily>) = (Vec::new(), Vec::new());
         for outlook in outlooks {
             let own: Vec<&Open> =
                 self.open.iter().filter(|open| open.family == outlook.context.family).collect();
@@ -144,19 +158,19 @@ impl Gathered {
             for needs in kinds {
                 let of_kind = own.iter().filter(|open| open.needs == needs);
                 for (interfaces, sources) in by_interfaces(of_kind.copied()) {
-                    anyone |=
-                        interfaces & outlook.facing != 0 && words::is_most(&sources, outlook.context.family);
+                    if interfaces & outlook.facing != 0 && words::is_most(&sources, outlook.context.family) {
+                        anyone.push(outlook.context.family);
+                    }
                     from.extend(describe(outlook, interfaces, &sources, needs));
                 }
             }
         }
         from.dedup();
-        let reach = match (anyone, self.unknown.is_empty(), self.open.is_empty()) {
-            (true, ..) => Reach::Anyone,
-            (false, false, _) => Reach::Unknown,
-            (false, true, false) => Reach::Networks,
-            (false, true, true) => inner,
-        };
+        let (ipv4, ipv6) = (self.over(IpFamily::V4, &anyone, inner), self.over(IpFamily::V6, &anyone, inner));
+        let reach = ipv4.min(ipv6);
+        // What is open to some and not known for others is not known.
+        let doubtful = reach == Reach::Networks && !self.unknown.is_empty();
+        let reach = if doubtful { Reach::Unknown } else { reach };
         let mut decided_by: Vec<Evidence> = Vec::new();
         for open in &self.open {
             if decided_by.len() < NAMED && !decided_by.contains(&open.by) {
@@ -166,8 +180,8 @@ impl Gathered {
         if decided_by.is_empty() {
             decided_by = self.closed;
         }
-        let reason = self.unknown.first().cloned();
-        Access { reach, from, decided_by, rate_limited: self.limited, reason }
+        let reason = self.unknown.into_iter().next().map(|(_, reason)| reason);
+        Access { reach, ipv4, ipv6, from, decided_by, rate_limited: self.limited, reason }
     }
 }
 

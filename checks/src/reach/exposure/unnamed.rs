@@ -78,6 +78,23 @@ pub fn unnamed(facts: &Facts) -> Result<Vec<Unnamed>, Gap> {
     Ok(found)
 }
 
+/// Whether the packet filter stops inbound traffic of a family on some interface.
+///
+/// # Errors
+/// Why that is not known.
+pub fn filters(facts: &Facts, family: IpFamily) -> Result<bool, String> {
+    let found = unnamed(facts).map_err(|gap| gap.to_string())?;
+    let own = || found.iter().filter(|one| one.family == family).map(|one| &one.filtered);
+    if own().any(|filtered| matches!(filtered, Filtered::By(_))) {
+        return Ok(true);
+    }
+    let doubt = own().find_map(|filtered| match filtered {
+        Filtered::Unknown(reason) => Some(reason.clone()),
+        _ => None,
+    });
+    doubt.map_or(Ok(false), Err)
+}
+
 /// What was found about one interface.
 struct Interface {
     gathered: Gathered,

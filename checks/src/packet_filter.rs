@@ -1,0 +1,215 @@
+//! What the judges of the packet filter share: the allow-list, which starts as SSH alone, and the words of findings.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::check::{Evidence, Judgement};
+use crate::facts::Facts;
+use crate::facts::ruleset::IpFamily;
+use crate::facts::sockets::{Protocol, Socket};
+use crate::gap::Gap;
+use crate::policy::{AllowedSocket, Policy};
+use crate::reach::{Access, Exposed, Unnamed};
+
+/// What may be open to anyone.
+pub(crate) enum AllowList<'a> {
+    /// What the customer's configuration names.
+    Configured(&'a [AllowedSocket]),
+    /// It names nothing: the ports of SSH servers.
+    Ssh(Result<BTreeSet<u16>, Gap>),
+}
+
+/// Whether something is on the allow-list.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    Yes,
+    No,
+    /// That cannot be told.
+    Unknown(String),
+}
+
+impl<'a> AllowList<'a> {
+    pub(crate) fn new(facts: &Facts, policy: &'a Policy) -> Self {
+        match &policy.allowed_sockets {
+            Some(list) => Self::Configured(list),
+            None => Self::Ssh(ssh_ports(facts)),
+        }
+    }
+
+    pub(crate) fn of(&self, protocol: Protocol, address: IpAddr, port: u16) -> Allowed {
+        let yes = match self {
+            Self::Configured(list) => list.iter().any(|entry| entry.covers(protocol, address, port)),
+            Self::Ssh(Ok(ports)) => protocol == Protocol::Tcp && ports.contains(&port),
+            Self::Ssh(Err(gap)) if protocol == Protocol::Tcp && port == 22 => {
+                return Allowed::Unknown(format!("whether an SSH server has it is not known: {gap}"));
+            }
+            Self::Ssh(Err(_)) => false,
+        };
+        if yes { Allowed::Yes } else { Allowed::No }
+    }
+}
+
+/// The ports on which SSH servers listen, or will once they are started.
+fn ssh_ports(facts: &Facts) -> Result<BTreeSet<u16>, Gap> {
+    let servers = facts.ssh_servers.known()?;
+    let others = servers.others.iter().filter(|other| !other.early).flat_map(|other| &other.listens);
+    let mut ports: BTreeSet<u16> =
+        others.filter_map(|listen| Some(listen.address?.port())).collect();
+    if servers.daemons.is_empty() {
+        return Ok(ports);
+    }
+    for served in facts.served()? {
+        ports.extend(served.listening().ports);
+    }
+    Ok(ports)
+}
+
+/// Whether a socket is the one on which a DHCP client waits for its lease: a server answers to a fixed port (RFC 2131
+/// section 4.1, RFC 8415 section 7.2), so that it has to be open wherever the network gives the machine its address.
+pub(crate) fn takes_leases(socket: &Socket, program: &str) -> bool {
+    const CLIENTS: [&str; 5] = ["NetworkManager", "dhclient", "dhcpcd", "systemd-networkd", "udhcpc"];
+    socket.protocol == Protocol::Udp && matches!(socket.port, 68 | 546) && CLIENTS.contains(&program)
+}
+
+/// Who holds a socket, in words.
+pub(crate) fn holder_name(exposed: &Exposed) -> String {
+    exposed.process.clone().unwrap_or_else(|| format!("a process of uid {}", exposed.socket.uid))
+}
+
+/// Where it was seen, with the rules that decide.
+pub(crate) fn seen(place: Evidence, access: &Access) -> Vec<Evidence> {
+    std::iter::once(place).chain(access.decided_by.iter().cloned()).collect()
+}
+
+/// Some names in a sentence.
+pub(crate) fn names(list: &[String]) -> String {
+    let shown: Vec<&str> = list.iter().take(5).map(String::as_str).collect();
+    match list.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// What to type so that nobody reaches a port any more, in the words of the front end that is in use. The one place
+/// where that is chosen.
+pub(crate) fn closing(_facts: &Facts, protocol: Protocol, port: u16) -> Option<String> {
+    let _ = (protocol, port);
+    None
+}
+
+/// Whether a family needs no filter, which is then said.
+pub(crate) fn needs_none(
+    facts: &Facts,
+    inbound: &[Unnamed],
+    family: IpFamily,
+    judgement: &mut Judgement,
+) -> bool {
+    let unused = facts.ruleset.value().and_then(|ruleset| ruleset.unused(family));
+    let reason = match unused {
+        Some(reason) => reason,
+        None if inbound.iter().any(|one| one.family == family) => return false,
+        None => "no interface takes it in",
+    };
+    judgement.observe(format!("{family} needs no filter: {reason}"), [Evidence::of("the list of interfaces")]);
+    true
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::facts::sockets::Sockets;
+    use crate::gap::Reading;
+
+    /// One interface with an address of each family.
+    pub(crate) fn two_families() -> String {
+        r#"
+[network.known]
+routes.known = [
+    { to = "192.0.2.1/32", table = 255, kind = 2, through = [2] },
+    { to = "2001:db8::1/128", table = 255, kind = 2, through = [2] },
+]
+rules.known = []
+bpf.known = []
+bpf_netfilter.known = []
+forwards_ipv4.known = true
+forwards_ipv6.known = false
+[[network.known.interfaces]]
+index = 2
+name = "eth0"
+up = true
+hardware = 1
+addresses = ["192.0.2.1/24", "2001:db8::1/64"]
+reverse_path_filter.known = 0
+"#
+        .to_owned()
+    }
+
+    /// A machine with these tables of nftables.
+    pub(crate) fn facts(network: &str, tables: &str) -> Facts {
+        toml::from_str(&format!(
+            "[ruleset.known]\nipv6.known = \"addressed\"\nlegacy_ipv4.known = []\nlegacy_ipv6.known = []\n\
+             nftables.known.tables = {}\n{network}",
+            tables.replace('\n', " ")
+        ))
+        .unwrap()
+    }
+
+    /// The same with these sockets, such as `tcp [::]:22`.
+    pub(crate) fn listening(mut facts: Facts, sockets: &[&str]) -> Facts {
+        let list = sockets.iter().map(|text| {
+            let (protocol, address) = text.split_once(' ').unwrap();
+            let address: std::net::SocketAddr = address.parse().unwrap();
+            Socket {
+                protocol: if protocol == "tcp" { Protocol::Tcp } else { Protocol::Udp },
+                port: address.port(),
+                address: address.ip(),
+                inode: 7,
+                uid: 112,
+                ipv6_only: Some(false),
+                transparent: None,
+            }
+        });
+        facts.sockets = Reading::Known(Sockets { list: list.collect(), ..Sockets::default() });
+        facts
+    }
+
+    /// A base chain at the input hook with a policy and rules.
+    pub(crate) fn input(family: &str, policy: &str, rules: &str) -> String {
+        format!(
+            r#"[{{ family = "{family}", name = "filter", chains = [{{ name = "input", handle = 1, base = {{ kind = "filter", hook = "input", priority = 0, policy = "{policy}" }}, rules = [{rules}] }}] }}]"#
+        )
+    }
+
+    /// `tcp dport PORT accept` or `drop`, for one family where it is named.
+    pub(crate) fn port(handle: u64, family: Option<&str>, port: u16, verdict: &str) -> String {
+        let family = match family {
+            Some(family) => {
+                let number = if family == "ip" { "02" } else { "0a" };
+                format!(
+                    r#"{{ meta = {{ key = 15, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, data = "{number}" }} }}, "#
+                )
+            }
+            None => String::new(),
+        };
+        format!(
+            r#"{{ handle = {handle}, expressions = [{family}{{ meta = {{ key = 16, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, data = "06" }} }}, {{ payload = {{ base = "transport", offset = 2, length = 2, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, data = "{port:04x}" }} }}, {{ verdict = "{verdict}" }}] }}"#
+        )
+    }
+
+    #[test]
+    fn without_a_list_the_ports_of_ssh_servers_are_allowed() {
+        let list = |facts: &Facts, port| {
+            AllowList::new(facts, &Policy::default()).of(Protocol::Tcp, [0, 0, 0, 0].into(), port)
+        };
+        let mut facts = Facts::default();
+        assert!(matches!(list(&facts, 22), Allowed::Unknown(_)));
+        assert_eq!(list(&facts, 80), Allowed::No);
+        facts.ssh_servers = Reading::Known(Default::default());
+        assert_eq!(list(&facts, 22), Allowed::No, "no SSH server, and something listens there");
+        let servers = r#"others = [{ name = "dropbear", listens = [{ address = "0.0.0.0:2222" }] }]"#;
+        facts.ssh_servers = Reading::Known(toml::from_str(servers).unwrap());
+        assert_eq!(list(&facts, 2222), Allowed::Yes);
+        let none = Policy { allowed_sockets: Some(Vec::new()), ..Policy::default() };
+        assert_eq!(AllowList::new(&facts, &none).of(Protocol::Tcp, [0, 0, 0, 0].into(), 2222), Allowed::No);
+    }
+}
