@@ -98,7 +98,7 @@ fn the_kernel_and_ip_agree() {
         .unwrap();
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    said.lines().filter_map(|line| line.strip_prefix("left out: ")).for_each(|what| left_out(what));
+    said.lines().filter_map(|line| line.strip_prefix("left out: ")).for_each(left_out);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
