@@ -53,8 +53,7 @@ impl<'a> AllowList<'a> {
 fn ssh_ports(facts: &Facts) -> Result<BTreeSet<u16>, Gap> {
     let servers = facts.ssh_servers.known()?;
     let others = servers.others.iter().filter(|other| !other.early).flat_map(|other| &other.listens);
-    let mut ports: BTreeSet<u16> =
-        others.filter_map(|listen| Some(listen.address?.port())).collect();
+    let mut ports: BTreeSet<u16> = others.filter_map(|listen| Some(listen.address?.port())).collect();
     if servers.daemons.is_empty() {
         return Ok(ports);
     }
@@ -110,7 +109,8 @@ pub(crate) fn needs_none(
         None if inbound.iter().any(|one| one.family == family) => return false,
         None => "no interface takes it in",
     };
-    judgement.observe(format!("{family} needs no filter: {reason}"), [Evidence::of("the list of interfaces")]);
+    judgement
+        .observe(format!("{family} needs no filter: {reason}"), [Evidence::of("the list of interfaces")]);
     true
 }
 

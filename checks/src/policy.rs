@@ -55,9 +55,7 @@ impl AllowedSocket {
     /// Whether the entry covers a socket, or a port that is published on an address.
     #[must_use]
     pub fn covers(&self, protocol: Protocol, address: IpAddr, port: u16) -> bool {
-        self.protocol == protocol
-            && self.port == port
-            && self.address.is_none_or(|own| own == address)
+        self.protocol == protocol && self.port == port && self.address.is_none_or(|own| own == address)
     }
 }
 

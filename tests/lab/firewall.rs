@@ -116,10 +116,7 @@ fn possible() -> bool {
         "iptables-legacy-restore",
         "ip6tables-legacy-restore",
     ];
-    let missing: Vec<&str> = tools
-        .into_iter()
-        .filter(|tool| !installed(tool))
-        .collect();
+    let missing: Vec<&str> = tools.into_iter().filter(|tool| !installed(tool)).collect();
     if !nix::unistd::geteuid().is_root() {
         left_out("firewalls against real packets, which takes root");
     } else if !missing.is_empty() {

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use checks::facts::sshd::{self, Build, Config, Connection, Effective, Groups, Listening, Logins, Origins};
 use checks::facts::Facts;
+use checks::facts::sshd::{self, Build, Config, Connection, Effective, Groups, Listening, Logins, Origins};
 use checks::gap::Gap;
 use checks::host::Host;
 

@@ -118,7 +118,8 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     }
     containers(facts, &exposure, &allowed, &mut judgement);
     if judgement == Judgement::new() {
-        let message = "no rule sends a port on to a container, and no container's socket is open to strangers";
+        let message =
+            "no rule sends a port on to a container, and no container's socket is open to strangers";
         judgement.observe(message, [Evidence::of("the packet filter")]);
     }
     Ok(judgement)
@@ -141,7 +142,9 @@ fn judge_published(facts: &Facts, published: &Published, allowed: &AllowList<'_>
     }
     match allowed.of(protocol, published.address, port) {
         Allowed::Yes => return judgement.observe(format!("{subject} is on the allow-list"), [place]),
-        Allowed::Unknown(reason) => return judgement.unknown(format!("{subject} is open to anyone: {reason}")),
+        Allowed::Unknown(reason) => {
+            return judgement.unknown(format!("{subject} is open to anyone: {reason}"));
+        }
         Allowed::No => {}
     }
     match reach::without_rewriting(facts, published) {
@@ -168,14 +171,17 @@ fn judge_published(facts: &Facts, published: &Published, allowed: &AllowList<'_>
 
 /// Sockets of containers that strangers reach by the container's own address.
 fn containers(facts: &Facts, exposure: &Exposure, allowed: &AllowList<'_>, judgement: &mut Judgement) {
-    let namespaces = facts.sockets.value().map(|sockets| sockets.namespaces.as_slice()).unwrap_or_default();
+    let namespaces =
+        facts.sockets.value().and_then(|sockets| sockets.namespaces.value()).map_or(&[][..], Vec::as_slice);
     for exposed in &exposure.sockets {
         let Some(inode) = exposed.namespace else { continue };
         let own = namespaces.iter().find(|namespace| namespace.inode == inode);
         let published = exposure.published.iter().any(|published| {
             published.protocol == exposed.socket.protocol
                 && published.to.1 == exposed.socket.port
-                && own.is_some_and(|namespace| namespace.addresses.contains(&published.to.0))
+                && own
+                    .and_then(|namespace| namespace.addresses.value())
+                    .is_some_and(|own| own.contains(&published.to.0))
         });
         let socket = &exposed.socket;
         let name = format!("{socket} in the network namespace {inode}");

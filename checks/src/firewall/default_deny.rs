@@ -24,7 +24,13 @@ pub(crate) static CHECK: Check = Check {
              Let in established connections, the loopback, ICMP, ICMPv6 and the services that you mean, your SSH first, and \
              drop the rest: `policy drop` in nft, `ufw default deny incoming`, or the zone `public` of firewalld.\n\
              Do the same for IPv6: an inet table holds for both.",
-    references: &["nft(8)", "ufw(8)", "firewalld.zone(5)", "CIS Debian 12 4.3.8", "NIST SP 800-41 section 4.1"],
+    references: &[
+        "nft(8)",
+        "ufw(8)",
+        "firewalld.zone(5)",
+        "CIS Debian 12 4.3.8",
+        "NIST SP 800-41 section 4.1",
+    ],
     examples: Examples {
         kept: super::enforced::CHECK.examples.kept,
         broken: super::enforced::CHECK.examples.broken,
@@ -50,8 +56,10 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
                 let reason = reason.access.reason.as_deref().unwrap_or("no reason is known");
                 judgement.unknown(format!("whether {subject} is let in by default: {reason}"));
             }
-            let open: Vec<&&Unnamed> =
-                protocols.iter().filter(|one| matches!(one.access.reach, Reach::Anyone | Reach::Networks)).collect();
+            let open: Vec<&&Unnamed> = protocols
+                .iter()
+                .filter(|one| matches!(one.access.reach, Reach::Anyone | Reach::Networks))
+                .collect();
             if let Some(finding) = let_in(&subject, &open) {
                 judgement.fail(finding);
             } else if protocols.iter().all(|one| one.access.reach == Reach::Nobody) {
@@ -108,7 +116,8 @@ mod tests {
 
     fn shown(tables: &str) -> Vec<String> {
         let judgement = judge(&facts(&two_families(), tables), &Policy::default()).unwrap();
-        let findings = judgement.findings.iter().map(|finding| format!("{} {}", finding.subject, finding.message));
+        let findings =
+            judgement.findings.iter().map(|finding| format!("{} {}", finding.subject, finding.message));
         findings.chain(judgement.unknowns.clone()).collect()
     }
 

@@ -119,7 +119,8 @@ fn judge_family(family: IpFamily, interfaces: &BTreeMap<&str, Vec<&Unnamed>>, ju
                 }
             }
             (None, Some(reason)) => {
-                judgement.unknown(format!("whether anything drops inbound {family} on {interface}: {reason}"));
+                judgement
+                    .unknown(format!("whether anything drops inbound {family} on {interface}: {reason}"));
             }
             (None, None) => {
                 let mut finding = Finding {
@@ -149,9 +150,9 @@ fn judge_family(family: IpFamily, interfaces: &BTreeMap<&str, Vec<&Unnamed>>, ju
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::packet_filter::tests::{facts, input, two_families};
-    use crate::gap::Reading;
     use crate::facts::ruleset::Ipv6;
+    use crate::gap::Reading;
+    use crate::packet_filter::tests::{facts, input, two_families};
 
     fn drops(family: &str) -> String {
         input(family, "drop", "")

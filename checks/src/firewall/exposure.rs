@@ -99,7 +99,8 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
             (Reach::Anyone, Allowed::Yes) => said.allowed.push(name),
             (Reach::Unknown, _) => said.doubt(name, published.access.reason.as_deref()),
             (Reach::Networks, _) => {
-                judgement.observe(format!("{name} is open to {} alone", names(&published.access.from)), [place]);
+                judgement
+                    .observe(format!("{name} is open to {} alone", names(&published.access.from)), [place]);
             }
             (Reach::Loopback | Reach::Nobody, _) => {}
         }
@@ -191,12 +192,16 @@ fn judge_socket(
             };
             judgement.fail(Finding {
                 subject: socket.to_string(),
-                message: format!("of {} is open to anyone who reaches this machine{how}", holder_name(exposed)),
+                message: format!(
+                    "of {} is open to anyone who reaches this machine{how}",
+                    holder_name(exposed)
+                ),
                 evidence: seen(socket.evidence(), access),
             });
         }
         Reach::Networks => {
-            let message = format!("{socket} of {} is open to {} alone", holder_name(exposed), names(&access.from));
+            let message =
+                format!("{socket} of {} is open to {} alone", holder_name(exposed), names(&access.from));
             judgement.observe(message, seen(socket.evidence(), access));
         }
         Reach::Unknown => said.doubt(socket.to_string(), access.reason.as_deref()),

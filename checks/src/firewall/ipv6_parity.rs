@@ -222,7 +222,11 @@ mod tests {
         assert_eq!(verdict(&rules, &["tcp [::]:22"]), Verdict::Pass);
         assert_eq!(verdict(&rules, &["tcp [::]:6379"]), Verdict::Fail);
         assert_eq!(verdict(&rules, &["tcp 0.0.0.0:6379", "tcp [::]:6379"]), Verdict::Fail);
-        assert_eq!(verdict(&rules, &["tcp 127.0.0.1:22", "tcp [::]:22"]), Verdict::Fail, "the address closes it");
+        assert_eq!(
+            verdict(&rules, &["tcp 127.0.0.1:22", "tcp [::]:22"]),
+            Verdict::Fail,
+            "the address closes it"
+        );
         assert_eq!(verdict(&rules, &["tcp 0.0.0.0:6379"]), Verdict::Pass, "nothing serves IPv6");
         // The other way round is no matter of IPv6.
         let four = input("inet", "drop", &port(2, Some("ip"), 6379, "accept"));

@@ -7,7 +7,7 @@ use super::program::Rule;
 use super::{nft, xtables};
 use crate::evidence::Evidence;
 use crate::facts::ruleset::nftables::{Family, Nftables};
-use crate::facts::ruleset::{Hook, IpFamily, Policy, Ruleset, legacy};
+use crate::facts::ruleset::{Hook, IpFamily, Policy, Ruleset, legacy, nft_text, xtables as words};
 
 /// What the kernel would do, for one family and one protocol.
 #[derive(Default)]
@@ -158,7 +158,7 @@ impl Program {
         let Some(position) = place.rule else { return Some(by_policy(name, chain.base.as_ref()?.policy)) };
         let rule = chain.rules.get(position)?;
         let name = format!("{name} handle {} (rule {})", rule.handle, position + 1);
-        Some(Evidence::of(name).says(format!("{rule:?}").chars().take(100).collect::<String>()))
+        Some(Evidence::of(name).says(nft_text::rule(table, rule)))
     }
 }
 
@@ -168,10 +168,7 @@ fn legacy_evidence(at: usize, place: Place, context: &Context<'_>) -> Option<Evi
     let name = format!("{} {} {}", tool(context.family), table.name, chain.name);
     let Some(position) = place.rule else { return Some(by_policy(name, chain.base.as_ref()?.policy)) };
     let rule = chain.rules.get(position)?;
-    Some(
-        Evidence::of(format!("{name} rule {}", position + 1))
-            .says(format!("{rule:?}").chars().take(100).collect::<String>()),
-    )
+    Some(Evidence::of(format!("{name} rule {}", position + 1)).says(words::rule(&chain.name, rule)))
 }
 
 fn by_policy(name: String, policy: Policy) -> Evidence {

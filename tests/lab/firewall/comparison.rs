@@ -78,7 +78,13 @@ impl Findings {
 const FEW: usize = 10;
 
 /// Loads a ruleset, tries its connections and asks hostduty about them.
-pub(crate) fn compare(town: &mut Town, name: &str, drawn: &Drawn, expected: &[Outcome], findings: &mut Findings) {
+pub(crate) fn compare(
+    town: &mut Town,
+    name: &str,
+    drawn: &Drawn,
+    expected: &[Outcome],
+    findings: &mut Findings,
+) {
     flush();
     if let Err(error) = sh(&drawn.load) {
         findings.differences.push(format!("{name} is not loaded: {error}\n{}", numbered(&drawn.load)));
@@ -104,7 +110,9 @@ pub(crate) fn compare(town: &mut Town, name: &str, drawn: &Drawn, expected: &[Ou
             match said.reason.as_deref() {
                 // It may come and go without the kernel's rules saying so.
                 Some(reason) if reason.starts_with("a program decides") => findings.queued += 1,
-                _ => findings.unknown.push(format!("{name}: {probe} is {outcome:?}: {}", predict::shown(&said))),
+                _ => findings
+                    .unknown
+                    .push(format!("{name}: {probe} is {outcome:?}: {}", predict::shown(&said))),
             }
         } else if !agree(probe, said.verdict, outcome) && !(both && blocked(said.verdict, outcome)) {
             let _ = writeln!(wrong, "  {probe} is {outcome:?}; hostduty says {}", predict::shown(&said));
@@ -204,7 +212,8 @@ fn credited(places: &Places<'_>, said: &Answer) -> BTreeSet<&'static str> {
     }
     // Of those that let a connection through each takes part: one chain comes after the other.
     for step in &said.trace {
-        if let Some(line) = places.get(predict::place(step)).filter(|line| said.verdict == Verdict::Accept || !line.decides)
+        if let Some(line) =
+            places.get(predict::place(step)).filter(|line| said.verdict == Verdict::Accept || !line.decides)
         {
             names.extend(line.ingredients.iter().copied());
         }

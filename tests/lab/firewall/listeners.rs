@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 
-
 /// Ports on which both of TCP and UDP listen on every address of both families.
 pub(crate) const PORTS: &[u16] = &[
     22, 25, 53, 80, 110, 143, 443, 993, 1194, 2049, 3000, 3001, 3002, 3003, 3306, 5432, 6379, 8000, 8080,
@@ -59,7 +58,8 @@ fn one(address: SocketAddr, arrived: &Arc<Mutex<HashSet<u64>>>) {
     let failed = |error| panic!("{address}: {error}");
     let listener = TcpListener::bind(address).unwrap_or_else(failed);
     std::thread::spawn(move || listener.incoming().for_each(drop));
-    let (socket, arrived) = (UdpSocket::bind(address).unwrap_or_else(|error| panic!("{address}: {error}")), Arc::clone(arrived));
+    let (socket, arrived) =
+        (UdpSocket::bind(address).unwrap_or_else(|error| panic!("{address}: {error}")), Arc::clone(arrived));
     std::thread::spawn(move || {
         let mut token = [0; 8];
         loop {

@@ -20,15 +20,18 @@ pub(crate) fn gather() -> Facts {
 
 /// What hostduty says of a connection.
 pub(crate) fn predict(facts: &Facts, probe: &Probe) -> Answer {
-    connect(facts, &Question {
-        protocol: probe.protocol,
-        from: probe.source,
-        from_port: Some(probe.source_port),
-        to: probe.to,
-        port: probe.port,
-        interface: Some(probe.client.interface().to_owned()),
-        source_mac: Some(probe.client.mac()),
-    })
+    connect(
+        facts,
+        &Question {
+            protocol: probe.protocol,
+            from: probe.source,
+            from_port: Some(probe.source_port),
+            to: probe.to,
+            port: probe.port,
+            interface: Some(probe.client.interface().to_owned()),
+            source_mac: Some(probe.client.mac()),
+        },
+    )
 }
 
 /// An answer with its trace, for a person.
@@ -57,5 +60,11 @@ pub(crate) fn nft_place(chain: &Chain, handle: u64) -> String {
 }
 
 pub(crate) fn legacy_place(chain: &Chain, at: usize) -> String {
-    format!("{} {} {} rule {}", if chain.family == "ip" { "iptables" } else { "ip6tables" }, chain.table, chain.name, at + 1)
+    format!(
+        "{} {} {} rule {}",
+        if chain.family == "ip" { "iptables" } else { "ip6tables" },
+        chain.table,
+        chain.name,
+        at + 1
+    )
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use checks::facts::sockets::Protocol;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, connect, recv, setsockopt,
-    socket, sockopt,
+    AddressFamily, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, bind, connect, recv,
+    setsockopt, socket, sockopt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -115,7 +115,12 @@ impl Attempt {
             // On a cable within one machine the refusal comes while connect(2) holds the socket, and then only this
             // queue gets it.
             Way::Stream(socket, _)
-                if recv(socket.as_raw_fd(), &mut [0; 64], MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT).is_ok() =>
+                if recv(
+                    socket.as_raw_fd(),
+                    &mut [0; 64],
+                    MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT,
+                )
+                .is_ok() =>
             {
                 Some(Outcome::Refused)
             }

@@ -187,7 +187,9 @@ impl Sheet {
         let tests = tests.as_str();
         let ending = match chain.family {
             "ip" if native => ending.replace("icmpx", "icmp type"),
-            "ip6" if native => ending.replace("icmpx host-unreachable", "icmpv6 type addr-unreachable").replace("icmpx", "icmpv6 type"),
+            "ip6" if native => ending
+                .replace("icmpx host-unreachable", "icmpv6 type addr-unreachable")
+                .replace("icmpx", "icmpv6 type"),
             _ => ending,
         };
         // For iptables the protocol comes first: matches of ports follow it.
@@ -199,7 +201,14 @@ impl Sheet {
         }
     }
 
-    fn verdict(chain: &Chain, before: bool, line: &mut Line, rule: &Rule, depth: usize, dice: &mut Dice) -> String {
+    fn verdict(
+        chain: &Chain,
+        before: bool,
+        line: &mut Line,
+        rule: &Rule,
+        depth: usize,
+        dice: &mut Dice,
+    ) -> String {
         let native = chain.front == Front::Nft;
         let kind = match dice.below(100) {
             0..45 => 0,

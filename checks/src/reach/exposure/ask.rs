@@ -150,11 +150,20 @@ impl<'a> Asking<'a> {
             else {
                 continue;
             };
+            // A socket that is bound to an interface takes what comes in through that one.
+            let through = match socket.device {
+                None | Some(0) => u128::MAX,
+                Some(index) => context.indexed(index),
+            };
+            let (Some(packets), _) = part.packets.clone().split_interfaces(through) else { continue };
+            let part = &Part { packets, ..part.clone() };
+            // One on `::` takes IPv4 too unless its program or the system says otherwise; no other socket takes it here.
+            let by_default = self.facts.network.value().and_then(|network| network.bind_ipv6_only.value());
             let mixed = socket.address.is_ipv6()
+                && socket.address.is_unspecified()
                 && to.is_ipv4()
                 && socket.ipv6_only.is_none()
-                && is_wildcard(socket.address)
-                && socket.address.to_canonical().is_ipv6();
+                && by_default != Some(&false);
             match (mixed, &part.end) {
                 (true, End::Through) => {
                     let reason = "whether the socket takes IPv4 as well as IPv6 is not known";
@@ -172,7 +181,12 @@ impl<'a> Asking<'a> {
         let here = |at: &&usize| {
             self.sockets.get(**at).is_some_and(|(socket, own)| *own == namespace && serves(socket, to))
         };
-        let all: Vec<usize> = list.iter().filter(here).copied().collect();
+        let mut all: Vec<usize> = list.iter().filter(here).copied().collect();
+        // A socket of IPv4 goes before one on `::` (compute_score in inet_hashtables.c), which mostly cannot be there then.
+        let plain = |at: &usize| self.sockets.get(*at).is_some_and(|(socket, _)| socket.address.is_ipv4());
+        if to.is_ipv4() && all.iter().any(plain) {
+            all.retain(plain);
+        }
         let exact =
             |at: &usize| self.sockets.get(*at).is_some_and(|(socket, _)| !is_wildcard(socket.address));
         let bound: Vec<usize> = all.iter().copied().filter(exact).collect();
@@ -292,10 +306,13 @@ impl<'a> Asking<'a> {
                 let concerned =
                     unit.is_none_or(|unit| unit == last) || !last.contains('.') || last.ends_with(".slice");
                 if let Some(gathered) = self.gathered.get_mut(at).filter(|_| concerned) {
-                    gathered.doubt(None, &format!(
-                        "a program of BPF filters what {} receives",
-                        if last.is_empty() { "every unit" } else { last }
-                    ));
+                    gathered.doubt(
+                        None,
+                        &format!(
+                            "a program of BPF filters what {} receives",
+                            if last.is_empty() { "every unit" } else { last }
+                        ),
+                    );
                 }
             }
         }
