@@ -12,7 +12,7 @@ use super::ingredients::nft::NFT;
 use super::ingredients::to_container;
 use super::ingredients::xtables::XTABLES;
 use super::listeners;
-use super::namespaces::{Replies, SOURCES, Town, sh};
+use super::namespaces::{Client, Replies, SOURCES, Town, sh};
 use super::predict;
 use super::probe::{Outcome, Probe};
 
@@ -114,7 +114,7 @@ pub(crate) fn compare(
                     .unknown
                     .push(format!("{name}: {probe} is {outcome:?}: {}", predict::shown(&said))),
             }
-        } else if !agree(probe, said.verdict, outcome) && !(both && blocked(said.verdict, outcome)) {
+        } else if !agree(probe, &said, outcome) && !(both && blocked(said.verdict, outcome)) {
             let _ = writeln!(wrong, "  {probe} is {outcome:?}; hostduty says {}", predict::shown(&said));
         }
     }
@@ -125,7 +125,7 @@ pub(crate) fn compare(
 }
 
 /// Whether a verdict is what a connection experienced.
-fn agree(probe: &Probe, said: Verdict, outcome: Outcome) -> bool {
+fn agree(probe: &Probe, said: &Answer, outcome: Outcome) -> bool {
     // Replies to a borrowed source go to its owner: who sent it sees neither answer nor refusal.
     let blind = SOURCES.iter().any(|(client, source, replies)| {
         *client == probe.client && source.parse() == Ok(probe.source) && *replies == Replies::Elsewhere
@@ -134,14 +134,15 @@ fn agree(probe: &Probe, said: Verdict, outcome: Outcome) -> bool {
         true => listeners::BOX_PORTS.contains(&probe.port),
         false => listeners::answers(SocketAddr::new(probe.to, probe.port)),
     };
-    match (said, outcome) {
+    match (said.verdict, outcome) {
         (Verdict::Accept, Outcome::Open)
         | (Verdict::Reject, Outcome::Refused)
         | (Verdict::Drop, Outcome::Dropped) => true,
         // It got through to where nobody listens.
         (Verdict::Accept, Outcome::Refused) => !listens,
         (Verdict::Accept, Outcome::Dropped) => blind && !listens,
-        (Verdict::Reject, Outcome::Dropped) => blind,
+        // On a bridge whose packets iptables sees, a refusal leaves without passing NAT: nobody knows its address.
+        (Verdict::Reject, Outcome::Dropped) => blind || probe.client == Client::Box && said.arrives_at.is_some(),
         _ => false,
     }
 }

@@ -146,6 +146,10 @@ impl Rule {
     }
 }
 
+/// Ingredients that fill sets while connections are tried: with a test besides, what one connection leaves would decide
+/// another.
+const FILLS: &[&str] = &["dynset", "xt SET"];
+
 /// Rules drawn for one ruleset; chains that rules jump to come on top.
 const RULES: usize = 18;
 
@@ -219,11 +223,18 @@ fn drawn_rule(
         aliases: 0,
     };
     for one in chosen {
+        let alone = FILLS.contains(&one.name) || rule.ingredients.iter().any(|name| FILLS.contains(name));
         // Whatever ends a rule comes last; an expression twice in a rule of iptables is refused.
-        let twice = rule.ingredients.contains(&one.name) || rule.scope.is_some() && !rule.native;
-        if (one.fits)(&rule.probe) && rule.ending.is_none() && !twice {
-            (one.add)(&mut rule, dice);
-            rule.ingredients.push(one.name);
+        let ended = rule.ending.is_some() || rule.scope.is_some() && !rule.native;
+        let fits = (one.fits)(&rule.probe) && !ended && !rule.ingredients.contains(&one.name);
+        if !fits || alone && !rule.ingredients.is_empty() {
+            continue;
+        }
+        let before = rule.clone();
+        (one.add)(&mut rule, dice);
+        rule.ingredients.push(one.name);
+        if rule.scope.is_some() && !rule.native && !before.ingredients.is_empty() {
+            rule = before;
         }
     }
     rule

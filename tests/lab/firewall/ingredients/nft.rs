@@ -308,7 +308,7 @@ pub(crate) const NFT: &[Ingredient] = &[
         fits: any,
         add: |rule, dice| {
             let test =
-                dice.pick(&["meta l4proto PROTOCOL", "meta l4proto { tcp, udp }", "meta l4proto != icmp"]);
+                dice.pick(&["meta l4proto PROTOCOL", "meta l4proto != { icmp, ipv6-icmp }", "meta l4proto != icmp"]);
             rule.test(test.replace("PROTOCOL", rule.protocol()));
         },
     },
