@@ -53,6 +53,12 @@ pub(crate) enum Test {
     Never,
     /// The property has one of these values.
     Is(Field, Rc<Ranges>),
+    /// The property has these bits where the mask has ones: for masks with so many holes that ranges would be too many.
+    Masked {
+        field: Field,
+        value: u128,
+        mask: u128,
+    },
     /// It came in through one of these interfaces: bit N for `Network::interfaces[N]`.
     In(u128),
     /// It leaves through one of these; none before it is routed, and none for what stays here.

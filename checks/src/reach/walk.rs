@@ -120,6 +120,9 @@ pub(crate) struct Ended {
 const WORK: usize = 200_000_000;
 /// Parts that one chain may cut the packets into.
 const PARTS: usize = 20_000;
+/// Sources that are tried one by one, and ranges that a mask with holes may cut them into.
+const FEW: u128 = 4096;
+const HOLES: usize = 1 << 16;
 /// Chains below each other; the kernel follows 16 (NFT_JUMP_STACK_SIZE), legacy tables as many as there are chains.
 const DEPTH: usize = 512;
 
@@ -505,6 +508,7 @@ impl<'a> Walk<'a> {
             Test::Always => (vec![flow], Vec::new()),
             Test::Never => (Vec::new(), vec![flow]),
             Test::Is(field, values) => self.is(*field, values, flow),
+            Test::Masked { field, value, mask } => self.masked(*field, *value, *mask, flow),
             Test::In(interfaces) => {
                 let Flow { packets, state } = flow;
                 parts(packets.split_interfaces(*interfaces), &state)
@@ -587,11 +591,47 @@ impl<'a> Walk<'a> {
             Field::DestinationPort | Field::OriginalDestinationPort => {
                 parts(packets.split_targets(self.with_port(values)), &state)
             }
-            Field::Mark => word(state.mark, "mark", values, Flow { packets, state }),
+            Field::Mark => state.mark.among("mark", values).split(Flow { packets, state }),
             Field::ConnectionMark => {
-                word(state.connection_mark, "mark of the connection", values, Flow { packets, state })
+                state.connection_mark.among("mark of the connection", values).split(Flow { packets, state })
             }
             Field::Free(property) => parts(packets.split_free(property, values), &state),
+        }
+    }
+
+    /// Splits by single bits: a mark and a destination are known; sources are tried one by one where they are few.
+    fn masked(&mut self, field: Field, value: u128, mask: u128, flow: Flow) -> (Vec<Flow>, Vec<Flow>) {
+        let matching = |ranges: &[(u128, u128)]| -> Ranges {
+            let numbers = ranges.iter().flat_map(|(first, last)| *first..=*last);
+            numbers.filter(|number| number & mask == value).map(|number| (number, number)).collect()
+        };
+        let bits = self.context.family.bits();
+        let found = match field {
+            Field::Mark => return flow.state.mark.masked("mark", value, mask).split(flow),
+            Field::ConnectionMark => {
+                return flow.state.connection_mark.masked("mark of the connection", value, mask).split(flow);
+            }
+            Field::Destination | Field::OriginalDestination => {
+                let rewritten = flow.state.destination.map(|(address, _)| (address, address));
+                let own = self.addresses.keys().map(|address| (*address, *address));
+                Some(matching(&own.chain(rewritten).collect::<Vec<_>>()))
+            }
+            Field::Source if flow.packets.sources.count() <= FEW => {
+                self.work = self.work.saturating_add(FEW as usize);
+                Some(matching(flow.packets.sources.as_slice()))
+            }
+            Field::Source => {
+                self.work = self.work.saturating_add(HOLES);
+                Ranges::masked(value, mask, bits, HOLES)
+            }
+            Field::DestinationPort | Field::OriginalDestinationPort => Ranges::masked(value, mask, 16, HOLES),
+            Field::Free(property) => Ranges::masked(value, mask, property.bits(), HOLES),
+        };
+        match found {
+            Some(ranges) => self.is(field, &Rc::new(ranges), flow),
+            None => both(flow, |state| {
+                state.doubt = Some("a mask with many holes cuts the packets too finely".into())
+            }),
         }
     }
 
@@ -770,6 +810,7 @@ fn asks_the_packet(test: &Test) -> bool {
             field,
             Field::Mark | Field::ConnectionMark | Field::OriginalDestination | Field::OriginalDestinationPort
         ),
+        Test::Masked { field, .. } => asks_the_packet(&Test::Is(*field, Rc::default())),
         Test::Socket(_) => true,
         Test::All(tests) | Test::Any(tests) => tests.iter().any(asks_the_packet),
         Test::Not(test) => asks_the_packet(test),
@@ -806,18 +847,43 @@ fn parts((holds, fails): (Option<Packets>, Option<Packets>), state: &State) -> (
     (flow(holds), flow(fails))
 }
 
-/// Splits by a word of which some bits may not be known.
-fn word(word: Word, name: &str, values: &Ranges, flow: Flow) -> (Vec<Flow>, Vec<Flow>) {
-    if word.known == u32::MAX {
-        return one(values.contains(word.value.into()), flow);
+/// Whether a test of a word holds.
+enum Held {
+    Known(bool),
+    Unknown(Rc<str>),
+}
+
+impl Held {
+    fn split(self, flow: Flow) -> (Vec<Flow>, Vec<Flow>) {
+        match self {
+            Self::Known(holds) => one(holds, flow),
+            Self::Unknown(reason) => both(flow, |state| state.doubt = Some(Rc::clone(&reason))),
+        }
     }
-    let possible = Ranges::masked((word.value & word.known).into(), word.known.into(), 32, 1 << 12);
-    match possible {
-        Some(possible) if !possible.meets(values) => one(false, flow),
-        Some(possible) if possible.without(values).is_empty() => one(true, flow),
-        _ => {
-            let reason: Rc<str> = format!("the {name} is not known").into();
-            both(flow, |state| state.doubt = Some(Rc::clone(&reason)))
+}
+
+impl Word {
+    /// Whether it is one of these values.
+    fn among(self, name: &str, values: &Ranges) -> Held {
+        if self.known == u32::MAX {
+            return Held::Known(values.contains(self.value.into()));
+        }
+        match Ranges::masked((self.value & self.known).into(), self.known.into(), 32, 1 << 12) {
+            Some(possible) if !possible.meets(values) => Held::Known(false),
+            Some(possible) if possible.without(values).is_empty() => Held::Known(true),
+            _ => Held::Unknown(format!("the {name} is not known").into()),
+        }
+    }
+
+    /// Whether it has this value where the mask has ones.
+    fn masked(self, name: &str, value: u128, mask: u128) -> Held {
+        let (value, mask) = (u32::try_from(value).unwrap_or(0), u32::try_from(mask).unwrap_or(u32::MAX));
+        if (self.value ^ value) & mask & self.known != 0 {
+            Held::Known(false)
+        } else if mask & !self.known == 0 {
+            Held::Known(true)
+        } else {
+            Held::Unknown(format!("the {name} is not known").into())
         }
     }
 }

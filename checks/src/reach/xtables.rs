@@ -279,8 +279,13 @@ fn traffic_class(value: u8, mask: u8) -> Test {
 fn mark(field: Field, asked: &MarkMatch) -> Test {
     match Ranges::masked(asked.value.into(), asked.mask.into(), 32, HOLES) {
         Some(ranges) => xor(Test::Is(field, Rc::new(ranges)), asked.invert),
-        None => Context::unknown("a mask of a mark that has many holes"),
+        None => xor(holes(field, asked.value.into(), asked.mask.into()), asked.invert),
     }
+}
+
+/// A test of single bits, where ranges would be too many.
+fn holes(field: Field, value: u128, mask: u128) -> Test {
+    if value & !mask == 0 { Test::Masked { field, value, mask } } else { Test::Never }
 }
 
 /// Ranges that a mask with holes may make.
@@ -293,7 +298,7 @@ fn masked(field: Field, asked: &Masked, context: &Context<'_>) -> Test {
     }
     match Ranges::masked(number(asked.address), number(asked.mask), context.family.bits(), HOLES) {
         Some(ranges) => xor(Test::Is(field, Rc::new(ranges)), asked.invert),
-        None => Context::unknown("a mask of an address that has many holes"),
+        None => xor(holes(field, number(asked.address), number(asked.mask)), asked.invert),
     }
 }
 

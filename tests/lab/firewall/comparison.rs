@@ -142,7 +142,9 @@ fn agree(probe: &Probe, said: &Answer, outcome: Outcome) -> bool {
         (Verdict::Accept, Outcome::Refused) => !listens,
         (Verdict::Accept, Outcome::Dropped) => blind && !listens,
         // On a bridge whose packets iptables sees, a refusal leaves without passing NAT: nobody knows its address.
-        (Verdict::Reject, Outcome::Dropped) => blind || probe.client == Client::Box && said.arrives_at.is_some(),
+        (Verdict::Reject, Outcome::Dropped) => {
+            blind || probe.client == Client::Box && said.arrives_at.is_some()
+        }
         _ => false,
     }
 }

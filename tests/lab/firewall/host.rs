@@ -3,6 +3,8 @@
 
 #[path = "../../../agent/src/host/bpf.rs"]
 mod bpf;
+#[path = "../../../agent/src/host/diag.rs"]
+mod diag;
 #[path = "../../../agent/src/host/files.rs"]
 mod files;
 #[path = "../../../agent/src/host/ipset.rs"]

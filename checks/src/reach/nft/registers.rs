@@ -6,7 +6,7 @@ use super::sets::number;
 use crate::facts::ruleset::bytes::Bytes;
 use crate::facts::ruleset::nftables::Operator;
 use crate::reach::program::{Field, Test};
-use crate::reach::ranges::Ranges;
+use crate::reach::ranges::{Ranges, largest};
 
 /// Ranges that one masked comparison may take.
 const RANGES: usize = 4096;
@@ -354,7 +354,7 @@ impl Registers {
             Some(Property::Number(field, width)) => {
                 let mut ranges = Vec::new();
                 let whole = part.is_whole(*width);
-                for (first, last) in keys {
+                for (first, last) in keys.clone() {
                     if whole {
                         ranges.push((number(first), number(last)));
                         continue;
@@ -362,9 +362,8 @@ impl Registers {
                     match part.numbers(*width, first, last) {
                         Some(found) => ranges.extend_from_slice(found.as_slice()),
                         None => {
-                            return Test::Unknown(
-                                "a comparison of single bits of a number is too wide".into(),
-                            );
+                            let tests = keys.map(|(first, last)| part.masked(*field, *width, first, last));
+                            return any(tests.collect());
                         }
                     }
                 }
@@ -415,30 +414,46 @@ impl Part {
         self.cells.iter().map(read).collect()
     }
 
-    /// The numbers of `width` bytes for which the part lies between two keys.
-    fn numbers(&self, width: usize, first: &[u8], last: &[u8]) -> Option<Ranges> {
+    /// Mask, flipped bits and the two keys as numbers of `width` bytes, and whether the bytes are in their order.
+    fn bits(&self, width: usize, first: &[u8], last: &[u8]) -> Option<Bits> {
         if first.len() != self.cells.len() || last.len() != self.cells.len() {
             return None;
         }
-        let bits = u32::try_from(width).ok()? * 8;
-        let (mut mask, mut flip, mut low, mut high) = (0_u128, 0_u128, 0_u128, 0_u128);
-        let mut ascending = true;
+        let mut bits = Bits { mask: 0, flip: 0, low: 0, high: 0, ascending: true };
         let mut before = None;
         for ((cell, first), last) in self.cells.iter().zip(first).zip(last) {
             let Cell::Part { byte, mask: and, xor, .. } = cell else { return None };
             let shift = u32::try_from(width.checked_sub(1 + byte)?).ok()?.checked_mul(8)?;
-            mask |= u128::from(*and).checked_shl(shift)?;
-            flip |= u128::from(*xor).checked_shl(shift)?;
-            low |= u128::from(*first).checked_shl(shift)?;
-            high |= u128::from(*last).checked_shl(shift)?;
-            ascending &= before.is_none_or(|before| before + 1 == *byte);
+            bits.mask |= u128::from(*and).checked_shl(shift)?;
+            bits.flip |= u128::from(*xor).checked_shl(shift)?;
+            bits.low |= u128::from(*first).checked_shl(shift)?;
+            bits.high |= u128::from(*last).checked_shl(shift)?;
+            bits.ascending &= before.is_none_or(|before| before + 1 == *byte);
             before = Some(*byte);
         }
+        Some(bits)
+    }
+
+    /// A test of single bits, where ranges would be too many.
+    fn masked(&self, field: Field, width: usize, first: &[u8], last: &[u8]) -> Test {
+        match self.bits(width, first, last) {
+            Some(Bits { mask, flip, low, high, .. }) if low == high => {
+                let value = low ^ flip;
+                if value & !mask == 0 { Test::Masked { field, value, mask } } else { Test::Never }
+            }
+            _ => Test::Unknown("it orders numbers by single bits".into()),
+        }
+    }
+
+    /// The numbers of `width` bytes for which the part lies between two keys.
+    fn numbers(&self, width: usize, first: &[u8], last: &[u8]) -> Option<Ranges> {
+        let bits = u32::try_from(width).ok()? * 8;
+        let Bits { mask, flip, low, high, ascending } = self.bits(width, first, last)?;
         if low == high {
             return Ranges::masked(low ^ flip, mask, bits, RANGES);
         }
         // A range needs the bytes in their order. Where the mask is a prefix, so are the ends.
-        let all = super::super::ranges::largest(bits);
+        let all = largest(bits);
         let host = all & !mask;
         let is_prefix = host & host.wrapping_add(1) == 0;
         if ascending && flip == 0 && is_prefix {
@@ -452,15 +467,22 @@ impl Part {
         if bits > 16 {
             return None;
         }
-        let key = |bytes: &[u8]| bytes.to_vec();
-        let (first, last) = (key(first), key(last));
         let holds = |number: u128| {
             let bytes = number.to_be_bytes();
-            let property = bytes.get(16 - width..)?;
-            self.value(property).filter(|value| first <= *value && *value <= last).map(|_| (number, number))
+            let value = self.value(bytes.get(16 - width..)?)?;
+            (first <= value.as_slice() && value.as_slice() <= last).then_some((number, number))
         };
         Some((0..=all).filter_map(holds).collect())
     }
+}
+
+/// What the bytes of a part say of a number.
+struct Bits {
+    mask: u128,
+    flip: u128,
+    low: u128,
+    high: u128,
+    ascending: bool,
 }
 
 fn nothing_loaded() -> Test {

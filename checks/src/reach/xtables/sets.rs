@@ -171,7 +171,7 @@ fn part(part: &Part, source: bool, set: &IpSet, context: &Context<'_>) -> Test {
             let mask = set.mark_mask.unwrap_or(u32::MAX);
             match Ranges::masked((*mark).into(), mask.into(), 32, 1 << 12) {
                 Some(ranges) => Test::Is(Field::Mark, Rc::new(ranges)),
-                None => Context::unknown("a mask of a mark that has many holes"),
+                None => super::holes(Field::Mark, (*mark).into(), mask.into()),
             }
         }
         Part::Mac(_) | Part::AnyMac if !source => Context::unknown("the address that a frame is sent to"),

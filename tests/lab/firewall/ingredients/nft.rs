@@ -307,8 +307,11 @@ pub(crate) const NFT: &[Ingredient] = &[
         name: "meta l4proto",
         fits: any,
         add: |rule, dice| {
-            let test =
-                dice.pick(&["meta l4proto PROTOCOL", "meta l4proto != { icmp, ipv6-icmp }", "meta l4proto != icmp"]);
+            let test = dice.pick(&[
+                "meta l4proto PROTOCOL",
+                "meta l4proto != { icmp, ipv6-icmp }",
+                "meta l4proto != icmp",
+            ]);
             rule.test(test.replace("PROTOCOL", rule.protocol()));
         },
     },
