@@ -365,7 +365,7 @@ mod tests {
     }
 
     fn decoded(name: &str, data: &[Vec<u8>]) -> Expression {
-        expression(&Attributes::parse(&bytes(name, data)).unwrap()).unwrap()
+        expression(&Attributes::parse(&bytes(name, data)).unwrap(), Family::Inet).unwrap()
     }
 
     /// The others are held against nft, where the kernel has them; these it seldom has.
