@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 #![cfg(target_os = "linux")]
