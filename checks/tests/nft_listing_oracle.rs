@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 #![cfg(target_os = "linux")]
@@ -90,7 +91,7 @@ fn nft_lists_what_hostduty_reads() {
     assert!(wrong.is_empty(), "{wrong}");
     eprintln!("{equal} of {rules} rules have the text of nft");
     assert!(rules > 250, "only {rules} rules were listed");
-    assert!(equal * 100 >= rules * 90, "only {equal} of {rules} rules have the text of nft");
+    assert!(equal * 100 >= rules * 95, "only {equal} of {rules} rules have the text of nft");
 }
 
 #[test]

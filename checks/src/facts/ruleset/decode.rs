@@ -342,3 +342,77 @@ pub(super) fn verdict(value: &Attributes<'_>) -> Result<Verdict, Gap> {
         _ => Verdict::Other(code),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(value.len() + 4).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn number(kind: u16, value: u32) -> Vec<u8> {
+        attribute(kind, &value.to_be_bytes())
+    }
+
+    fn bytes(name: &str, data: &[Vec<u8>]) -> Vec<u8> {
+        let name = attribute(1, &[name.as_bytes(), &[0]].concat());
+        [name, attribute(2 | 0x8000, &data.concat())].concat()
+    }
+
+    fn decoded(name: &str, data: &[Vec<u8>]) -> Expression {
+        expression(&Attributes::parse(&bytes(name, data)).unwrap(), Family::Inet).unwrap()
+    }
+
+    /// The others are held against nft, where the kernel has them; these it seldom has.
+    #[test]
+    fn expressions_that_few_kernels_have() {
+        let queue =
+            |flags: u16| [attribute(1, &[0, 1]), attribute(2, &[0, 3]), attribute(3, &flags.to_be_bytes())];
+        assert_eq!(decoded("queue", &queue(1)), Expression::Queue { bypass: true });
+        assert_eq!(decoded("queue", &queue(2)), Expression::Queue { bypass: false });
+        assert_eq!(decoded("queue", &[number(4, 1)]), Expression::Queue { bypass: false });
+        assert_eq!(
+            decoded("flow_offload", &[attribute(1, b"fast\0")]),
+            Expression::FlowOffload("fast".to_owned())
+        );
+        let load = |name: &str| Expression::Load { name: name.to_owned(), register: 9 };
+        assert_eq!(decoded("tunnel", &[number(1, 1), number(2, 9)]), load("tunnel id"));
+        let payload = [number(1, 9), number(2, 1), number(3, 12), number(4, 4)];
+        let inner = [number(1, 0), number(2, 1), number(3, 7), attribute(5, &bytes("payload", &payload))];
+        assert_eq!(decoded("inner", &inner), load("inner"));
+        assert_eq!(decoded("inner", &[number(2, 1)]), Expression::Other("inner".to_owned()));
+    }
+
+    #[test]
+    fn an_option_of_tcp_is_loaded_written_or_removed() {
+        let option = |more: Vec<u8>| {
+            let all = [attribute(2, &[2]), number(3, 2), number(4, 2), number(6, 1), more];
+            decoded("exthdr", &all)
+        };
+        let (operation, kind, offset, length) = (1, 2, 2, 2);
+        assert_eq!(
+            option(number(1, 1)),
+            Expression::Exthdr { operation, kind, offset, length, present: false, register: 1 }
+        );
+        assert_eq!(
+            option(number(7, 1)),
+            Expression::ExthdrSet { operation, kind, offset, length, register: Some(1) }
+        );
+        assert_eq!(
+            option(Vec::new()),
+            Expression::ExthdrSet { operation, kind, offset, length, register: None }
+        );
+    }
+
+    #[test]
+    fn another_kernels_bitwise_is_not_taken_for_a_mask() {
+        let known = [number(1, 1), number(2, 1), number(3, 4)];
+        let and = [known.concat(), number(6, 3), number(8, 2)];
+        assert_eq!(decoded("bitwise", &and), Expression::BitwiseOther { operation: 3, register: 1 });
+    }
+}

@@ -65,7 +65,7 @@ impl<'a> Attributes<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Gap> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            (_, rest) = attribute(rest)?;
+            (_, _, rest) = attribute(rest)?;
         }
         Ok(Self(bytes))
     }
@@ -74,9 +74,9 @@ impl<'a> Attributes<'a> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
-            let (one, after) = attribute(rest).ok()?;
+            let (kind, value, after) = attribute(rest).ok()?;
             rest = after;
-            Some(one)
+            Some((kind, value))
         })
     }
 
@@ -133,12 +133,12 @@ impl<'a> Attributes<'a> {
 }
 
 /// The first attribute, with its type, and what follows it.
-fn attribute(bytes: &[u8]) -> Result<((u16, &[u8]), &[u8]), Gap> {
+fn attribute(bytes: &[u8]) -> Result<(u16, &[u8], &[u8]), Gap> {
     let length = usize::from(u16::from_ne_bytes(array(bytes, 0)?));
     // The two high bits say "nested" and "network byte order"; the rest is the type.
     let kind = u16::from_ne_bytes(array(bytes, 2)?) & 0x3fff;
     let value = bytes.get(4..length).ok_or_else(truncated)?;
-    Ok(((kind, value), bytes.get(align(length)..).unwrap_or_default()))
+    Ok((kind, value, bytes.get(align(length)..).unwrap_or_default()))
 }
 
 /// The text before the first NUL; what is not UTF-8 is replaced.
