@@ -326,7 +326,7 @@ fn lists_of_recent_sources() {
     let on = |ruleset, one: Match| with(ruleset, IpFamily::V4, |context| matching(&one, context));
     let known = || list("SSH", Reading::Known(vec![address("192.0.2.7"), address("2001:db8::7")]));
     let adds = Step::Adds("recent SSH".into());
-    assert_eq!(on(known(), asked(RecentAction::Set, 0, false)), [adds.clone()]);
+    assert_eq!(on(known(), asked(RecentAction::Set, 0, false)), std::slice::from_ref(&adds));
     assert_eq!(on(known(), asked(RecentAction::Set, 0, true)), [adds, Step::Test(Test::Never)]);
     let member =
         Test::Any(vec![Test::Added("recent SSH".into()), is(Field::Source, 0xc000_0207, 0xc000_0207)]);
