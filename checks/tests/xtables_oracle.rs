@@ -25,6 +25,8 @@ mod say;
 mod sys;
 mod xtables;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use checks::date::Timestamp;
@@ -84,8 +86,14 @@ fn inside_a_namespace() {
             refused.push(line.to_owned());
         }
     }
+    let recording = std::env::var_os("HOSTDUTY_UPDATE").is_some();
     for (tool, rules) in [("iptables", of(false)), ("ip6tables", of(true))] {
+        let mut seen = BTreeSet::new();
         for rule in rules {
+            // One rule of each kind is enough to start fuzzing from.
+            if recording && kinds(rule.rule).all(|kind| !seen.insert(kind)) {
+                continue;
+            }
             let mut arguments =
                 vec!["-t".to_owned(), rule.table.to_owned(), "-A".to_owned(), rule.chain.to_owned()];
             arguments.extend(words(rule.rule));
@@ -96,6 +104,10 @@ fn inside_a_namespace() {
         }
     }
     eprintln!("refused: {}", refused.join("; "));
+    if recording {
+        record();
+        return;
+    }
     // Anything but a kernel with few modules loads most of them.
     assert!(refused.len() < RULES.len() / 3, "{refused:#?}");
     let ruleset = gather();
@@ -113,6 +125,29 @@ fn of(ipv6: bool) -> impl Iterator<Item = &'static Written> {
         "4" => !ipv6,
         _ => ipv6,
     })
+}
+
+/// The matches and the target that a rule names.
+fn kinds(rule: &str) -> impl Iterator<Item = &str> {
+    rule.split(' ')
+        .zip(rule.split(' ').skip(1))
+        .filter(|(option, _)| matches!(*option, "-m" | "-j"))
+        .map(|(_, name)| name)
+}
+
+/// Writes what the kernel answers as seeds of the fuzz target, which splits an input at `%%`.
+fn record() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/xtables");
+    let table = |ipv6, table| netfilter::legacy_table(ipv6, table).unwrap();
+    let parts = [
+        table(false, "filter"),
+        table(true, "filter"),
+        table(false, "mangle"),
+        table(true, "nat"),
+        ipset::sets().unwrap(),
+        b"src=192.0.2.1 ttl: 64 last_seen: 4294900000 oldest_pkt: 1 4294900000\n".to_vec(),
+    ];
+    std::fs::write(seeds.join("every-kind"), parts.join(&b"%%\n"[..])).unwrap();
 }
 
 /// Words as a shell cuts them, with quotes but no escapes.

@@ -12,6 +12,9 @@ use crate::facts::network::{Interface, Network};
 use crate::facts::ruleset::{IpFamily, Ruleset};
 use crate::facts::sockets::Protocol;
 
+/// A set of ipset by its index, for each dimension whether it is the source's, and whether exceptions are asked for.
+pub(crate) type AskedSet = (u16, Vec<bool>, bool);
+
 pub(crate) struct Context<'a> {
     pub(crate) family: IpFamily,
     pub(crate) protocol: Protocol,
@@ -20,8 +23,8 @@ pub(crate) struct Context<'a> {
     pub(crate) routing: Routing,
     /// Bit N of a set of interfaces is the N-th of these.
     pub(crate) interfaces: Vec<&'a Interface>,
-    /// Tests of sets of ipset, by index, by what of each dimension is the source's, and by whether exceptions are asked.
-    pub(crate) ipsets: RefCell<BTreeMap<(u16, Vec<bool>, bool), Test>>,
+    /// Tests of sets of ipset that were asked before.
+    pub(crate) ipsets: RefCell<BTreeMap<AskedSet, Test>>,
 }
 
 impl<'a> Context<'a> {

@@ -106,9 +106,12 @@ struct Level<'a> {
     exceptions: Vec<&'a Element>,
 }
 
+/// Addresses, and an element that stands for all that have them.
+type Group<'a> = (Vec<(u128, u128)>, &'a Element);
+
 /// Whether the key is one of these. Elements that differ in their first address alone are one test.
 fn keys(set: &IpSet, elements: &[&Element], source: &[bool], context: &Context<'_>) -> Test {
-    let mut groups: BTreeMap<Vec<String>, (Vec<(u128, u128)>, &Element)> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<String>, Group<'_>> = BTreeMap::new();
     for element in elements {
         let mut others = Vec::new();
         let mut ranges = Vec::new();

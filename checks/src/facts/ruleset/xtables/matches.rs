@@ -30,7 +30,7 @@ pub(super) fn decode(name: &str, revision: u32, info: &Structure<'_>) -> Option<
             let flags = info.byte(64)?;
             let range = |given, at, invert: u8| {
                 if flags & given != 0 {
-                    Some(info.range(at, at + 16, flags & invert != 0)?).map(Some)
+                    Some(Some(info.range(at, at + 16, flags & invert != 0)?))
                 } else {
                     Some(None)
                 }
