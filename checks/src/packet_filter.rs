@@ -165,11 +165,13 @@ reverse_path_filter.known = 0
                 address: address.ip(),
                 inode: 7,
                 uid: 112,
+                device: Some(0),
                 ipv6_only: Some(false),
                 transparent: None,
             }
         });
-        facts.sockets = Reading::Known(Sockets { list: list.collect(), ..Sockets::default() });
+        facts.sockets =
+            Reading::Known(Sockets { list: list.collect(), namespaces: Reading::Known(Vec::new()) });
         facts
     }
 

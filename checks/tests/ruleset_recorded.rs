@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use checks::date::Timestamp;
 use checks::facts::ruleset::{IpFamily, Ruleset};
 use checks::host::{Query, Tree};
-use rulesets::{CASES, OBJECTS, shown};
+use rulesets::{CASES, OBJECTS, machine, neighbour, shown};
 
 /// The recorded answers of one case.
 fn answers(name: &str) -> Vec<(Query, Vec<u8>)> {

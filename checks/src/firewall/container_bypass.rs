@@ -28,6 +28,7 @@ pub(crate) static CHECK: Check = Check {
         kept: r#"
 [sockets.known]
 list = []
+namespaces.known = []
 [ruleset.known]
 ipv6.known = "absent"
 legacy_ipv4.known = []
@@ -51,6 +52,7 @@ reverse_path_filter.known = 0
         broken: r#"
 [sockets.known]
 list = []
+namespaces.known = []
 [ruleset.known]
 ipv6.known = "absent"
 legacy_ipv4.known = []
@@ -117,6 +119,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         judge_published(facts, published, &allowed, &mut judgement);
     }
     containers(facts, &exposure, &allowed, &mut judgement);
+    for gap in facts.sockets.value().into_iter().flat_map(|sockets| sockets.unseen_namespaces()) {
+        judgement.unknown(format!("whether a container's socket is open to strangers is not known: {gap}"));
+    }
     if judgement == Judgement::new() {
         let message =
             "no rule sends a port on to a container, and no container's socket is open to strangers";
@@ -171,17 +176,16 @@ fn judge_published(facts: &Facts, published: &Published, allowed: &AllowList<'_>
 
 /// Sockets of containers that strangers reach by the container's own address.
 fn containers(facts: &Facts, exposure: &Exposure, allowed: &AllowList<'_>, judgement: &mut Judgement) {
-    let namespaces =
-        facts.sockets.value().and_then(|sockets| sockets.namespaces.value()).map_or(&[][..], Vec::as_slice);
+    let namespaces = facts.sockets.value().and_then(|sockets| sockets.namespaces.value());
     for exposed in &exposure.sockets {
         let Some(inode) = exposed.namespace else { continue };
-        let own = namespaces.iter().find(|namespace| namespace.inode == inode);
+        let own = namespaces.into_iter().flatten().find(|namespace| namespace.inode == inode);
         let published = exposure.published.iter().any(|published| {
             published.protocol == exposed.socket.protocol
                 && published.to.1 == exposed.socket.port
                 && own
                     .and_then(|namespace| namespace.addresses.value())
-                    .is_some_and(|own| own.contains(&published.to.0))
+                    .is_some_and(|addresses| addresses.contains(&published.to.0))
         });
         let socket = &exposed.socket;
         let name = format!("{socket} in the network namespace {inode}");
@@ -190,7 +194,10 @@ fn containers(facts: &Facts, exposure: &Exposure, allowed: &AllowList<'_>, judge
             Reach::Anyone if !published && !listed() => judgement.fail(Finding {
                 subject: name,
                 message: "is a container's and open to anyone by the container's own address".to_owned(),
-                evidence: crate::packet_filter::seen(socket.evidence(), &exposed.access),
+                evidence: crate::packet_filter::seen(
+                    own.map_or_else(|| socket.evidence(), |namespace| namespace.evidence(socket)),
+                    &exposed.access,
+                ),
             }),
             Reach::Unknown if !published => {
                 let reason = exposed.access.reason.as_deref().unwrap_or("no reason is known");

@@ -109,7 +109,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     for (reason, sockets) in &said.doubts {
         judgement.unknown(format!("who reaches {}: {reason}", names(sockets)));
     }
-    for gap in &exposure.gaps {
+    for gap in facts.network.value().into_iter().flat_map(|network| network.unseen_programs()) {
         judgement.unknown(format!("what else stands in the way of packets is not known: {gap}"));
     }
     if !said.closed.is_empty() {

@@ -4,9 +4,8 @@ use checks::facts::Facts;
 use checks::facts::ruleset::{IpFamily, Ruleset};
 use checks::facts::sockets::Protocol;
 use checks::gap::Reading;
-use checks::reach::{Answer, Question, Verdict, connect};
-
 use checks::host::NftObject;
+use checks::reach::{Answer, Question, Verdict, connect};
 
 /// One ruleset.
 pub(crate) struct Case {
@@ -76,6 +75,36 @@ pub(crate) fn shown(answer: &Answer) -> String {
         Verdict::Reject => format!("reject{}", by.unwrap_or_default()),
         Verdict::Unknown => format!("unknown: {}", answer.reason.as_deref().unwrap_or_default()),
     }
+}
+
+/// The dumps over all families, with the file that holds each.
+pub(crate) const OBJECTS: [(NftObject, &str); 6] = [
+    (NftObject::Tables, "tables"),
+    (NftObject::Chains, "chains"),
+    (NftObject::Rules, "rules"),
+    (NftObject::Sets, "sets"),
+    (NftObject::Objects, "objects"),
+    (NftObject::Flowtables, "flowtables"),
+];
+
+/// Family, table and name of each set in a dump of them: its first two attributes.
+#[allow(dead_code, reason = "only who asks the kernel needs them")]
+pub(crate) fn sets(mut dump: &[u8]) -> Vec<(u8, String, String)> {
+    let mut found = Vec::new();
+    while let Some(length) = dump.first_chunk().map(|length| u32::from_ne_bytes(*length) as usize) {
+        let mut name = {
+            let mut at = 20;
+            move || {
+                let length = usize::from(u16::from_ne_bytes([dump[at], dump[at + 1]]));
+                let name = String::from_utf8(dump[at + 4..at + length - 1].to_vec()).unwrap();
+                at += length.next_multiple_of(4);
+                name
+            }
+        };
+        found.push((dump[16], name(), name()));
+        dump = &dump[length.next_multiple_of(4)..];
+    }
+    found
 }
 
 const OPEN: &str = "accept";

@@ -182,10 +182,12 @@ impl<'a> Asking<'a> {
             self.sockets.get(**at).is_some_and(|(socket, own)| *own == namespace && serves(socket, to))
         };
         let mut all: Vec<usize> = list.iter().filter(here).copied().collect();
-        // A socket of IPv4 goes before one on `::` (compute_score in inet_hashtables.c), which mostly cannot be there then.
-        let plain = |at: &usize| self.sockets.get(*at).is_some_and(|(socket, _)| socket.address.is_ipv4());
-        if to.is_ipv4() && all.iter().any(plain) {
-            all.retain(plain);
+        // A socket of IPv4 comes before one of IPv6 that takes IPv4 too (compute_score in inet_hashtables.c).
+        let own_family = |at: &usize| {
+            self.sockets.get(*at).is_some_and(|(socket, _)| socket.address.is_ipv4() == to.is_ipv4())
+        };
+        if all.iter().any(own_family) {
+            all.retain(own_family);
         }
         let exact =
             |at: &usize| self.sockets.get(*at).is_some_and(|(socket, _)| !is_wildcard(socket.address));
