@@ -26,8 +26,8 @@ pub(super) struct Gathered {
     open: Vec<Open>,
     /// For one family, or for both.
     unknown: Vec<(Option<IpFamily>, String)>,
-    /// The rules and policies that stop the others.
-    closed: Vec<Evidence>,
+    /// The rules and policies that stop most of the others, with how many sources each stops.
+    closed: Vec<(u128, IpFamily, Place)>,
     limited: bool,
 }
 
@@ -38,7 +38,7 @@ struct Open {
     sources: Rc<Ranges>,
     /// What else a packet needs: a port of its own, another port here.
     needs: Vec<String>,
-    by: Evidence,
+    by: Option<Place>,
 }
 
 /// What one family's walk says in words: the sources by interface, and which interfaces face the internet.
@@ -106,15 +106,12 @@ impl Gathered {
                     sources: Rc::clone(&part.packets.sources),
                     needs,
                     // What no other rule speaks of is let in by the one that sends it on.
-                    by: outlook.evidence(part.by.or(part.state.rewritten_by)),
+                    by: part.by.or(part.state.rewritten_by),
                 });
             }
             End::Dropped | End::Rejected => {
                 if let Some(place) = part.by {
-                    let evidence = outlook.evidence(Some(place));
-                    if self.closed.len() < NAMED && !self.closed.contains(&evidence) {
-                        self.closed.push(evidence);
-                    }
+                    self.stops(part.packets.sources.count(), outlook.context.family, place);
                 }
             }
             End::Unknown(reason) => self.doubt(Some(outlook.context.family), reason),
@@ -138,6 +135,17 @@ impl Gathered {
             (false, false, true) => Reach::Networks,
             (false, false, false) => inner,
         }
+    }
+
+    fn stops(&mut self, sources: u128, family: IpFamily, place: Place) {
+        // A network of IPv6 with as many hosts as an address of IPv4 counts like it.
+        let weight = if family == IpFamily::V6 { sources >> 96 } else { sources };
+        match self.closed.iter_mut().find(|(_, known, at)| (*known, *at) == (family, place)) {
+            Some((sum, ..)) => *sum = sum.saturating_add(weight),
+            None => self.closed.push((weight, family, place)),
+        }
+        self.closed.sort_by_key(|(weight, ..)| std::cmp::Reverse(*weight));
+        self.closed.truncate(NAMED);
     }
 
     /// Whether nothing from outside gets through for sure.
@@ -171,14 +179,23 @@ impl Gathered {
         // What is open to some and not known for others is not known.
         let doubtful = reach == Reach::Networks && !self.unknown.is_empty();
         let reach = if doubtful { Reach::Unknown } else { reach };
+        let open = self.open.iter().map(|open| (open.family, open.by));
+        let closed = self.closed.iter().map(|(_, family, place)| (*family, Some(*place)));
+        let places: Vec<(IpFamily, Option<Place>)> =
+            if self.open.is_empty() { closed.collect() } else { open.collect() };
         let mut decided_by: Vec<Evidence> = Vec::new();
-        for open in &self.open {
-            if decided_by.len() < NAMED && !decided_by.contains(&open.by) {
-                decided_by.push(open.by.clone());
+        let mut seen: Vec<(IpFamily, Option<Place>)> = Vec::new();
+        for (family, place) in places {
+            let Some(outlook) = outlooks.iter().find(|outlook| outlook.context.family == family) else {
+                continue;
+            };
+            if decided_by.len() < NAMED && !seen.contains(&(family, place)) {
+                seen.push((family, place));
+                let evidence = outlook.evidence(place);
+                if !decided_by.contains(&evidence) {
+                    decided_by.push(evidence);
+                }
             }
-        }
-        if decided_by.is_empty() {
-            decided_by = self.closed;
         }
         let reason = self.unknown.into_iter().next().map(|(_, reason)| reason);
         Access { reach, ipv4, ipv6, from, decided_by, rate_limited: self.limited, reason }
