@@ -1,8 +1,8 @@
 //! Rulesets as people and their front ends load them, from `cases/*.sh`.
 //!
 //! A case loads its ruleset and says in comments what some connections come to, by the manual pages:
-//! `# open lan 192.168.77.2 tcp 192.168.77.1 22`: outcome, client, its address, protocol, destination and port. A line
-//! `# needs ufw` leaves it out where the program is missing. Besides those, connections are drawn.
+//! `# open lan 192.168.77.2 tcp 192.168.77.1 22`: outcome, client, its address, protocol, destination and port.
+//! `limited` is open as long as a limit is not reached. `# needs ufw` leaves it out where the program is missing. Besides those, connections are drawn.
 
 use std::path::Path;
 
@@ -18,9 +18,16 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) drawn: Drawn,
     /// What the first connections come to.
-    pub(crate) expected: Vec<Outcome>,
+    pub(crate) expected: Vec<Expected>,
     /// The programs that it takes.
     pub(crate) needs: Vec<String>,
+}
+
+/// What a connection comes to by the manual pages.
+pub(crate) struct Expected {
+    pub(crate) outcome: Outcome,
+    /// Whether chance, a rate or a counter may decide otherwise.
+    pub(crate) limited: bool,
 }
 
 /// Connections drawn for each case.
@@ -40,20 +47,21 @@ fn case(path: &Path, seed: u64, number: usize) -> Case {
     let (mut expected, mut probes, mut needs) = (Vec::new(), Vec::new(), Vec::new());
     for line in load.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let outcome = match words.as_slice() {
+        let comes_to = match words.as_slice() {
             ["#", "needs", programs @ ..] => {
                 needs.extend(programs.iter().map(|program| (*program).to_owned()));
                 continue;
             }
-            ["#", "open", ..] => Outcome::Open,
-            ["#", "refused", ..] => Outcome::Refused,
-            ["#", "dropped", ..] => Outcome::Dropped,
+            ["#", "open", ..] => Expected { outcome: Outcome::Open, limited: false },
+            ["#", "limited", ..] => Expected { outcome: Outcome::Open, limited: true },
+            ["#", "refused", ..] => Expected { outcome: Outcome::Refused, limited: false },
+            ["#", "dropped", ..] => Expected { outcome: Outcome::Dropped, limited: false },
             _ => continue,
         };
         let ["#", _, client, source, protocol, to, port] = words.as_slice() else {
             panic!("{name}: outcome, client, address, protocol, destination and port, not `{line}`");
         };
-        expected.push(outcome);
+        expected.push(comes_to);
         probes.push(Probe {
             client: match *client {
                 "lan" => Client::Lan,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use checks::reach::{Answer, Verdict};
 use serde::{Deserialize, Serialize};
 
+use super::cases::Expected;
 use super::draw::{Chain, Drawn, Front, Line};
 use super::ingredients::nft::NFT;
 use super::ingredients::to_container;
@@ -82,7 +83,7 @@ pub(crate) fn compare(
     town: &mut Town,
     name: &str,
     drawn: &Drawn,
-    expected: &[Outcome],
+    expected: &[Expected],
     findings: &mut Findings,
 ) {
     flush();
@@ -98,11 +99,21 @@ pub(crate) fn compare(
     findings.rulesets += 1;
     let mut wrong = String::new();
     for (at, (probe, outcome)) in drawn.probes.iter().zip(outcomes).enumerate() {
-        if let Some(expected) = expected.get(at).filter(|expected| **expected != outcome) {
-            let _ = writeln!(wrong, "  {probe} is {outcome:?}, and by the manual {expected:?}");
-        }
         *findings.outcomes.entry(format!("{outcome:?}")).or_default() += 1;
         let said = predict::predict(&facts, probe);
+        if let Some(expected) = expected.get(at) {
+            if expected.outcome != outcome {
+                let _ = writeln!(wrong, "  {probe} is {outcome:?}, and by the manual {:?}", expected.outcome);
+            }
+            if expected.limited != said.rate_limited {
+                let _ = writeln!(
+                    wrong,
+                    "  {probe} should be limited: {}; {}",
+                    expected.limited,
+                    predict::shown(&said)
+                );
+            }
+        }
         for name in credited(&places, &said) {
             *findings.coverage.entry(name.to_owned()).or_default() += 1;
         }
@@ -114,7 +125,7 @@ pub(crate) fn compare(
                     .unknown
                     .push(format!("{name}: {probe} is {outcome:?}: {}", predict::shown(&said))),
             }
-        } else if !agree(probe, &said, outcome) && !(both && blocked(said.verdict, outcome)) {
+        } else if !(agree(probe, &said, outcome) || both && blocked(said.verdict, outcome)) {
             let _ = writeln!(wrong, "  {probe} is {outcome:?}; hostduty says {}", predict::shown(&said));
         }
     }

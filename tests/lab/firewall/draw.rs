@@ -61,7 +61,6 @@ pub(crate) enum Stage {
     Raw,
     Mangle,
     Nat,
-    Filter,
 }
 
 /// A rule that is being made.

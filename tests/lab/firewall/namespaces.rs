@@ -228,7 +228,7 @@ const MARK: &str = "@ ";
 
 /// The other side: a process that tries what it is told to, until nobody tells it anything.
 pub(crate) fn serve() {
-    let say = |line: &str| writeln!(std::io::stdout(), "\n{MARK}{line}").unwrap();
+    let say = |line: &str| std::io::stdout().write_all(format!("\n{MARK}{line}\n").as_bytes()).unwrap();
     let arrived = Arc::new(Mutex::new(HashSet::new()));
     say("ready");
     for line in std::io::stdin().lock().lines() {

@@ -62,7 +62,7 @@ impl Sheet {
     /// Adds a rule with what it needs.
     pub(crate) fn add(&mut self, front: Front, rule: Rule, dice: &mut Dice, more: More<'_>) {
         let base = self.base(front, &rule, dice);
-        self.into_chain(base, rule, dice, more, 0, false, &[]);
+        self.append(base, rule, dice, more, 0, false, &[]);
     }
 
     /// The base chain for a rule.
@@ -92,7 +92,8 @@ impl Sheet {
         Chain { front, family, table: table.to_owned(), name: name.to_owned() }
     }
 
-    fn into_chain(
+    #[expect(clippy::too_many_arguments, reason = "where a rule goes takes as many words")]
+    fn append(
         &mut self,
         chain: Chain,
         mut rule: Rule,
@@ -165,7 +166,7 @@ impl Sheet {
                     let other = more(dice, number, &rule.probe);
                     // Only what asks for no translation of its own.
                     if other.forwards == rule.forwards {
-                        self.into_chain(inner.clone(), other, dice, more, depth + 1, before, &[called_by]);
+                        self.append(inner.clone(), other, dice, more, depth + 1, before, &[called_by]);
                     }
                 }
                 match (kind, native) {

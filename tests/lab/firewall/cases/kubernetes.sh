@@ -1,7 +1,7 @@
 # A service as kube-proxy's nftables mode writes it: verdict maps over address, protocol and port, and DNAT to an
-# endpoint that chance would choose if there were several.
-# open lan 192.168.77.2 tcp 192.168.77.1 30080
-# open wan 203.0.113.5 tcp 198.51.100.1 30080
+# endpoint that chance chooses among those that there are: one here.
+# limited lan 192.168.77.2 tcp 192.168.77.1 30080
+# limited wan 203.0.113.5 tcp 198.51.100.1 30080
 # dropped wan 203.0.113.5 tcp 198.51.100.9 30080
 # refused wan 203.0.113.5 tcp 198.51.100.1 30081
 nft -f - <<'END'

@@ -482,7 +482,8 @@ pub(crate) const NFT: &[Ingredient] = &[
             let set = format!("type {}_addr; flags dynamic,timeout; timeout 1m;", rule.family());
             let (name, operation) = (rule.set(&set, &[]), dice.pick(&["add", "update"]));
             rule.first(Mangle, format!("{} {operation} @{name} {{ {} saddr }}", rule.scope(), rule.ip()));
-            rule.test(format!("{} saddr @{name}", rule.ip()));
+            // What comes by another port was not added.
+            rule.test(format!("ct status ! dnat {} saddr @{name}", rule.ip()));
         },
     },
     Ingredient {

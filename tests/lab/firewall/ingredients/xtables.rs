@@ -269,6 +269,8 @@ pub(crate) const XTABLES: &[Ingredient] = &[
             let family = if rule.probe.to.is_ipv4() { "inet" } else { "inet6" };
             let set = rule.ipset(&format!("hash:ip family {family}"), &[]);
             rule.first(Mangle, format!("{} -j SET --add-set {set} src", rule.scope()));
+            // What comes by another port was not added.
+            rule.test("-m conntrack ! --ctstate DNAT");
             rule.test(format!("-m set {}--match-set {set} src", dice.pick(&["", "", "! "])));
         },
     },
