@@ -45,7 +45,8 @@ fn the_table_reads_as_it_did() {
 fn programs_read_the_same_as_people() {
     let text = exposure(&["--format", "json"]);
     let listing: Value = serde_json::from_str(&text).unwrap();
-    let of = |port: u64| listing["sockets"].as_array().unwrap().iter().find(|one| one["port"] == port).unwrap();
+    let of =
+        |port: u64| listing["sockets"].as_array().unwrap().iter().find(|one| one["port"] == port).unwrap();
     assert_eq!((&of(22)["reach"], &of(22)["family"]), (&"anyone".into(), &"dual".into()));
     assert!(of(22)["decided_by"].as_str().unwrap().starts_with("inet filter input handle "), "{}", of(22));
     assert_eq!(of(5432)["reach"], "networks");

@@ -70,7 +70,12 @@ fn exposure_and_reach_are_valid_and_broken_ones_are_refused() {
     let question = ["--proto", "tcp", "--from", "203.0.113.9", "--to", "192.0.2.10:8080"];
     for (schema, verb, from, to) in [
         ("exposure-v1", &["exposure"][..], "\"reach\": \"networks\"", "\"reach\": \"some\""),
-        ("reach-v1", &[&["reach"][..], &question].concat(), "\"verdict\": \"accept\"", "\"verdict\": \"unknown\""),
+        (
+            "reach-v1",
+            &[&["reach"][..], &question].concat(),
+            "\"verdict\": \"accept\"",
+            "\"verdict\": \"unknown\"",
+        ),
     ] {
         let (text, code) = run(&[verb, &snapshot].concat());
         assert_eq!(code, 0);

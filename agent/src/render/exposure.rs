@@ -210,7 +210,12 @@ pub(crate) fn human(listing: &Listing, seen_by: Option<u32>, paint: Paint) -> St
         wrapped(&mut out, "Not known: ", 4, gap);
     }
     if let Some(uid) = seen_by {
-        wrapped(&mut out, "", 4, &format!("Seen as uid {uid}: run it as root to see the rules and the programs"));
+        wrapped(
+            &mut out,
+            "",
+            4,
+            &format!("Seen as uid {uid}: run it as root to see the rules and the programs"),
+        );
     }
     out
 }
