@@ -29,7 +29,7 @@ fn verdict(from: &str, to: &str) -> Value {
 fn the_table_reads_as_it_did() {
     let text = exposure(&[]);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    current(&top().join("tests/golden/exposure.human"), &text);
+    current(&top().join("tests/snapshots/filtered.exposure.txt"), &text);
     assert!(!text.contains('\u{1b}'));
     let coloured = exposure(&["--color", "always"]);
     assert!(coloured.contains("\u{1b}["), "{coloured}");
