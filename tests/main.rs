@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod exposure;
 mod generated;
 mod golden;
 mod hostile;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{left_out, top};
+use crate::support::{left_out, run, top};
 
 /// What `tests/run` installs.
 fn validator() -> Option<PathBuf> {
@@ -17,7 +17,11 @@ fn validator() -> Option<PathBuf> {
 }
 
 fn valid(program: &Path, files: &[PathBuf]) -> Result<(), String> {
-    let schema = top().join("packaging/schema/report-v1.schema.json");
+    valid_as("report-v1", program, files)
+}
+
+fn valid_as(schema: &str, program: &Path, files: &[PathBuf]) -> Result<(), String> {
+    let schema = top().join(format!("packaging/schema/{schema}.schema.json"));
     let output = Command::new(program).arg("--schemafile").arg(schema).args(files).output().unwrap();
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stdout).into_owned()) }
 }
@@ -55,5 +59,32 @@ fn broken_reports_are_refused() {
         let file = dir.path().join(format!("{name}.json"));
         fs::write(&file, broken).unwrap();
         assert!(valid(&program, &[file]).is_err(), "a report with a broken {name} is valid");
+    }
+}
+
+#[test]
+fn exposure_and_reach_are_valid_and_broken_ones_are_refused() {
+    let Some(program) = validator() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let snapshot = ["--facts", "tests/snapshots/filtered.toml", "--format", "json"];
+    let question = ["--proto", "tcp", "--from", "203.0.113.9", "--to", "192.0.2.10:8080"];
+    for (schema, verb, from, to) in [
+        ("exposure-v1", &["exposure"][..], "\"reach\": \"networks\"", "\"reach\": \"some\""),
+        (
+            "reach-v1",
+            &[&["reach"][..], &question].concat(),
+            "\"verdict\": \"accept\"",
+            "\"verdict\": \"unknown\"",
+        ),
+    ] {
+        let (text, code) = run(&[verb, &snapshot].concat());
+        assert_eq!(code, 0);
+        let file = dir.path().join(format!("{schema}.json"));
+        fs::write(&file, &text).unwrap();
+        valid_as(schema, &program, std::slice::from_ref(&file)).unwrap();
+        let broken = text.replacen(from, to, 1).replace("\"reason\": \"", "\"reason\": null, \"x\": \"");
+        assert_ne!(broken, text, "{text}");
+        fs::write(&file, broken).unwrap();
+        assert!(valid_as(schema, &program, &[file]).is_err(), "{schema}");
     }
 }

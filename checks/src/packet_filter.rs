@@ -188,13 +188,13 @@ reverse_path_filter.known = 0
             Some(family) => {
                 let number = if family == "ip" { "02" } else { "0a" };
                 format!(
-                    r#"{{ meta = {{ key = 15, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, data = "{number}" }} }}, "#
+                    r#"{{ meta = {{ key = 15, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, value = "{number}" }} }}, "#
                 )
             }
             None => String::new(),
         };
         format!(
-            r#"{{ handle = {handle}, expressions = [{family}{{ meta = {{ key = 16, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, data = "06" }} }}, {{ payload = {{ base = "transport", offset = 2, length = 2, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, data = "{port:04x}" }} }}, {{ verdict = "{verdict}" }}] }}"#
+            r#"{{ handle = {handle}, expressions = [{family}{{ meta = {{ key = 16, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, value = "06" }} }}, {{ payload = {{ base = "transport", offset = 2, length = 2, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, value = "{port:04x}" }} }}, {{ verdict = "{verdict}" }}] }}"#
         )
     }
 
@@ -208,7 +208,7 @@ reverse_path_filter.known = 0
         assert_eq!(list(&facts, 80), Allowed::No);
         facts.ssh_servers = Reading::Known(Default::default());
         assert_eq!(list(&facts, 22), Allowed::No, "no SSH server, and something listens there");
-        let servers = r#"others = [{ name = "dropbear", listens = [{ address = "0.0.0.0:2222" }] }]"#;
+        let servers = r#"others = [{ name = "dropbear", listens = [{ address = "0.0.0.0:2222", at.source = "dropbear" }] }]"#;
         facts.ssh_servers = Reading::Known(toml::from_str(servers).unwrap());
         assert_eq!(list(&facts, 2222), Allowed::Yes);
         let none = Policy { allowed_sockets: Some(Vec::new()), ..Policy::default() };

@@ -203,8 +203,7 @@ pub(crate) fn human(listing: &Listing, seen_by: Option<u32>, paint: Paint) -> St
     match sums.is_empty() {
         true => out.push_str("Nothing listens and nothing is published\n"),
         false => {
-            let _ =
-                writeln!(out, "{} sockets and published ports: {}", listing.sockets.len(), sums.join(", "));
+            let _ = writeln!(out, "{} in all: {}", listing.sockets.len(), sums.join(", "));
         }
     }
     for gap in &listing.gaps {

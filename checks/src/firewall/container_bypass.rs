@@ -75,12 +75,12 @@ base = { kind = "nat", hook = "prerouting", priority = -100, policy = "accept" }
 handle = 2
 expressions = [
     { meta = { key = 16, register = 1 } },
-    { compare = { operator = "equal", register = 1, data = "06" } },
+    { compare = { operator = "equal", register = 1, value = "06" } },
     { payload = { base = "transport", offset = 2, length = 2, register = 1 } },
-    { compare = { operator = "equal", register = 1, data = "1f90" } },
+    { compare = { operator = "equal", register = 1, value = "1f90" } },
     { immediate = { register = 1, data = "ac110002" } },
     { immediate = { register = 2, data = "0050" } },
-    { nat = { kind = 1, family = 2, address = 1, port = 2 } },
+    { nat = { kind = 1, family = 2, addresses = [1, 1], ports = [2, 2] } },
 ]
 [network.known]
 routes.known = [

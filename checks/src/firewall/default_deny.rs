@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_rule_for_half_of_the_ports_names_none_of_them() {
         // tcp dport >= 1024 accept
-        let high = r#"{ handle = 2, expressions = [{ meta = { key = 16, register = 1 } }, { compare = { operator = "equal", register = 1, data = "06" } }, { payload = { base = "transport", offset = 2, length = 2, register = 1 } }, { compare = { operator = "greater-or-equal", register = 1, data = "0400" } }, { verdict = "accept" }] }"#;
+        let high = r#"{ handle = 2, expressions = [{ meta = { key = 16, register = 1 } }, { compare = { operator = "equal", register = 1, value = "06" } }, { payload = { base = "transport", offset = 2, length = 2, register = 1 } }, { compare = { operator = "greater-or-equal", register = 1, value = "0400" } }, { verdict = "accept" }] }"#;
         let found = shown(&input("inet", "drop", high));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].ends_with("such as tcp 32768"), "{found:?}");

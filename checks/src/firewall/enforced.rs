@@ -122,6 +122,11 @@ fn judge_family(family: IpFamily, interfaces: &BTreeMap<&str, Vec<&Unnamed>>, ju
                 judgement
                     .unknown(format!("whether anything drops inbound {family} on {interface}: {reason}"));
             }
+            // Routing alone keeps everything out, such as of an address that is not usable yet.
+            (None, None) if protocols.iter().all(|one| one.access.reach == reach::Reach::Nobody) => {
+                let place = Evidence::of("the routing tables");
+                judgement.observe(format!("no inbound {family} on {interface} gets in"), [place]);
+            }
             (None, None) => {
                 let mut finding = Finding {
                     subject: format!("inbound {family} on {interface}"),
@@ -179,8 +184,8 @@ mod tests {
     #[test]
     fn what_stops_a_few_sources_is_no_filter() {
         // ip saddr 203.0.113.9 drop
-        let rule = r#"{ handle = 2, expressions = [{ meta = { key = 15, register = 1 } }, { compare = { operator = "equal", register = 1, data = "02" } },
-            { payload = { base = "network", offset = 12, length = 4, register = 1 } }, { compare = { operator = "equal", register = 1, data = "cb007109" } }, { verdict = "drop" }] }"#;
+        let rule = r#"{ handle = 2, expressions = [{ meta = { key = 15, register = 1 } }, { compare = { operator = "equal", register = 1, value = "02" } },
+            { payload = { base = "network", offset = 12, length = 4, register = 1 } }, { compare = { operator = "equal", register = 1, value = "cb007109" } }, { verdict = "drop" }] }"#;
         let one = input("inet", "accept", rule);
         let judgement = judge(&facts(&two_families(), &one), &Policy::default()).unwrap();
         assert_eq!(judgement.findings.len(), 2, "{judgement:?}");

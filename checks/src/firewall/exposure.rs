@@ -279,8 +279,8 @@ mod tests {
     #[test]
     fn some_networks_are_no_finding_and_what_is_not_known_is_unknown() {
         // ip saddr 10.0.0.0/8 tcp dport 3306 accept
-        let rule = r#"{ handle = 2, expressions = [{ meta = { key = 15, register = 1 } }, { compare = { operator = "equal", register = 1, data = "02" } },
-            { payload = { base = "network", offset = 12, length = 1, register = 1 } }, { compare = { operator = "equal", register = 1, data = "0a" } }, { verdict = "accept" }] }"#;
+        let rule = r#"{ handle = 2, expressions = [{ meta = { key = 15, register = 1 } }, { compare = { operator = "equal", register = 1, value = "02" } },
+            { payload = { base = "network", offset = 12, length = 1, register = 1 } }, { compare = { operator = "equal", register = 1, value = "0a" } }, { verdict = "accept" }] }"#;
         let some = machine(&input("inet", "drop", rule), &["tcp 0.0.0.0:3306"]);
         let judgement = judge(&some, &Policy::default()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Pass);
@@ -300,7 +300,7 @@ mod tests {
     fn ssh_is_allowed_where_an_ssh_server_listens() {
         let mut facts = machine("[]", &["tcp 0.0.0.0:22"]);
         assert_eq!(verdict(&facts, &Policy::default()), Verdict::Unknown, "whether it is SSH is not known");
-        let servers = r#"others = [{ name = "dropbear", listens = [{ address = "0.0.0.0:22" }] }]"#;
+        let servers = r#"others = [{ name = "dropbear", listens = [{ address = "0.0.0.0:22", at.source = "dropbear" }] }]"#;
         facts.ssh_servers = Reading::Known(toml::from_str(servers).unwrap());
         assert_eq!(verdict(&facts, &Policy::default()), Verdict::Pass);
         facts.ssh_servers = Reading::Known(Default::default());

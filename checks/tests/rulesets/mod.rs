@@ -67,7 +67,8 @@ pub(crate) fn neighbour(facts: &Facts, family: IpFamily) -> Answer {
 pub(crate) fn shown(answer: &Answer) -> String {
     let by = answer.decided_by.as_ref().map(|by| match &by.text {
         Some(text) if text.starts_with("policy") => format!(" by {}: {text}", by.source),
-        _ => format!(" by {}", by.source),
+        // The place in the chain is left to the tests of evidence.
+        _ => format!(" by {}", by.source.split(" (rule").next().unwrap_or_default()),
     });
     match answer.verdict {
         Verdict::Accept => "accept".to_owned(),
@@ -254,7 +255,7 @@ table ip nat {
   chain prerouting { type nat hook prerouting priority dstnat; policy accept; tcp dport 22 accept; dnat to 192.0.2.1; }
 }
 R",
-        outcome: ["unknown: ip nat prerouting handle 3 hands every packet to nat", OPEN],
+        outcome: ["drop", OPEN],
     },
     Case {
         // The return goes to the policy, because the chain was entered by goto.
@@ -268,7 +269,7 @@ table inet filter {
   }
 }
 R",
-        outcome: ["drop by inet filter rest handle 4"; 2],
+        outcome: ["reject by inet filter rest handle 4"; 2],
     },
     Case {
         name: "nft-ingress",
@@ -343,7 +344,7 @@ iptables-nft -N LOGGING
 iptables-nft -A LOGGING -j LOG
 iptables-nft -A INPUT -j LOGGING
 iptables-nft -A INPUT -m comment --comment rest -j REJECT --reject-with icmp-host-prohibited",
-        outcome: ["drop by ip filter INPUT handle 6", OPEN],
+        outcome: ["reject by ip filter INPUT handle 6", OPEN],
     },
     Case {
         name: "legacy-policy-drop",
@@ -380,8 +381,8 @@ ip6tables-legacy -A INPUT -s fe80::/10 -j ACCEPT
 ip6tables-legacy -A INPUT -p ipv6-icmp -j ACCEPT
 ip6tables-legacy -A INPUT -j deny",
         outcome: [
-            "drop by iptables filter deny rule 2: drop",
-            "drop by ip6tables filter deny rule 1: drop",
+            "drop by iptables filter deny rule 2",
+            "reject by ip6tables filter deny rule 1",
         ],
     },
     Case {

@@ -300,13 +300,11 @@ impl<'a> Asking<'a> {
                 self.sockets.iter().enumerate().filter(|(_, (_, own))| own.is_none())
             {
                 let _ = namespace;
-                let unit = holders
-                    .as_ref()
-                    .and_then(|holders| holders.get(&socket.inode))
-                    .and_then(|one| one.unit.as_deref());
+                let process = holders.as_ref().and_then(|holders| holders.get(&socket.inode));
+                // A process that belongs to no unit is in no unit's control group.
+                let own = process.is_none_or(|process| process.unit.as_deref() == Some(last));
                 // The program of a folder sees the sockets of the folders below it too.
-                let concerned =
-                    unit.is_none_or(|unit| unit == last) || !last.contains('.') || last.ends_with(".slice");
+                let concerned = own || !last.contains('.') || last.ends_with(".slice");
                 if let Some(gathered) = self.gathered.get_mut(at).filter(|_| concerned) {
                     gathered.doubt(
                         None,

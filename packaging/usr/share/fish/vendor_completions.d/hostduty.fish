@@ -32,6 +32,8 @@ complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "list" -d 'List th
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "sshd" -d 'Print what sshd would do: its effective configuration, the lines that decide, who can log in from where'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "exposure" -d 'List every socket and published port with who can reach it and the rule that decides'
+complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "reach" -d 'Tell whether one new connection would get through, and which rules it meets'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "config" -d 'Check or show the configuration'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
 complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -52,8 +54,11 @@ accounts-uid-zero\t''
 backup-agent\t''
 encryption-data\t''
 encryption-swap\t''
+firewall-container-bypass\t''
+firewall-default-deny\t''
 firewall-enforced\t''
 firewall-exposure\t''
+firewall-ipv6-parity\t''
 firewall-persistent\t''
 guest-tools-drivers\t''
 guest-tools-enabled\t''
@@ -142,6 +147,29 @@ always\t'Always'
 never\t'Never'"
 complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -l logins -d 'Print which accounts can log in, from where, by which methods'
 complete -c hostduty -n "__fish_hostduty_using_subcommand sshd" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostduty -n "__fish_hostduty_using_subcommand exposure" -l facts -d 'Ask about the machine of a snapshot made by `hostduty facts` (`-` for standard input)' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand exposure" -l root -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand exposure" -l format -d 'human for people, json for programs (schema: packaging/schema/exposure-v1.schema.json)' -r -f -a "human\t'For people'
+json\t'For programs'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand exposure" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand exposure" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand exposure" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l proto -d 'tcp or udp' -r -f -a "tcp\t'A connection'
+udp\t'The first datagram of an exchange'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l from -d 'The sender, with its port where that matters: 203.0.113.9, [2001:db8::9]:40000' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l to -d 'Where it goes: 192.0.2.1:22, [2001:db8::1]:22' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l in -d 'The interface that it comes in through' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l facts -d 'Ask about the machine of a snapshot made by `hostduty facts` (`-` for standard input)' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l root -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l format -d 'human for people, json for programs (schema: packaging/schema/reach-v1.schema.json)' -r -f -a "human\t'For people'
+json\t'For programs'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "example" -d 'Print a commented example to start from'
@@ -157,16 +185,18 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand doctor" -s v -l verbos
 complete -c hostduty -n "__fish_hostduty_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand man" -s h -l help -d 'Print help'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "report" -d 'Judge every check and print what is kept, what is broken and what could not be known'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "duties" -d 'Print the offer\'s matrix: every duty of the customer and where it stands'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "list" -d 'List the checks'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "sshd" -d 'Print what sshd would do: its effective configuration, the lines that decide, who can log in from where'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "config" -d 'Check or show the configuration'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "man" -d 'Print the manual page in roff'
-complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "report" -d 'Judge every check and print what is kept, what is broken and what could not be known'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "duties" -d 'Print the offer\'s matrix: every duty of the customer and where it stands'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "list" -d 'List the checks'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "explain" -d 'Print all that hostduty knows about one check: why, how to mend it, examples'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "facts" -d 'Print the facts of this host as a snapshot that `report --facts` judges anywhere'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "sshd" -d 'Print what sshd would do: its effective configuration, the lines that decide, who can log in from where'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "exposure" -d 'List every socket and published port with who can reach it and the rule that decides'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "reach" -d 'Tell whether one new connection would get through, and which rules it meets'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "config" -d 'Check or show the configuration'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "doctor" -d 'Say which privileges and sources are missing, and which checks each would decide'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "man" -d 'Print the manual page in roff'
+complete -c hostduty -n "__fish_hostduty_using_subcommand help; and not __fish_seen_subcommand_from report duties list explain facts sshd exposure reach config doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c hostduty -n "__fish_hostduty_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
 complete -c hostduty -n "__fish_hostduty_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "example" -d 'Print a commented example to start from'
