@@ -67,7 +67,7 @@ impl<'a> Compiler<'a> {
 
     fn rule(&self, rule: &'a nftables::Rule) -> Rule {
         self.unfolded.set(0);
-        Rule { steps: self.steps(&rule.expressions, Registers::new()) }
+        Rule { steps: self.steps(&rule.expressions, Registers::new()) }.arranged()
     }
 
     fn steps(&self, expressions: &'a [Expression], mut registers: Registers) -> Vec<Step> {

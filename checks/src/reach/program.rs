@@ -175,3 +175,49 @@ pub(crate) struct Rewrite {
 pub(crate) struct Rule {
     pub(crate) steps: Vec<Step>,
 }
+
+impl Rule {
+    /// The same rule with those tests first that cut packets least finely: by what they are for, then by interface, and by
+    /// their source last. All of a run have to hold, so that their order changes nothing but into how many parts a
+    /// long list of rules cuts the packets.
+    pub(crate) fn arranged(mut self) -> Self {
+        arrange(&mut self.steps);
+        self
+    }
+}
+
+fn arrange(steps: &mut [Step]) {
+    let plain = |step: &Step| matches!(step, Step::Test(test) if test.is_certain());
+    for run in steps.chunk_by_mut(|one, next| plain(one) && plain(next)) {
+        run.sort_by_key(|step| if let Step::Test(test) = step { test.fineness() } else { 0 });
+    }
+    for step in steps {
+        if let Step::Branch(ways) = step {
+            ways.iter_mut().for_each(|(_, steps)| arrange(steps));
+        }
+    }
+}
+
+impl Test {
+    /// Whether it leaves nothing to chance and nothing open.
+    pub(crate) fn is_certain(&self) -> bool {
+        match self {
+            Self::Chance(_) | Self::Unknown(_) => false,
+            Self::All(tests) | Self::Any(tests) => tests.iter().all(Self::is_certain),
+            Self::Not(test) => test.is_certain(),
+            _ => true,
+        }
+    }
+
+    /// How finely it cuts packets: 0 not at all, 3 by source.
+    fn fineness(&self) -> u8 {
+        match self {
+            Self::Is(Field::Source, _) | Self::Masked { field: Field::Source, .. } => 3,
+            Self::Is(Field::Free(_), _) | Self::Masked { field: Field::Free(_), .. } => 2,
+            Self::In(_) => 1,
+            Self::All(tests) | Self::Any(tests) => tests.iter().map(Self::fineness).max().unwrap_or(0),
+            Self::Not(test) => test.fineness(),
+            _ => 0,
+        }
+    }
+}

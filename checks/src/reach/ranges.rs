@@ -164,7 +164,18 @@ impl Ranges {
     /// The numbers of either.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
-        self.0.iter().chain(&other.0).copied().collect()
+        let mut joined = Vec::with_capacity(self.0.len() + other.0.len());
+        let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
+        loop {
+            let next = match (left.peek(), right.peek()) {
+                (Some(one), Some(two)) if two < one => right.next(),
+                (Some(_), _) => left.next(),
+                (None, _) => right.next(),
+            };
+            let Some(range) = next else { break };
+            append(&mut joined, *range);
+        }
+        Self(joined)
     }
 
     /// How many numbers; the largest `u128` stands for all of 128 bits.
@@ -179,14 +190,19 @@ impl FromIterator<(u128, u128)> for Ranges {
     fn from_iter<I: IntoIterator<Item = (u128, u128)>>(ranges: I) -> Self {
         let mut list: Vec<(u128, u128)> = ranges.into_iter().filter(|(first, last)| first <= last).collect();
         list.sort_unstable();
-        let mut joined: Vec<(u128, u128)> = Vec::with_capacity(list.len());
-        for (first, last) in list {
-            match joined.last_mut() {
-                Some((_, end)) if *end >= first || *end + 1 == first => *end = (*end).max(last),
-                _ => joined.push((first, last)),
-            }
+        let mut joined = Vec::with_capacity(list.len());
+        for range in list {
+            append(&mut joined, range);
         }
         Self(joined)
+    }
+}
+
+/// Adds a range that starts where the last one starts or later.
+fn append(joined: &mut Vec<(u128, u128)>, (first, last): (u128, u128)) {
+    match joined.last_mut() {
+        Some((_, end)) if *end >= first || *end + 1 == first => *end = (*end).max(last),
+        _ => joined.push((first, last)),
     }
 }
 

@@ -134,7 +134,11 @@ impl Program {
                 });
             }
             let chains = table.chains.iter().map(|chain| {
-                chain.rules.iter().map(|rule| xtables::entry(rule, &table.chains, context)).collect()
+                chain
+                    .rules
+                    .iter()
+                    .map(|rule| xtables::entry(rule, &table.chains, context).arranged())
+                    .collect()
             });
             let chains = chains.collect();
             self.tables.push(Table { source: Source::Legacy(at), chains });

@@ -449,7 +449,7 @@ impl<'a> Walk<'a> {
             None => true,
             Some(Step::Test(test)) => {
                 self.fails(test, flow)
-                    || matches!(rule.steps.get(1), Some(Step::Test(second)) if pure(test) && self.fails(second, flow))
+                    || matches!(rule.steps.get(1), Some(Step::Test(second)) if test.is_certain() && self.fails(second, flow))
             }
             Some(_) => false,
         }
@@ -815,16 +815,6 @@ fn asks_the_packet(test: &Test) -> bool {
         Test::All(tests) | Test::Any(tests) => tests.iter().any(asks_the_packet),
         Test::Not(test) => asks_the_packet(test),
         _ => false,
-    }
-}
-
-/// Whether a test splits without leaving anything to chance, so that the order of two tests does not matter.
-fn pure(test: &Test) -> bool {
-    match test {
-        Test::Chance(_) | Test::Unknown(_) => false,
-        Test::All(tests) | Test::Any(tests) => tests.iter().all(pure),
-        Test::Not(test) => pure(test),
-        _ => true,
     }
 }
 

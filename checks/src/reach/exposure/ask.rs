@@ -1,6 +1,6 @@
 //! Which destinations are asked about, and to which socket each answer belongs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -380,21 +380,23 @@ pub(super) fn neighbours(context: &Context<'_>, target: &Target, bit: u128) -> O
 
 /// One address of this machine for all that no rule tells apart.
 pub(super) fn representatives(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
-    let mut tests: Vec<Rc<Ranges>> = Vec::new();
+    let (mut tests, mut masks) = (HashSet::new(), HashSet::new());
     for rule in program.tables.iter().flat_map(|table| table.chains.iter().flatten()) {
-        destinations(&rule.steps, &mut tests);
+        destinations(&rule.steps, &mut tests, &mut masks);
     }
     let mut seen: Vec<Vec<bool>> = Vec::new();
     let mut chosen = Vec::new();
     for address in local_addresses(context) {
-        let mut signature: Vec<bool> = tests.iter().map(|ranges| ranges.contains(number(address))).collect();
+        let own = number(address);
+        let in_ranges = tests.iter().map(|ranges: &Rc<Ranges>| ranges.contains(own));
+        let signature: Vec<bool> =
+            in_ranges.chain(masks.iter().map(|(value, mask)| own & mask == *value)).collect();
         // Link-local addresses belong to one interface each.
         if matches!(address, IpAddr::V6(own) if own.is_unicast_link_local()) {
             chosen.push(address);
             continue;
         }
         // Rules can ask the routing table for the kind of an address, which is the same for all, or for its interface.
-        signature.shrink_to_fit();
         if !seen.contains(&signature) {
             seen.push(signature);
             chosen.push(address);
@@ -404,12 +406,15 @@ pub(super) fn representatives(context: &Context<'_>, program: &Program) -> Vec<I
 }
 
 /// The addresses that rules test destinations for.
-fn destinations(steps: &[Step], found: &mut Vec<Rc<Ranges>>) {
+fn destinations(steps: &[Step], found: &mut HashSet<Rc<Ranges>>, masks: &mut HashSet<(u128, u128)>) {
     walk_tests(steps, &mut |test| {
+        if let Test::Masked { field: Field::Destination | Field::OriginalDestination, value, mask } = test {
+            masks.insert((*value, *mask));
+        }
         if let Test::Is(Field::Destination | Field::OriginalDestination, ranges) = test
-            && !found.iter().any(|known| Rc::ptr_eq(known, ranges) || known == ranges)
+            && !found.contains(ranges)
         {
-            found.push(Rc::clone(ranges));
+            found.insert(Rc::clone(ranges));
         }
     });
 }
