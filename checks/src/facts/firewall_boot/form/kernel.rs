@@ -335,7 +335,8 @@ impl Reader<'_> {
         for (first, last) in &mut element.parts {
             let name = self.interface(first).filter(|_| first == last);
             let name = name.ok_or("it names an interface by a number that hostduty does not know")?;
-            (first.clone_from(&name), last.clone_from(&name));
+            first.clone_from(&name);
+            *last = name;
         }
         Ok(())
     }

@@ -40,7 +40,8 @@ impl Test {
                 && first == last
                 && first.iter().all(|byte| *byte == 0)
             {
-                (first.clone_from(&mask), last.clone_from(&mask));
+                first.clone_from(&mask);
+                last.clone_from(&mask);
                 invert = false;
             }
         }

@@ -153,7 +153,7 @@ fn options(words: &[String]) -> Result<Vec<Given>, String> {
     for word in words {
         let is_option = word.starts_with('-')
             && word.len() > 1
-            && !word.bytes().nth(1).is_some_and(|byte| byte.is_ascii_digit());
+            && !word.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
         if word == "!" {
             invert = true;
         } else if is_option {

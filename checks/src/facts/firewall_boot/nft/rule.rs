@@ -158,7 +158,7 @@ fn set<'a>(keys: &[Typed], verdict: bool, words: &'a [Token]) -> Found<'a> {
 }
 
 /// Flags with `,` or `|` between them, in parentheses or not, as one number.
-fn flags<'a>(kind: Kind, bytes: u32, words: &'a [Token]) -> Option<(Vec<u8>, &'a [Token])> {
+fn flags(kind: Kind, bytes: u32, words: &[Token]) -> Option<(Vec<u8>, &[Token])> {
     let (grouped, mut rest) = match words {
         [open, rest @ ..] if open.is("(") => (true, rest),
         rest => (false, rest),
