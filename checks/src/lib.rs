@@ -17,6 +17,7 @@ pub mod registry;
 pub mod report;
 
 // What the judges of several checks share.
+mod front_end;
 mod mac;
 mod packet_filter;
 mod software;

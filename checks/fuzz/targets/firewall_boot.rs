@@ -15,6 +15,10 @@ const FILES: &[&str] = &[
     "/etc/firewalld/firewalld.conf",
     "/etc/firewalld/zones/public.xml",
     "/etc/sysconfig/ip6tables",
+    "/etc/nftables.d/one.nft",
+    "/etc/ufw/before.rules",
+    "/etc/ufw/user.rules",
+    "/etc/rc.local",
 ];
 
 const KNOWN: &str = r#"

@@ -1,8 +1,12 @@
 //! What would load a packet filter at the next boot.
 
-mod chains;
-mod nft_file;
-mod saved;
+pub(crate) mod form;
+mod front_ends;
+pub(crate) mod iptables;
+pub(crate) mod nft;
+mod own;
+mod settings;
+pub mod tables;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +14,8 @@ use crate::facts::Facts;
 use crate::facts::ruleset::IpFamily;
 use crate::facts::units::{Init, Unit, UnitState};
 use crate::gap::Gap;
-use crate::host::{Host, SMALL, read_text};
+use crate::host::Host;
+use tables::Contents;
 
 /// What would load a packet filter at the next boot.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -19,6 +24,9 @@ pub struct FirewallBoot {
     /// The units that are there to load one: those of front ends that hostduty knows, and others that start `nft` or
     /// an iptables tool themselves.
     pub loaders: Vec<Loader>,
+    /// What else runs at boot and speaks of such a tool: `/etc/rc.local`, scripts of interfaces, cron's `@reboot`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
 }
 
 /// One unit that loads a packet filter.
@@ -38,6 +46,12 @@ pub struct Loader {
     /// Whether it first throws away what the others have loaded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flushes: bool,
+    /// Whether it saves what is loaded when the machine goes down, so that its file does not matter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub saves_at_stop: bool,
+    /// The tables that it leaves, where they were derived from its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Contents>,
 }
 
 /// What a loader would load for one family.
@@ -63,6 +77,21 @@ impl Loader {
     }
 }
 
+/// What a front end leaves.
+struct Left {
+    ipv4: Saved,
+    ipv6: Saved,
+    saves_at_stop: bool,
+    contents: Option<Contents>,
+}
+
+impl Left {
+    /// The same for both families.
+    fn both(saved: Saved) -> Self {
+        Self { ipv4: saved.clone(), ipv6: saved, saves_at_stop: false, contents: None }
+    }
+}
+
 /// Looks for the loaders among the units, and at what they have saved.
 pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<FirewallBoot, Gap> {
     let units = facts.units.known()?;
@@ -73,152 +102,32 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<FirewallBoot, Gap> 
     }
     let mut loaders = Vec::new();
     for (name, unit) in &units.units {
-        let mut flushes = false;
         // Another name of a unit that is listed too, or a mask.
         if matches!(unit.state, UnitState::Alias | UnitState::Masked | UnitState::MaskedRuntime) {
             continue;
         }
-        let saved = match name.as_str() {
-            "nftables.service" => {
-                let (saved, empties) = nftables(host);
-                flushes = empties;
-                saved
+        let left = match front_ends::read(host, name, unit) {
+            Some(left) => left,
+            None if own::loads(host, unit) => {
+                Left::both(Saved::Unclear(format!("{name} loads rules in its own way, from {}", unit.path)))
             }
-            "netfilter-persistent.service" => {
-                (table(host, &["/etc/iptables/rules.v4"]), table(host, &["/etc/iptables/rules.v6"]))
-            }
-            "iptables.service" => (table(host, &IPTABLES), Saved::Nothing(format!("{name} is for IPv4"))),
-            "ip6tables.service" => (Saved::Nothing(format!("{name} is for IPv6")), table(host, &IP6TABLES)),
-            "ufw.service" => both(ufw(host)),
-            "firewalld.service" => both(firewalld(host)),
-            _ if unit.programs.iter().any(|program| is_tool(program)) => {
-                both(Saved::Unclear(format!("{name} loads rules in its own way, from {}", unit.path)))
-            }
-            _ => continue,
+            None => continue,
         };
-        loaders.push(Loader { flushes, ..loader(name, unit, saved) });
+        loaders.push(loader(name, unit, left));
     }
-    Ok(FirewallBoot { loaders })
+    Ok(FirewallBoot { loaders, elsewhere: own::elsewhere(host) })
 }
 
-/// Where the services of Red Hat, Arch, Alpine and Gentoo keep their tables.
-const IPTABLES: [&str; 4] = [
-    "/etc/sysconfig/iptables",
-    "/etc/iptables/iptables.rules",
-    "/etc/iptables/rules-save",
-    "/var/lib/iptables/rules-save",
-];
-const IP6TABLES: [&str; 4] = [
-    "/etc/sysconfig/ip6tables",
-    "/etc/iptables/ip6tables.rules",
-    "/etc/iptables/rules6-save",
-    "/var/lib/ip6tables/rules-save",
-];
-/// Debian and Arch, Red Hat, Alpine, Gentoo.
-const NFTABLES: [&str; 4] = [
-    "/etc/nftables.conf",
-    "/etc/sysconfig/nftables.conf",
-    "/etc/nftables.nft",
-    "/var/lib/nftables/rules-save",
-];
-
-fn loader(name: &str, unit: &Unit, (ipv4, ipv6): (Saved, Saved)) -> Loader {
-    let starts = unit.state.starts_at_boot();
-    Loader { unit: name.to_owned(), path: unit.path.clone(), starts, ipv4, ipv6, flushes: false }
-}
-
-fn both(saved: Saved) -> (Saved, Saved) {
-    (saved.clone(), saved)
-}
-
-fn is_tool(program: &str) -> bool {
-    let base = program.rsplit('/').next().unwrap_or(program);
-    base == "nft" || base.starts_with("iptables") || base.starts_with("ip6tables")
-}
-
-/// The one file of these that exists, with its text.
-fn only<'a>(host: &dyn Host, paths: &[&'a str]) -> Result<(&'a str, String), Saved> {
-    let mut found = None;
-    for path in paths {
-        match read_text(host, path, SMALL) {
-            Err(gap) if gap.is_absent() => {}
-            Err(gap) => return Err(Saved::Unclear(gap.to_string())),
-            Ok(text) => match found {
-                None => found = Some((*path, text)),
-                Some((first, _)) => {
-                    return Err(Saved::Unclear(format!(
-                        "{first} and {path} both exist, and one of them counts"
-                    )));
-                }
-            },
-        }
-    }
-    found.ok_or_else(|| Saved::Nothing(format!("{} does not exist", paths.join(" or "))))
-}
-
-/// What it loads, and whether it empties the ruleset before that.
-fn nftables(host: &dyn Host) -> ((Saved, Saved), bool) {
-    let (path, text) = match only(host, &NFTABLES) {
-        Ok(found) => found,
-        Err(saved) => return (both(saved), false),
-    };
-    let seen = nft_file::read(&text);
-    let family = |filters: bool| {
-        if filters {
-            Saved::Filter(path.to_owned())
-        } else if seen.includes {
-            Saved::Unclear(format!("{path} includes other files, which hostduty does not follow"))
-        } else {
-            Saved::Nothing(format!("{path} drops nothing on its way in"))
-        }
-    };
-    ((family(seen.ipv4), family(seen.ipv6)), seen.flushes)
-}
-
-fn table(host: &dyn Host, paths: &[&str]) -> Saved {
-    match only(host, paths) {
-        Ok((path, text)) if saved::iptables(&text) => Saved::Filter(path.to_owned()),
-        Ok((path, _)) => Saved::Nothing(format!("{path} drops nothing on its way in")),
-        Err(saved) => saved,
-    }
-}
-
-/// ufw(8): with `IPV6=no` it lets IPv6 through on the loopback alone, so both families are filtered either way.
-fn ufw(host: &dyn Host) -> Saved {
-    let setting = |path: &str, key: &str| read_text(host, path, SMALL).map(|text| saved::setting(&text, key));
-    match setting("/etc/ufw/ufw.conf", "ENABLED") {
-        Ok(Some(value)) if value.eq_ignore_ascii_case("yes") => {}
-        Ok(_) => return Saved::Nothing("/etc/ufw/ufw.conf does not say ENABLED=yes".to_owned()),
-        Err(gap) if gap.is_absent() => return Saved::Nothing(gap.to_string()),
-        Err(gap) => return Saved::Unclear(gap.to_string()),
-    }
-    match setting("/etc/default/ufw", "DEFAULT_INPUT_POLICY") {
-        Ok(Some(value)) if value == "DROP" || value == "REJECT" => {
-            Saved::Filter("/etc/ufw/ufw.conf".to_owned())
-        }
-        Ok(_) => Saved::Unclear("/etc/default/ufw does not drop incoming traffic by default".to_owned()),
-        Err(gap) => Saved::Unclear(gap.to_string()),
-    }
-}
-
-/// firewalld.zone(5): every zone that it ships rejects or drops what it does not list, except `trusted`.
-fn firewalld(host: &dyn Host) -> Saved {
-    let path = "/etc/firewalld/firewalld.conf";
-    let zone = match read_text(host, path, SMALL) {
-        Ok(text) => saved::setting(&text, "DefaultZone").unwrap_or_else(|| "public".to_owned()),
-        // Without a file the built-in default holds.
-        Err(gap) if gap.is_absent() => "public".to_owned(),
-        Err(gap) => return Saved::Unclear(gap.to_string()),
-    };
-    if zone == "trusted" || zone.contains('/') {
-        return Saved::Unclear(format!("firewalld's default zone is {zone:?}"));
-    }
-    let own = format!("/etc/firewalld/zones/{zone}.xml");
-    match read_text(host, &own, SMALL) {
-        Ok(text) if text.contains("\"ACCEPT\"") => Saved::Unclear(format!("{own} accepts by default")),
-        Ok(_) => Saved::Filter(own),
-        Err(gap) if gap.is_absent() => Saved::Filter(format!("firewalld's zone {zone}")),
-        Err(gap) => Saved::Unclear(gap.to_string()),
+fn loader(name: &str, unit: &Unit, left: Left) -> Loader {
+    Loader {
+        unit: name.to_owned(),
+        path: unit.path.clone(),
+        starts: unit.starts_at_boot(),
+        ipv4: left.ipv4,
+        ipv6: left.ipv6,
+        flushes: left.contents.as_ref().is_some_and(|contents| contents.flushes),
+        saves_at_stop: left.saves_at_stop,
+        contents: left.contents,
     }
 }
 
@@ -276,6 +185,8 @@ mod tests {
         assert_eq!(families(&saved.file("/etc/nftables.nft", nft), "nftables.service"), [None; 2]);
         let included = host().file("/etc/sysconfig/nftables.conf", "include \"/etc/nftables/main.nft\"");
         assert_eq!(families(&included, "nftables.service"), [None; 2]);
+        let there = included.file("/etc/nftables/main.nft", nft);
+        assert_eq!(families(&there, "nftables.service"), [Some(true), Some(false)]);
 
         let v4 = host().file("/etc/iptables/rules.v4", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n");
         assert_eq!(families(&v4, "netfilter-persistent.service"), [Some(true), Some(false)]);
@@ -285,7 +196,8 @@ mod tests {
             .file("/etc/sysconfig/iptables", "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j REJECT\nCOMMIT\n");
         assert_eq!(families(&rhel, "iptables.service"), [Some(true), Some(false)]);
 
-        let policy = host().file("/etc/default/ufw", "IPV6=no\nDEFAULT_INPUT_POLICY=\"DROP\"\n");
+        let defaults = "IPV6=no\nDEFAULT_INPUT_POLICY=\"DROP\"\nDEFAULT_FORWARD_POLICY=DROP\nDEFAULT_OUTPUT_POLICY=ACCEPT\n";
+        let policy = host().file("/etc/default/ufw", defaults);
         assert_eq!(families(&policy, "ufw.service"), [Some(false); 2]);
         let off = policy.clone().file("/etc/ufw/ufw.conf", "# ENABLED=yes\nENABLED=no\n");
         assert_eq!(families(&off, "ufw.service"), [Some(false); 2]);

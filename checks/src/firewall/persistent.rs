@@ -1,13 +1,23 @@
 //! The packet filter is there again after a reboot.
 
-use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
+mod compare;
+mod tools;
+mod view;
+
+use std::collections::BTreeMap;
+
+use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity, Verdict};
 use crate::facts::Facts;
+use crate::facts::firewall_boot::tables::SavedTable;
 use crate::facts::firewall_boot::{FirewallBoot, Loader, Saved};
-use crate::facts::ruleset::IpFamily;
+use crate::facts::ruleset::nftables::{Family, Table};
+use crate::facts::ruleset::{IpFamily, Ruleset};
+use crate::front_end;
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
-use crate::reach;
+use compare::{Comparison, compare};
+use view::View;
 
 pub(crate) static CHECK: Check = Check {
     id: "firewall-persistent",
@@ -39,26 +49,18 @@ name = "filter"
 name = "input"
 handle = 1
 base = { kind = "filter", hook = "input", priority = 0, policy = "drop" }
-[network.known]
-routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
-rules.known = []
-bpf.known = []
-bpf_netfilter.known = []
-forwards_ipv4.known = false
-forwards_ipv6.known = false
-[[network.known.interfaces]]
-index = 2
-name = "eth0"
-up = true
-hardware = 1
-addresses = ["192.0.2.1/24"]
-reverse_path_filter.known = 0
 [[firewall_boot.known.loaders]]
 unit = "nftables.service"
 path = "/usr/lib/systemd/system/nftables.service"
 starts = true
 ipv4.filter = "/etc/nftables.conf"
 ipv6.filter = "/etc/nftables.conf"
+[[firewall_boot.known.loaders.contents.tables]]
+family = "inet"
+name = "filter"
+[[firewall_boot.known.loaders.contents.tables.chains]]
+name = "input"
+base = { kind = "filter", hook = "input", priority = 0, policy = "drop" }
 "#,
         broken: r#"
 [ruleset.known]
@@ -66,20 +68,6 @@ ipv6.known = "absent"
 legacy_ipv4.known = []
 legacy_ipv6.known = []
 nftables.known.tables = []
-[network.known]
-routes.known = [{ to = "192.0.2.1/32", table = 255, kind = 2, through = [2] }]
-rules.known = []
-bpf.known = []
-bpf_netfilter.known = []
-forwards_ipv4.known = false
-forwards_ipv6.known = false
-[[network.known.interfaces]]
-index = 2
-name = "eth0"
-up = true
-hardware = 1
-addresses = ["192.0.2.1/24"]
-reverse_path_filter.known = 0
 [[firewall_boot.known.loaders]]
 unit = "nftables.service"
 path = "/usr/lib/systemd/system/nftables.service"
@@ -95,18 +83,265 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     let ruleset = facts.ruleset.known()?;
     let boot = facts.firewall_boot.known()?;
     let mut judgement = Judgement::new();
+    let loaded = loaded(facts, ruleset);
+    for one in &loaded {
+        judge_table(facts, boot, one, &mut judgement);
+    }
     for family in [IpFamily::V4, IpFamily::V6] {
         match ruleset.unused(family) {
             Some(reason) => judgement
                 .observe(format!("{family} needs no filter: {reason}"), [Evidence::of("/proc/net/if_inet6")]),
-            None => judge_family(facts, boot, family, &mut judgement),
+            None => judge_family(ruleset, boot, family, &loaded, &mut judgement),
         }
+    }
+    for loader in boot.loaders.iter().filter(|loader| loader.starts && !loaded.is_empty()) {
+        for table in
+            loader.contents.iter().flat_map(|contents| &contents.tables).filter(|table| !table.dormant)
+        {
+            let view = View::saved(table);
+            if view.filters() && !loaded.iter().any(|one| one.is(table)) {
+                judgement.observe(
+                    format!(
+                        "{} filters more at boot: the table {} is not loaded now",
+                        loader.unit, view.name
+                    ),
+                    [Evidence::of(&loader.path)],
+                );
+            }
+        }
+    }
+    if judgement.verdict() != Verdict::Pass {
+        judgement.remedy = front_end::of(facts).saves();
     }
     Ok(judgement)
 }
 
-fn judge_family(facts: &Facts, boot: &FirewallBoot, family: IpFamily, judgement: &mut Judgement) {
-    let filters_now = reach::filters(facts, family);
+/// A table that filters what comes in now.
+struct Loaded<'a> {
+    families: Vec<IpFamily>,
+    family: Family,
+    name: &'a str,
+    kind: Kind<'a>,
+    /// In the words of its own kind.
+    view: View,
+}
+
+enum Kind<'a> {
+    Nft(&'a Table, BTreeMap<u32, String>),
+    Legacy,
+}
+
+impl Loaded<'_> {
+    fn is(&self, saved: &SavedTable) -> bool {
+        saved.family == self.family
+            && saved.name == self.name
+            && (saved.iptables || matches!(self.kind, Kind::Nft(..)))
+    }
+}
+
+/// The tables that filter now, those of nftables first.
+fn loaded<'a>(facts: &Facts, ruleset: &'a Ruleset) -> Vec<Loaded<'a>> {
+    let mut interfaces: BTreeMap<u32, String> = [(1, "lo".to_owned())].into();
+    if let Some(network) = facts.network.value() {
+        interfaces
+            .extend(network.interfaces.iter().map(|interface| (interface.index, interface.name.clone())));
+    }
+    let mut loaded = Vec::new();
+    let tables = ruleset.nftables.value().map(|nftables| nftables.tables.as_slice()).unwrap_or_default();
+    for table in tables.iter().filter(|table| !table.dormant) {
+        let families = match table.family {
+            Family::Ip => vec![IpFamily::V4],
+            Family::Ip6 => vec![IpFamily::V6],
+            Family::Arp => continue,
+            _ => vec![IpFamily::V4, IpFamily::V6],
+        };
+        let view = View::kernel(table, false, &interfaces);
+        if view.filters() {
+            let kind = Kind::Nft(table, interfaces.clone());
+            loaded.push(Loaded { families, family: table.family, name: &table.name, kind, view });
+        }
+    }
+    for (tables, ipv6) in [(&ruleset.legacy_ipv4, false), (&ruleset.legacy_ipv6, true)] {
+        for table in tables.value().map(Vec::as_slice).unwrap_or_default() {
+            let view = View::legacy(table, ipv6);
+            if view.filters() {
+                let (family, one) =
+                    if ipv6 { (Family::Ip6, IpFamily::V6) } else { (Family::Ip, IpFamily::V4) };
+                let families = vec![one];
+                loaded.push(Loaded { families, family, name: &table.name, kind: Kind::Legacy, view });
+            }
+        }
+    }
+    loaded
+}
+
+/// Whether a table that filters now is put back at boot.
+fn judge_table(facts: &Facts, boot: &FirewallBoot, one: &Loaded<'_>, judgement: &mut Judgement) {
+    let name = &one.view.name;
+    let starting = || boot.loaders.iter().filter(|loader| loader.starts);
+    let by_unit = |unit: &str| starting().find(|loader| loader.unit == unit);
+    let put_back = |by: &str, unit: &str, judgement: &mut Judgement| {
+        judgement.observe(format!("{name} is put back at boot by {by}"), [Evidence::of(unit)]);
+    };
+    let has = |loader: &&Loader| {
+        loader.contents.iter().flat_map(|contents| &contents.tables).any(|table| one.is(table))
+    };
+    let mut comparisons: Vec<(&Loader, Comparison)> =
+        starting().filter(has).map(|loader| (loader, compare_with(one, loader))).collect();
+    comparisons.sort_by_key(|(_, comparison)| *comparison != Comparison::Same);
+    if let Some((loader, comparison)) = comparisons.first() {
+        if let Some(other) = flusher(boot, loader, one) {
+            return judgement.unknown(format!(
+                "{} loads {name} at boot, and {} empties the whole ruleset at boot: which of them is last takes a reboot \
+                 to see; enable only one of them",
+                loader.unit, other.unit
+            ));
+        }
+        return judge_comparison(one, loader, comparison, judgement);
+    }
+    if one.name == "firewalld" {
+        match by_unit("firewalld.service") {
+            Some(loader) if matches!(loader.ipv4, Saved::Filter(_)) => {
+                return put_back("firewalld, from its zones", &loader.path, judgement);
+            }
+            Some(loader) => {
+                let reason = match &loader.ipv4 {
+                    Saved::Unclear(reason) | Saved::Nothing(reason) | Saved::Filter(reason) => reason,
+                };
+                return judgement.unknown(format!("what firewalld puts into {name} at boot: {reason}"));
+            }
+            None => {}
+        }
+    }
+    if let Some(tool) = tools::of_table(one.name) {
+        let starts = |unit: &&&str| {
+            facts
+                .units
+                .value()
+                .and_then(|units| units.find(unit))
+                .is_some_and(|(_, unit)| unit.starts_at_boot())
+        };
+        return match tool.units.iter().find(starts) {
+            Some(unit) => put_back(tool.name, unit, judgement),
+            None => judgement.unknown(format!(
+                "{name} was put there by {}, and none of its services starts at boot: {}",
+                tool.name,
+                tool.units.join(", ")
+            )),
+        };
+    }
+    let unclear = starting().find_map(|loader| match (&loader.contents, &loader.ipv4, &loader.ipv6) {
+        (Some(contents), ..) => contents.unclear.first().map(|reason| (loader, reason)),
+        (None, Saved::Unclear(reason), _) | (None, _, Saved::Unclear(reason)) => Some((loader, reason)),
+        _ => None,
+    });
+    if let Some((loader, reason)) = unclear {
+        return judgement.unknown(format!(
+            "whether {} puts {name} back at boot takes a reboot to see: {reason}",
+            loader.unit
+        ));
+    }
+    if let Some(place) = boot.elsewhere.first() {
+        return judgement.unknown(format!(
+            "no service that hostduty knows puts {name} back at boot; whether {place} does takes a reboot to see"
+        ));
+    }
+    if facts.units.value().is_some_and(|units| !units.gaps.is_empty()) {
+        return judgement.unknown(format!(
+            "nothing puts {name} back at boot among the units that could be read; not all could"
+        ));
+    }
+    judgement.fail(Finding {
+        subject: name.clone(),
+        message: "filters now, and nothing that starts at boot loads it again".to_owned(),
+        evidence: absent_loaders(boot),
+    });
+}
+
+/// Compares in the words of the file: those of nft or those of iptables.
+fn compare_with(one: &Loaded<'_>, loader: &Loader) -> Comparison {
+    let contents = loader.contents.as_ref();
+    if let Some(reason) = contents.and_then(|contents| contents.unclear.first()) {
+        return Comparison::Unclear(reason.clone());
+    }
+    let saved = contents.iter().flat_map(|contents| &contents.tables).find(|table| one.is(table));
+    let Some(saved) = saved else { return Comparison::Unclear("it has no such table".to_owned()) };
+    let theirs = View::saved(saved);
+    let path = saved.chains.iter().flat_map(|chain| &chain.rules).map(|rule| rule.at.source.as_str()).next();
+    let path = path.unwrap_or(&loader.unit);
+    match &one.kind {
+        Kind::Nft(table, interfaces) if saved.iptables => {
+            compare(&View::kernel(table, true, interfaces), &theirs, path)
+        }
+        _ => compare(&one.view, &theirs, path),
+    }
+}
+
+fn judge_comparison(one: &Loaded<'_>, loader: &Loader, comparison: &Comparison, judgement: &mut Judgement) {
+    let (name, unit) = (&one.view.name, &loader.unit);
+    let difference = match comparison {
+        Comparison::Same => {
+            let tools: Vec<&str> = one.view.tools.iter().copied().collect();
+            let beside = match tools.as_slice() {
+                [] => String::new(),
+                tools => format!(", apart from the chains of {}", tools.join(" and ")),
+            };
+            let said = format!("{name} is what {unit} loads at boot{beside}");
+            return judgement.observe(said, [Evidence::of(&loader.path)]);
+        }
+        Comparison::Unclear(reason) => {
+            return judgement.unknown(format!(
+                "whether {unit} loads at boot what {name} is now takes a reboot to see: {reason}"
+            ));
+        }
+        Comparison::Different(difference) => difference,
+    };
+    if loader.saves_at_stop {
+        return judgement.unknown(format!(
+            "{name} is not what {unit} has saved; it saves what is loaded when the machine goes down in good order"
+        ));
+    }
+    for line in difference.opens.iter().take(SHOWN) {
+        let more = difference.opens.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+        judgement.fail(Finding {
+            subject: name.clone(),
+            message: format!("would let more in after a boot: {}{more}", line.what),
+            evidence: vec![line.at.clone(), Evidence::of(&loader.path)],
+        });
+    }
+    if let Some(line) = difference.unsure.first() {
+        judgement.unknown(format!(
+            "{name} is not what {unit} loads at boot, and what that changes takes a reboot to see: {} ({})",
+            line.what, line.at
+        ));
+    }
+    for line in difference.closes.iter().take(SHOWN) {
+        judgement.observe(format!("{name} lets less in after a boot: {}", line.what), [line.at.clone()]);
+    }
+}
+
+/// Differences that are told one by one.
+const SHOWN: usize = 5;
+
+/// Whether a family that nothing filters now is filtered after a boot.
+fn judge_family(
+    ruleset: &Ruleset,
+    boot: &FirewallBoot,
+    family: IpFamily,
+    loaded: &[Loaded<'_>],
+    judgement: &mut Judgement,
+) {
+    let legacy = match family {
+        IpFamily::V4 => &ruleset.legacy_ipv4,
+        IpFamily::V6 => &ruleset.legacy_ipv6,
+    };
+    if let Some(gap) = ruleset.nftables.known().err().or(legacy.known().err()) {
+        return judgement.unknown(format!("inbound {family}: {gap}"));
+    }
+    if loaded.iter().any(|one| one.families.contains(&family)) {
+        return;
+    }
     let (mut filter, mut unclear, mut empty) = (None, None, None);
     for loader in boot.loaders.iter().filter(|loader| loader.starts) {
         match loader.saved(family) {
@@ -115,26 +350,15 @@ fn judge_family(facts: &Facts, boot: &FirewallBoot, family: IpFamily, judgement:
             Saved::Nothing(reason) => empty = empty.or(Some((loader, reason))),
         }
     }
-    match (filters_now, filter, unclear) {
-        (Ok(true), Some((loader, _)), _) if let Some(other) = flusher(boot, loader, family) => judgement.unknown(format!(
-            "{} loads an {family} filter at boot, and {} empties the whole ruleset at boot: which of them is last takes \
-             a reboot to see; enable only one of them",
-            loader.unit, other.unit
-        )),
-        (Ok(true), Some((loader, at)), _) => judgement.observe(
-            format!("{family} is filtered now, and {} loads a filter at boot from {at}", loader.unit),
-            [Evidence::of(&loader.path), Evidence::of(at)],
-        ),
-        (Ok(false), Some((loader, at)), _) => judgement.unknown(format!(
-            "{} would load an {family} filter at boot from {at}, and yet none is loaded now: start it, or see why it \
-             fails",
+    match (filter, unclear) {
+        (Some((loader, at)), _) => judgement.unknown(format!(
+            "{} would load an {family} filter at boot from {at}, and yet none is loaded now: start it, or see why it fails",
             loader.unit
         )),
-        (Err(reason), Some(_), _) => judgement.unknown(format!("inbound {family}: {reason}")),
-        (_, None, Some((loader, reason))) => {
+        (None, Some((loader, reason))) => {
             judgement.unknown(format!("what {} loads for {family} at boot: {reason}", loader.unit));
         }
-        (Ok(false), None, None) => judgement.fail(Finding {
+        (None, None) => judgement.fail(Finding {
             subject: format!("the {family} filter"),
             message: "does not exist now, and nothing that starts at boot would load one".to_owned(),
             evidence: match empty {
@@ -142,44 +366,49 @@ fn judge_family(facts: &Facts, boot: &FirewallBoot, family: IpFamily, judgement:
                 None => absent_loaders(boot),
             },
         }),
-        (Ok(true), None, None) => {
-            let known = empty.map(|(_, reason)| format!(" ({reason})")).unwrap_or_default();
-            judgement.unknown(format!(
-                "{family} is filtered now, and no front end that hostduty knows loads that at boot{known}; whether \
-                 something of your own does takes a reboot to prove"
-            ));
-        }
-        (Err(reason), None, None) => judgement.unknown(format!("inbound {family}: {reason}")),
     }
 }
 
-/// Another loader that starts at boot as well and throws away what it finds, without a filter of its own.
-fn flusher<'a>(boot: &'a FirewallBoot, loader: &Loader, family: IpFamily) -> Option<&'a Loader> {
-    let empties = |other: &&Loader| other.starts && other.flushes && other.unit != loader.unit;
-    boot.loaders.iter().filter(empties).find(|other| !matches!(other.saved(family), Saved::Filter(_)))
+/// Another loader that starts at boot as well and throws away what it finds, without this table of its own.
+fn flusher<'a>(boot: &'a FirewallBoot, loader: &Loader, one: &Loaded<'_>) -> Option<&'a Loader> {
+    // What is thrown away is of nftables alone.
+    if matches!(one.kind, Kind::Legacy) {
+        return None;
+    }
+    let mut others =
+        boot.loaders.iter().filter(|other| other.starts && other.flushes && other.unit != loader.unit);
+    others
+        .find(|other| !other.contents.iter().flat_map(|contents| &contents.tables).any(|table| one.is(table)))
 }
 
 /// The units that could load a filter and do not start; the absence of any.
 fn absent_loaders(boot: &FirewallBoot) -> Vec<Evidence> {
-    let disabled: Vec<Evidence> =
-        boot.loaders.iter().map(|loader| Evidence::of(&loader.path).says("not enabled")).collect();
-    if disabled.is_empty() {
+    let disabled = boot.loaders.iter().filter(|loader| !loader.starts);
+    let mut evidence: Vec<Evidence> =
+        disabled.map(|loader| Evidence::of(&loader.path).says("not enabled")).collect();
+    for loader in boot.loaders.iter().filter(|loader| loader.starts) {
+        evidence.push(Evidence::of(&loader.path).says("loads other tables"));
+    }
+    if evidence.is_empty() {
         vec![Evidence::of("units").says("none loads a packet filter")]
     } else {
-        disabled
+        evidence
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Verdict;
+    use crate::date::Timestamp;
+    use crate::facts::firewall_boot::nft;
+    use crate::facts::firewall_boot::tables::Contents;
     use crate::gap::Reading;
+    use crate::host::Tree;
 
     fn facts(filtered: bool, loaders: Vec<Loader>) -> Facts {
         let example = if filtered { CHECK.examples.kept } else { CHECK.examples.broken };
         let mut facts: Facts = toml::from_str(example).unwrap();
-        facts.firewall_boot = Reading::Known(FirewallBoot { loaders });
+        facts.firewall_boot = Reading::Known(FirewallBoot { loaders, elsewhere: Vec::new() });
         facts
     }
 
@@ -192,20 +421,37 @@ mod tests {
             ipv4,
             ipv6: Saved::Nothing(String::new()),
             flushes: false,
+            saves_at_stop: false,
+            contents: None,
         }
+    }
+
+    fn contents(policy: &str) -> Option<Contents> {
+        let file = format!(
+            "table inet filter {{ chain input {{ type filter hook input priority 0; policy {policy}; }} }}"
+        );
+        let host = Tree::new(Timestamp(0)).file("/etc/nftables.conf", file);
+        Some(nft::read(&host, "/etc/nftables.conf"))
     }
 
     #[test]
     fn a_loader_that_empties_the_ruleset_leaves_another_in_doubt() {
-        let ufw = || loader("ufw.service", true, Saved::Filter("/etc/ufw/ufw.conf".into()));
-        let nft = |starts, saved| Loader { flushes: true, ..loader("nftables.service", starts, saved) };
-        let stock = || Saved::Nothing("/etc/nftables.conf drops nothing on its way in".into());
-        for (starts, saved, wanted) in [
-            (true, stock(), Verdict::Unknown),
-            (false, stock(), Verdict::Pass),
-            (true, Saved::Filter("/etc/nftables.conf".into()), Verdict::Pass),
+        let own = || Loader {
+            contents: contents("drop"),
+            ..loader("netfilter-persistent.service", true, Saved::Filter("x".into()))
+        };
+        let nft = |starts, contents| Loader {
+            flushes: true,
+            contents,
+            ..loader("nftables.service", starts, Saved::Nothing("it drops nothing".into()))
+        };
+        for (starts, contents, wanted) in [
+            (true, None, Verdict::Unknown),
+            (false, None, Verdict::Pass),
+            (true, contents("drop"), Verdict::Pass),
         ] {
-            let judgement = judge(&facts(true, vec![nft(starts, saved), ufw()]), &Policy::default()).unwrap();
+            let judgement =
+                judge(&facts(true, vec![nft(starts, contents), own()]), &Policy::default()).unwrap();
             assert_eq!(judgement.verdict(), wanted, "{judgement:?}");
         }
     }
@@ -216,14 +462,17 @@ mod tests {
         let nothing = || Saved::Nothing("it drops nothing".into());
         let unclear = || Saved::Unclear("it includes".into());
         let nft = "nftables.service";
+        let holds = |starts, policy| Loader { contents: contents(policy), ..loader(nft, starts, filter()) };
         for (filtered, loaders, wanted) in [
-            (true, vec![loader(nft, true, filter())], Verdict::Pass),
-            (true, vec![loader("own.service", true, unclear()), loader(nft, true, filter())], Verdict::Pass),
-            (false, vec![loader(nft, true, filter())], Verdict::Unknown),
+            (true, vec![holds(true, "drop")], Verdict::Pass),
+            (true, vec![loader("own.service", true, unclear()), holds(true, "drop")], Verdict::Pass),
+            (true, vec![holds(true, "accept")], Verdict::Fail),
+            (true, vec![Loader { saves_at_stop: true, ..holds(true, "accept") }], Verdict::Unknown),
+            (false, vec![holds(true, "drop")], Verdict::Unknown),
             (true, vec![loader(nft, true, unclear())], Verdict::Unknown),
-            (true, vec![loader(nft, false, filter())], Verdict::Unknown),
-            (true, vec![], Verdict::Unknown),
-            (true, vec![loader(nft, true, nothing())], Verdict::Unknown),
+            (true, vec![holds(false, "drop")], Verdict::Fail),
+            (true, vec![], Verdict::Fail),
+            (true, vec![loader(nft, true, nothing())], Verdict::Fail),
             (false, vec![loader(nft, true, nothing())], Verdict::Fail),
             (false, vec![], Verdict::Fail),
             (false, vec![loader(nft, true, unclear())], Verdict::Unknown),
@@ -231,6 +480,16 @@ mod tests {
             let judgement = judge(&facts(filtered, loaders.clone()), &Policy::default()).unwrap();
             assert_eq!(judgement.verdict(), wanted, "filtered now: {filtered}, {loaders:?}: {judgement:?}");
         }
+    }
+
+    #[test]
+    fn what_else_runs_at_boot_may_load_it() {
+        let mut facts = facts(true, vec![]);
+        let Reading::Known(boot) = &mut facts.firewall_boot else { panic!() };
+        boot.elsewhere.push("/etc/rc.local".to_owned());
+        let judgement = judge(&facts, &Policy::default()).unwrap();
+        assert_eq!(judgement.verdict(), Verdict::Unknown);
+        assert!(judgement.unknowns[0].contains("/etc/rc.local"), "{judgement:?}");
     }
 
     #[test]
