@@ -93,7 +93,7 @@ fn settle(packets: Packets, ends: &[&Ended]) -> Option<Part> {
             && one.flow.state.destination == first.flow.state.destination
             && one.flow.state.out == first.flow.state.out
     };
-    if ends.iter().all(|one| same(one)) {
+    if ends.iter().all(same) {
         return Some(part(packets, first, None));
     }
     let unknown = ends.iter().find(|one| matches!(one.end, End::Unknown(_)));

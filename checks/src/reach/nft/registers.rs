@@ -1,5 +1,6 @@
 //! What the registers of nftables hold while a rule is compiled: every byte is known, or a part of a packet's property.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::sets::number;
@@ -7,6 +8,9 @@ use crate::facts::ruleset::bytes::Bytes;
 use crate::facts::ruleset::nftables::Operator;
 use crate::reach::program::{Field, Test};
 use crate::reach::ranges::{Ranges, largest};
+
+/// First and last key of an interval, or the part of them that belongs to one property.
+type Ends<'k> = (&'k [u8], &'k [u8]);
 
 /// Ranges that one masked comparison may take.
 const RANGES: usize = 4096;
@@ -238,8 +242,7 @@ impl Registers {
         // By all parts but the widest: those that agree in them share one list of the widest.
         let widest =
             parts.iter().enumerate().max_by_key(|(_, part)| self.weight(part)).map_or(0, |(at, _)| at);
-        let mut groups: std::collections::BTreeMap<Vec<(&[u8], &[u8])>, Vec<(&[u8], &[u8])>> =
-            std::collections::BTreeMap::new();
+        let mut groups: BTreeMap<Vec<Ends<'_>>, Vec<Ends<'_>>> = BTreeMap::new();
         for (first, last) in keys {
             let mut others = Vec::with_capacity(parts.len());
             let mut wide = None;

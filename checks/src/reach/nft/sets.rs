@@ -94,7 +94,7 @@ fn groups(set: &Set) -> Result<Vec<Group<'_>>, String> {
             if last.len() < length {
                 return Err(format!("the set {} has a key that is too short", set.name));
             }
-            add(element, element.data.as_ref(), cut(&element.key, length), cut(&last, length));
+            add(element, element.data.as_ref(), cut(&element.key, length), cut(last, length));
         } else {
             let key = cut(&element.key, length);
             add(element, element.data.as_ref(), key, key);
