@@ -16,6 +16,7 @@ mod program;
 pub mod ranges;
 mod resolve;
 mod routing;
+mod sources;
 mod tables;
 mod walk;
 mod words;

@@ -224,7 +224,7 @@ pub(crate) fn outside(context: &Context<'_>, targets: u128) -> Result<Vec<Packet
             continue;
         }
         let sources = Rc::new(sources(context, interface)?);
-        match found.iter_mut().find(|packets| packets.sources == sources) {
+        match found.iter_mut().find(|packets| packets.sources.ranges() == sources) {
             Some(packets) => packets.interfaces |= 1 << bit,
             None => found.push(Packets::new(targets, 1 << bit, sources)),
         }

@@ -4,16 +4,17 @@ use std::rc::Rc;
 
 use super::program::Free;
 use super::ranges::Ranges;
+use super::sources::Sources;
 
 /// Every packet whose destination is one of `targets`, that came in through one of `interfaces`, from one of `sources`, with
 /// the free properties in their ranges.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Packets {
     /// Bit N for target N of the walk.
     pub(crate) targets: u128,
     /// Bit N for interface N of the context.
     pub(crate) interfaces: u128,
-    pub(crate) sources: Rc<Ranges>,
+    pub(crate) sources: Sources,
     /// In the order of the properties; one that is not named has any value.
     free: Vec<(Free, Rc<Ranges>)>,
 }
@@ -65,7 +66,7 @@ pub(crate) const FRAGMENT: Free = Free::Bytes(1, 6, 2);
 
 impl Packets {
     pub(crate) fn new(targets: u128, interfaces: u128, sources: Rc<Ranges>) -> Self {
-        Self { targets, interfaces, sources, free: Vec::new() }
+        Self { targets, interfaces, sources: Sources::new(sources), free: Vec::new() }
     }
 
     /// Whether it holds no packet.
@@ -113,10 +114,7 @@ impl Packets {
         if targets == 0 || interfaces == 0 {
             return None;
         }
-        let sources = match Rc::ptr_eq(&self.sources, &other.sources) {
-            true => Rc::clone(&self.sources),
-            false => Rc::new(self.sources.and(&other.sources)),
-        };
+        let sources = self.sources.and(&other.sources);
         let mut both = Self { targets, interfaces, sources, free: self.free.clone() };
         for (property, values) in &other.free {
             let left = both.values(*property);
@@ -139,8 +137,8 @@ impl Packets {
         left.targets = common.targets;
         keep(Self { interfaces: left.interfaces & !common.interfaces, ..left.clone() });
         left.interfaces = common.interfaces;
-        keep(Self { sources: Rc::new(left.sources.without(&common.sources)), ..left.clone() });
-        left.sources = Rc::clone(&common.sources);
+        keep(Self { sources: left.sources.without(&common.sources), ..left.clone() });
+        left.sources = common.sources.clone();
         for (property, values) in &common.free {
             let outside = left.values(*property).without(values);
             keep(left.clone().with(*property, Rc::new(outside)));
@@ -149,9 +147,17 @@ impl Packets {
         rest
     }
 
+    /// Whether both hold the same packets; `false` also where that would take long to find out.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.targets == other.targets
+            && self.interfaces == other.interfaces
+            && self.free == other.free
+            && self.sources.same(&other.sources)
+    }
+
     /// Both as one, where they differ in one respect only.
     pub(crate) fn join(&self, other: &Self) -> Option<Self> {
-        let same_sources = Rc::ptr_eq(&self.sources, &other.sources) || self.sources == other.sources;
+        let same_sources = self.sources.same(&other.sources);
         let same = [
             self.targets == other.targets,
             self.interfaces == other.interfaces,
@@ -163,8 +169,8 @@ impl Packets {
             return None;
         }
         let sources = match same_sources {
-            true => Rc::clone(&self.sources),
-            false => Rc::new(self.sources.or(&other.sources)),
+            true => self.sources.clone(),
+            false => self.sources.or(&other.sources),
         };
         Some(Self {
             targets: self.targets | other.targets,
@@ -189,28 +195,11 @@ impl Packets {
     }
 
     /// Those from the wanted sources, and the others.
-    pub(crate) fn split_sources(mut self, wanted: &Rc<Ranges>) -> (Option<Self>, Option<Self>) {
-        if Rc::ptr_eq(&self.sources, wanted) {
-            return (Some(self), None);
-        }
-        let inside = self.sources.and(wanted);
-        if inside.is_empty() {
-            return (None, Some(self));
-        }
-        // A long list of sources that loses one address at a time is changed in place, not copied.
-        let free = self.free.clone();
-        let holds =
-            Self { targets: self.targets, interfaces: self.interfaces, sources: Rc::new(inside), free };
-        if wanted.as_slice().len() <= 4 {
-            let sources = Rc::make_mut(&mut self.sources);
-            for (first, last) in wanted.as_slice() {
-                sources.remove(*first, *last);
-            }
-        } else {
-            self.sources = Rc::new(self.sources.without(wanted));
-        }
-        let fails = (!self.sources.is_empty()).then_some(self);
-        (Some(holds), fails)
+    pub(crate) fn split_sources(self, wanted: &Rc<Ranges>) -> (Option<Self>, Option<Self>) {
+        let Self { targets, interfaces, sources, free } = self;
+        let (inside, outside) = sources.split(wanted);
+        let with = |sources| Self { targets, interfaces, sources, free: free.clone() };
+        (inside.map(with), outside.map(with))
     }
 
     /// Those to the wanted targets, and the others.

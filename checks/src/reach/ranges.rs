@@ -161,6 +161,22 @@ impl Ranges {
         self.0.splice(start..stop, before.into_iter().chain(after));
     }
 
+    /// Puts the numbers of one range in, in place.
+    pub fn insert(&mut self, first: u128, last: u128) {
+        if first > last {
+            return;
+        }
+        // Ranges that touch become one.
+        let start = self.0.partition_point(|(_, end)| end.checked_add(1).is_some_and(|next| next < first));
+        let stop = self.0.partition_point(|(begin, _)| *begin <= last.saturating_add(1)).max(start);
+        let old = self.0.get(start..stop).unwrap_or_default();
+        let joined = (
+            old.first().map_or(first, |(begin, _)| first.min(*begin)),
+            old.last().map_or(last, |(_, end)| last.max(*end)),
+        );
+        self.0.splice(start..stop, [joined]);
+    }
+
     /// The numbers of either.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
@@ -247,7 +263,11 @@ mod tests {
             let (first, last) = (draw() % 16, draw() % 16);
             let mut taken = a.clone();
             taken.remove(first.into(), last.into());
-            assert_eq!(taken, a.without(&Ranges::range(first.into(), last.into())));
+            let range = Ranges::range(first.into(), last.into());
+            assert_eq!(taken, a.without(&range));
+            let mut given = a.clone();
+            given.insert(first.into(), last.into());
+            assert_eq!(given, a.or(&range));
         }
     }
 

@@ -460,7 +460,7 @@ impl<'a> Walk<'a> {
         match test {
             Test::Never => true,
             Test::Is(field, values) => match field {
-                Field::Source if flow.state.forgotten.is_none() => !flow.packets.sources.meets(values),
+                Field::Source if flow.state.forgotten.is_none() => !flow.packets.sources.may_meet(values),
                 Field::DestinationPort | Field::OriginalDestinationPort
                     if flow.state.destination.is_none() && flow.state.forgotten.is_none() =>
                 {
@@ -581,8 +581,7 @@ impl<'a> Walk<'a> {
         let Flow { packets, state } = flow;
         match field {
             Field::Source => {
-                self.work =
-                    self.work.saturating_add(packets.sources.as_slice().len().min(values.as_slice().len()));
+                self.work = self.work.saturating_add(packets.sources.length().min(values.as_slice().len()));
                 parts(packets.split_sources(values), &state)
             }
             Field::Destination | Field::OriginalDestination => {
@@ -618,7 +617,7 @@ impl<'a> Walk<'a> {
             }
             Field::Source if flow.packets.sources.count() <= FEW => {
                 self.work = self.work.saturating_add(FEW as usize);
-                Some(matching(flow.packets.sources.as_slice()))
+                Some(matching(flow.packets.sources.ranges().as_slice()))
             }
             Field::Source => {
                 self.work = self.work.saturating_add(HOLES);
@@ -727,7 +726,7 @@ impl Flow {
         // Parts that are certain lie apart from all others. Others may overlap, and only the same packets are made one.
         let packets = match (certain(&self.state), certain(&other.state)) {
             (true, true) => self.packets.join(&other.packets)?,
-            (false, false) if self.packets == other.packets => self.packets.clone(),
+            (false, false) if self.packets.same(&other.packets) => self.packets.clone(),
             _ => return None,
         };
         let mut state = self.state.clone();

@@ -71,8 +71,10 @@ pub(super) fn everything(facts: &Facts, sockets: &Sockets) -> Result<Exposure, G
     let mut outlooks = Vec::new();
     for (context, program) in &contexts {
         let outside = hooks::outside(context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
-        let domains =
-            outside.iter().map(|packets| (packets.interfaces, packets.sources.as_ref().clone())).collect();
+        let domains = outside
+            .iter()
+            .map(|packets| (packets.interfaces, packets.sources.ranges().as_ref().clone()))
+            .collect();
         let outlook = Outlook::new(context, program, domains);
         asking.ask(&outlook, program, &outside);
         outlooks.push(outlook);

@@ -24,7 +24,7 @@ pub fn without_rewriting(facts: &Facts, published: &Published) -> Result<Access,
     let mut program = Program::new(&context);
     program.bases.retain(|base| !(base.nat && base.hook == Hook::Prerouting));
     let outside = hooks::outside(&context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
-    let domains = outside.iter().map(|one| (one.interfaces, one.sources.as_ref().clone())).collect();
+    let domains = outside.iter().map(|one| (one.interfaces, one.sources.ranges().as_ref().clone())).collect();
     let outlook = Outlook::new(&context, &program, domains);
     let targets: Vec<Target> = representatives(&context, &program)
         .into_iter()

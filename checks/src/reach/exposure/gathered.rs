@@ -1,7 +1,6 @@
 //! What was found about one socket or published port, and what it comes to.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use super::{Access, Reach};
 use crate::evidence::Evidence;
@@ -11,6 +10,7 @@ use crate::reach::packets::FRAGMENT;
 use crate::reach::program::Free;
 use crate::reach::ranges::Ranges;
 use crate::reach::resolve::Part;
+use crate::reach::sources::Sources;
 use crate::reach::tables::{Place, Program};
 use crate::reach::walk::End;
 use crate::reach::words;
@@ -35,7 +35,7 @@ pub(super) struct Gathered {
 struct Open {
     family: IpFamily,
     interfaces: u128,
-    sources: Rc<Ranges>,
+    sources: Sources,
     /// What else a packet needs: a port of its own, another port here.
     needs: Vec<String>,
     by: Option<Place>,
@@ -103,7 +103,7 @@ impl Gathered {
                 self.open.push(Open {
                     family: outlook.context.family,
                     interfaces: part.packets.interfaces,
-                    sources: Rc::clone(&part.packets.sources),
+                    sources: part.packets.sources.clone(),
                     needs,
                     // What no other rule speaks of is let in by the one that sends it on.
                     by: part.by.or(part.state.rewritten_by),
@@ -243,7 +243,7 @@ fn by_interfaces<'o>(open: impl Iterator<Item = &'o Open> + Clone) -> Vec<(u128,
             }
             continue;
         }
-        let sources: Ranges = parts.iter().flat_map(|one| one.sources.as_slice().iter().copied()).collect();
+        let sources: Ranges = parts.iter().fold(Ranges::none(), |sum, one| sum.or(&one.sources.ranges()));
         let at = match groups.iter().position(|(_, known)| *known == sources) {
             Some(at) => at,
             None => {

@@ -70,7 +70,8 @@ pub fn unnamed(facts: &Facts) -> Result<Vec<Unnamed>, Gap> {
             let context = Context::new(family, protocol, network, ruleset);
             let program = Program::new(&context);
             let outside = hooks::outside(&context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
-            let domains = outside.iter().map(|one| (one.interfaces, one.sources.as_ref().clone())).collect();
+            let domains =
+                outside.iter().map(|one| (one.interfaces, one.sources.ranges().as_ref().clone())).collect();
             let outlook = Outlook::new(&context, &program, domains);
             found.extend(asked(facts, &outlook, &program, &outside));
         }
@@ -128,7 +129,7 @@ fn asked(facts: &Facts, outlook: &Outlook<'_>, program: &Program, outside: &[Pac
                         filtered: None,
                         doubt: None,
                     });
-                    interface.take(&parts, 1 << bit, targets, &packets.sources, &ports, outlook);
+                    interface.take(&parts, 1 << bit, targets, &packets.sources.ranges(), &ports, outlook);
                 }
             }
         }
@@ -181,7 +182,7 @@ impl Interface {
                 match (&part.end, part.by) {
                     (End::Dropped | End::Rejected, Some(place)) if self.filtered.is_none() => {
                         let (sources, by) = stopped.entry(at).or_default();
-                        *sources = sources.or(&part.packets.sources);
+                        *sources = sources.or(&part.packets.sources.ranges());
                         by.get_or_insert_with(|| outlook.evidence(Some(place)));
                     }
                     (End::Unknown(reason), _) => {
