@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use super::context::Context;
-use super::packets::Packets;
+use super::packets::{NEXT_HEADER, Packets, next_headers};
 use super::ranges::Ranges;
 use super::routing::{LOCAL, MULTICAST, UNICAST, Way, number};
 use super::tables::{Base, Layer, Program};
 use super::walk::{End, Ended, Flow, State, Target, Walk, without_decision};
-use crate::facts::network::BpfHook;
+use crate::facts::network::{BpfHook, Interface};
 use crate::facts::ruleset::{Hook, IpFamily};
+use crate::facts::sockets::Protocol;
 
 /// NF_IP_PRI_CONNTRACK, _NAT_DST, _NAT_SRC in linux/netfilter_ipv4.h.
 const TRACKING: i32 = -200;
@@ -178,18 +179,42 @@ fn route(walk: &mut Walk<'_>, flow: Flow) {
     }
     match context.routing.way(address) {
         Way::Here => input(walk, flow),
-        Way::Through(indexes) => match context.network.forwards(context.family) {
-            Ok(true) => {
-                let out = indexes.iter().fold(0, |set, index| set | context.indexed(*index));
-                forward(walk, flow, out);
-            }
-            // Rewritten or not, a machine that does not forward drops what is not its own.
-            Ok(false) => walk.end(flow, End::Dropped, None),
-            Err(gap) => walk.end(flow, End::Unknown(gap.to_string().into()), None),
-        },
+        Way::Through(indexes) => {
+            let out = indexes.iter().fold(0, |set, index| set | context.indexed(*index));
+            passed_on(walk, flow, out);
+        }
         Way::Nowhere => walk.end(flow, End::Dropped, None),
-        Way::Many => walk.end(flow, End::Unknown("a broadcast or multicast address".into()), None),
+        // tcp_v4_rcv takes only what was sent to this machine alone.
+        Way::Many if context.protocol == Protocol::Tcp => walk.end(flow, End::Dropped, None),
+        Way::Many => input(walk, flow),
         Way::Unknown(reason) => walk.end(flow, End::Unknown(reason), None),
+    }
+}
+
+/// Rewritten or not, a machine that does not forward drops what is not its own. For IPv4 the inbound interface decides.
+fn passed_on(walk: &mut Walk<'_>, flow: Flow, out: u128) {
+    let context = walk.context;
+    let forwards = |interface: &Interface| match (context.family, interface.forwards_ipv4.known()) {
+        (IpFamily::V4, Ok(own)) => Ok(*own),
+        _ => context.network.forwards(context.family),
+    };
+    let (open, silent) = (
+        context.those(|interface| forwards(interface).is_ok_and(|forwards| forwards)),
+        context.those(|interface| forwards(interface).is_ok_and(|forwards| !forwards)),
+    );
+    let Flow { packets, state } = flow;
+    let (inside, rest) = packets.split_interfaces(open);
+    if let Some(packets) = inside {
+        forward(walk, Flow { packets, state: state.clone() }, out);
+    }
+    let (closed, unknown) = rest.map_or((None, None), |rest| rest.split_interfaces(silent));
+    if let Some(packets) = closed {
+        walk.end(Flow { packets, state: state.clone() }, End::Dropped, None);
+    }
+    if let Some(packets) = unknown {
+        let reason = context.network.forwards(context.family).err().map(|gap| gap.to_string());
+        let reason = reason.unwrap_or_else(|| "whether the interface forwards".to_owned());
+        walk.end(Flow { packets, state }, End::Unknown(reason.into()), None);
     }
 }
 
@@ -226,7 +251,7 @@ pub(crate) fn outside(context: &Context<'_>, targets: u128) -> Result<Vec<Packet
         let sources = Rc::new(sources(context, interface)?);
         match found.iter_mut().find(|packets| packets.sources == sources) {
             Some(packets) => packets.interfaces |= 1 << bit,
-            None => found.push(Packets::new(targets, 1 << bit, sources)),
+            None => found.push(from_outside(context, Packets::new(targets, 1 << bit, sources))),
         }
     }
     if context.interfaces.len() > 128 {
@@ -235,10 +260,18 @@ pub(crate) fn outside(context: &Context<'_>, targets: u128) -> Result<Vec<Packet
     Ok(found)
 }
 
+/// What every packet from outside has.
+pub(crate) fn from_outside(context: &Context<'_>, packets: Packets) -> Packets {
+    match context.family {
+        IpFamily::V4 => packets,
+        IpFamily::V6 => packets.with(NEXT_HEADER, next_headers(context.protocol)),
+    }
+}
+
 /// The sources that a machine accepts on an interface (ip_route_input_slow and fib_validate_source; ipv6_rcv).
 pub(crate) fn sources(
     context: &Context<'_>,
-    interface: &crate::facts::network::Interface,
+    interface: &Interface,
 ) -> Result<Ranges, Rc<str>> {
     let prefix = |text: &str, length| {
         let address = text.parse().map_or(0, number);
