@@ -162,10 +162,11 @@ fn bridged(walk: &mut Walk<'_>, flows: Vec<Flow>) -> Vec<Flow> {
 fn route(walk: &mut Walk<'_>, flow: Flow) {
     let context = walk.context;
     let Some((address, _)) = walk.destination(&flow) else { return };
-    if flow.state.destination.is_some() && is_loopback(address, context.family) {
+    if is_loopback(address, context.family) {
         // ip_route_input_slow: a martian destination, but where route_localnet says otherwise.
         let allowed = context.those(|interface| {
-            context.family == IpFamily::V4 && interface.route_localnet.value() == Some(&true)
+            interface.loopback
+                || context.family == IpFamily::V4 && interface.route_localnet.value() == Some(&true)
         });
         let Flow { packets, state } = flow;
         let (inside, outside) = packets.split_interfaces(allowed);

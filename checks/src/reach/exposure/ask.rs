@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::gathered::{Gathered, Outlook};
 use super::{Access, Exposed, Exposure, Published, Reach, holders, is_wildcard, serves, user};
 use crate::facts::Facts;
-use crate::facts::network::BpfHook;
+use crate::facts::network::{BpfHook, Interface};
 use crate::facts::ruleset::{Hook, IpFamily};
 use crate::facts::sockets::{Protocol, Socket, Sockets};
 use crate::gap::Gap;
@@ -108,6 +108,7 @@ impl<'a> Asking<'a> {
         for target in self.targets(context, program) {
             match address(target.address, context.family) {
                 IpAddr::V6(own) if own.is_unicast_link_local() => link_local.push(target),
+                own if own.is_loopback() => many.push(target),
                 _ if context.routing.way(target.address) == Way::Many => many.push(target),
                 _ => plain.push(target),
             }
@@ -123,7 +124,7 @@ impl<'a> Asking<'a> {
                 targets.iter().enumerate().filter_map(|(bit, target)| neighbours(context, target, 1 << bit));
             self.take(outlook, targets, hooks::run(context, program, targets, from.collect(), false));
         }
-        // The same is taken of broadcast and multicast; routers between networks pass on neither unless told to.
+        // So it is with broadcast and multicast, which routers do not pass on unless told to, and with 127.0.0.0/8.
         for targets in many.chunks(128) {
             let from = on_link(context, every(targets.len()));
             self.take(outlook, targets, hooks::run(context, program, targets, from, false));
@@ -235,8 +236,9 @@ impl<'a> Asking<'a> {
             }
             // One bound to an address that stands for others, or that only exists in a namespace of its own.
             let own = socket.address.to_canonical();
-            let reachable =
-                !own.is_loopback() && !own.is_unspecified() && IpFamily::of(own) == context.family;
+            let reachable = (!own.is_loopback() || loopback_from_outside(context))
+                && !own.is_unspecified()
+                && IpFamily::of(own) == context.family;
             if reachable && namespace.is_none() {
                 wanted.insert((socket.port, own), ());
             }
@@ -431,7 +433,7 @@ pub(super) fn neighbours(context: &Context<'_>, target: &Target, bit: u128) -> O
         .map(crate::reach::routing::prefix)
         .fold(Ranges::none(), |sum, prefix| sum.or(&prefix));
     let sources = hooks::sources(context, interface).ok()?.and(&link);
-    Some(Packets::new(bit, interfaces, Rc::new(sources)))
+    Some(hooks::from_outside(context, Packets::new(bit, interfaces, Rc::new(sources))))
 }
 
 /// One address of this machine for all that no rule tells apart.
@@ -466,6 +468,8 @@ fn only_through_here(context: &Context<'_>, own: IpAddr) -> bool {
     let inside = |index: &u32| {
         let all = &context.network.interfaces;
         all.iter().find(|one| one.index == *index).is_some_and(|one| match one.kind.as_str() {
+            // In a container the way outside is such a cable too.
+            _ if context.default_routes() & context.indexed(*index) != 0 => false,
             "veth" => true,
             "bridge" => {
                 all.iter().filter(|port| port.master == Some(*index)).all(|port| port.kind == "veth")
@@ -573,6 +577,12 @@ fn broadcasts(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
         }
     }
     chosen
+}
+
+/// Whether an interface takes packets to 127.0.0.0/8 from its link (`route_localnet`).
+fn loopback_from_outside(context: &Context<'_>) -> bool {
+    let open = |one: &Interface| !one.loopback && one.route_localnet.value() == Some(&true);
+    context.family == IpFamily::V4 && context.those(open) != 0
 }
 
 /// Packets of neighbours on every interface but the loopbacks, to targets that all of them can write to.
