@@ -136,9 +136,9 @@ fn answer(facts: &Facts, question: &Question) -> Result<Answer, Gap> {
         .with(FRAGMENT, Rc::new(Ranges::one(0x4000)));
     packets = match family {
         IpFamily::V4 => packets.with(HEADER_LENGTH, Rc::new(Ranges::one(0x45))),
-        IpFamily::V6 => packets.with(NEXT_HEADER, {
-            Rc::new(Ranges::one(protocol_number(question.protocol).into()))
-        }),
+        IpFamily::V6 => {
+            packets.with(NEXT_HEADER, Rc::new(Ranges::one(protocol_number(question.protocol).into())))
+        }
     };
     if let Some(port) = question.from_port {
         packets = packets.with(Free::SourcePort, Rc::new(Ranges::one(port.into())));

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::context::Context;
 use super::packets::{NEXT_HEADER, Packets, next_headers};
+use super::program::Step;
 use super::ranges::Ranges;
 use super::routing::{LOCAL, MULTICAST, UNICAST, Way, number};
 use super::tables::{Base, Layer, Program};
@@ -71,6 +72,16 @@ pub(crate) fn within(
     walk.ended
 }
 
+/// What a hook calls at one priority.
+#[derive(Clone, Copy)]
+enum Stage<'b> {
+    /// Connection tracking.
+    Track,
+    /// The chains that rewrite addresses, which are called together.
+    Rewrite,
+    Chain(&'b Base),
+}
+
 /// The base chains of a hook by priority; those that rewrite addresses are called together, as the kernel does.
 fn through(walk: &mut Walk<'_>, mut flows: Vec<Flow>, hook: Hook) -> Vec<Flow> {
     let program = walk.program;
@@ -78,26 +89,66 @@ fn through(walk: &mut Walk<'_>, mut flows: Vec<Flow>, hook: Hook) -> Vec<Flow> {
     let here = |base: &&Base| base.hook == hook && base.layer == layer;
     let (nat, plain): (Vec<&Base>, Vec<&Base>) = program.bases.iter().filter(here).partition(|base| base.nat);
     let nat_at = if hook == Hook::Prerouting { DESTINATION_NAT } else { SOURCE_NAT };
-    let (mut tracked, mut rewritten) = (hook != Hook::Prerouting, nat.is_empty());
+    let tracking = (hook == Hook::Prerouting).then_some((TRACKING, Stage::Track));
+    let rewriting = (!nat.is_empty()).then_some((nat_at, Stage::Rewrite));
+    let chains = plain.into_iter().map(|base| (base.priority, Stage::Chain(base)));
+    let mut stages: Vec<(i32, Stage<'_>)> = tracking.into_iter().chain(chains).chain(rewriting).collect();
+    stages.sort_by_key(|(priority, _)| *priority);
     flows = flows.into_iter().map(without_decision).collect();
-    for base in plain {
-        if !tracked && base.priority >= TRACKING {
-            Walk::track(&mut flows);
-            tracked = true;
+    for equal in stages.chunk_by(|(one, _), (other, _)| one == other) {
+        let order: Vec<Stage<'_>> = equal.iter().map(|(_, stage)| *stage).collect();
+        if !order_matters(program, &order) {
+            flows = in_order(walk, flows, order.iter(), &nat, hook);
+            continue;
         }
-        if !rewritten && base.priority > nat_at {
-            flows = walk.nat(&nat, flows, hook);
-            rewritten = true;
+        // nf_hook_entries_grow puts the one that came last first, and nothing tells which that was.
+        for flow in &mut flows {
+            flow.state.doubt.get_or_insert_with(|| "chains of the same priority, in an unknown order".into());
         }
-        flows = walk.base(base, flows);
-    }
-    if !tracked {
-        Walk::track(&mut flows);
-    }
-    if !rewritten {
-        flows = walk.nat(&nat, flows, hook);
+        let mut reversed = in_order(walk, flows.clone(), order.iter().rev(), &nat, hook);
+        flows = in_order(walk, flows, order.iter(), &nat, hook);
+        flows.append(&mut reversed);
     }
     flows
+}
+
+fn in_order<'b>(
+    walk: &mut Walk<'_>,
+    mut flows: Vec<Flow>,
+    order: impl Iterator<Item = &'b Stage<'b>>,
+    nat: &[&Base],
+    hook: Hook,
+) -> Vec<Flow> {
+    for stage in order {
+        match stage {
+            Stage::Track => Walk::track(&mut flows),
+            Stage::Rewrite => flows = walk.nat(nat, flows, hook),
+            Stage::Chain(base) => flows = walk.base(base, flows),
+        }
+    }
+    flows
+}
+
+/// Whether one of these does what another may test.
+fn order_matters(program: &Program, stages: &[Stage<'_>]) -> bool {
+    let rules = |base: &Base| {
+        program.tables.get(base.table).into_iter().flat_map(|table| table.chains.iter().flatten())
+    };
+    // Where no rule asks, the order shows in nothing.
+    let silent = |stage: &Stage<'_>| matches!(stage, Stage::Chain(base) if rules(base).all(|rule| rule.steps.is_empty()));
+    let changes = |stage: &Stage<'_>| match stage {
+        Stage::Chain(base) => rules(base).any(|rule| changes(&rule.steps)),
+        _ => true,
+    };
+    stages.iter().filter(|stage| !silent(stage)).count() > 1 && stages.iter().any(changes)
+}
+
+fn changes(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Test(_) | Step::Then(_) => false,
+        Step::Branch(ways) => ways.iter().any(|(_, steps)| changes(steps)),
+        _ => true,
+    })
 }
 
 /// What XDP, tc and the like do to packets is not known.
@@ -270,10 +321,7 @@ pub(crate) fn from_outside(context: &Context<'_>, packets: Packets) -> Packets {
 }
 
 /// The sources that a machine accepts on an interface (ip_route_input_slow and fib_validate_source; ipv6_rcv).
-pub(crate) fn sources(
-    context: &Context<'_>,
-    interface: &Interface,
-) -> Result<Ranges, Rc<str>> {
+pub(crate) fn sources(context: &Context<'_>, interface: &Interface) -> Result<Ranges, Rc<str>> {
     let prefix = |text: &str, length| {
         let address = text.parse().map_or(0, number);
         Ranges::prefix(address, length, context.family.bits())

@@ -335,9 +335,7 @@ impl<'a> Asking<'a> {
             return;
         }
         for ((socket, namespace), gathered) in self.sockets.iter().zip(&mut self.gathered) {
-            if namespace.is_none()
-                && socket.protocol == context.protocol
-                && socket.transparent != Some(false)
+            if namespace.is_none() && socket.protocol == context.protocol && socket.transparent != Some(false)
             {
                 gathered.doubt(Some(context.family), PROXY);
             }
@@ -471,9 +469,7 @@ fn only_through_here(context: &Context<'_>, own: IpAddr) -> bool {
             // In a container the way outside is such a cable too.
             _ if context.default_routes() & context.indexed(*index) != 0 => false,
             "veth" => true,
-            "bridge" => {
-                all.iter().filter(|port| port.master == Some(*index)).all(|port| port.kind == "veth")
-            }
+            "bridge" => all.iter().filter(|port| port.master == Some(*index)).all(|port| port.kind == "veth"),
             _ => false,
         })
     };
@@ -529,7 +525,8 @@ fn destinations(steps: &[Step], found: &mut Vec<Asked>) {
             }
         }
         Test::Masked { field: Field::Destination | Field::OriginalDestination, value, mask } => {
-            let known = |asked: &Asked| matches!(asked, Asked::Masked(one, other) if (one, other) == (value, mask));
+            let known =
+                |asked: &Asked| matches!(asked, Asked::Masked(one, other) if (one, other) == (value, mask));
             if !found.iter().any(known) {
                 found.push(Asked::Masked(*value, *mask));
             }

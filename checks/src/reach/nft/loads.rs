@@ -163,7 +163,8 @@ pub(super) fn meta(context: &Context<'_>, key: u32) -> Loaded {
         16 => Known(vec![protocol_number(context.protocol)]),
         19 => {
             // PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST
-            let is = |kind| context.kind(kind).map_or(Test::Never, |found| Test::Is(Field::Destination, found));
+            let is =
+                |kind| context.kind(kind).map_or(Test::Never, |found| Test::Is(Field::Destination, found));
             let (broadcast, multicast) = (is(BROADCAST), is(MULTICAST));
             let alone = Test::Not(Box::new(any(vec![broadcast.clone(), multicast.clone()])));
             let choices = vec![(vec![0], alone), (vec![1], broadcast), (vec![2], multicast)];
