@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::hooks;
-use super::packets::{FRAGMENT, Packets};
+use super::nft::protocol_number;
+use super::packets::{FRAGMENT, HEADER_LENGTH, NEXT_HEADER, Packets};
 use super::program::Free;
 use super::ranges::Ranges;
 use super::resolve::{Part, resolve};
@@ -133,6 +134,12 @@ fn answer(facts: &Facts, question: &Question) -> Result<Answer, Gap> {
         // What the usual sender writes.
         .with(Free::TcpFlags, Rc::new(Ranges::one(0x02)))
         .with(FRAGMENT, Rc::new(Ranges::one(0x4000)));
+    packets = match family {
+        IpFamily::V4 => packets.with(HEADER_LENGTH, Rc::new(Ranges::one(0x45))),
+        IpFamily::V6 => {
+            packets.with(NEXT_HEADER, Rc::new(Ranges::one(protocol_number(question.protocol).into())))
+        }
+    };
     if let Some(port) = question.from_port {
         packets = packets.with(Free::SourcePort, Rc::new(Ranges::one(port.into())));
     }

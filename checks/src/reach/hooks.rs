@@ -3,13 +3,15 @@
 use std::rc::Rc;
 
 use super::context::Context;
-use super::packets::Packets;
+use super::packets::{NEXT_HEADER, Packets, next_headers};
+use super::program::Step;
 use super::ranges::Ranges;
 use super::routing::{LOCAL, MULTICAST, UNICAST, Way, number};
 use super::tables::{Base, Layer, Program};
 use super::walk::{End, Ended, Flow, State, Target, Walk, without_decision};
-use crate::facts::network::BpfHook;
+use crate::facts::network::{BpfHook, Interface};
 use crate::facts::ruleset::{Hook, IpFamily};
+use crate::facts::sockets::Protocol;
 
 /// NF_IP_PRI_CONNTRACK, _NAT_DST, _NAT_SRC in linux/netfilter_ipv4.h.
 const TRACKING: i32 = -200;
@@ -70,6 +72,16 @@ pub(crate) fn within(
     walk.ended
 }
 
+/// What a hook calls at one priority.
+#[derive(Clone, Copy)]
+enum Stage<'b> {
+    /// Connection tracking.
+    Track,
+    /// The chains that rewrite addresses, which are called together.
+    Rewrite,
+    Chain(&'b Base),
+}
+
 /// The base chains of a hook by priority; those that rewrite addresses are called together, as the kernel does.
 fn through(walk: &mut Walk<'_>, mut flows: Vec<Flow>, hook: Hook) -> Vec<Flow> {
     let program = walk.program;
@@ -77,26 +89,66 @@ fn through(walk: &mut Walk<'_>, mut flows: Vec<Flow>, hook: Hook) -> Vec<Flow> {
     let here = |base: &&Base| base.hook == hook && base.layer == layer;
     let (nat, plain): (Vec<&Base>, Vec<&Base>) = program.bases.iter().filter(here).partition(|base| base.nat);
     let nat_at = if hook == Hook::Prerouting { DESTINATION_NAT } else { SOURCE_NAT };
-    let (mut tracked, mut rewritten) = (hook != Hook::Prerouting, nat.is_empty());
+    let tracking = (hook == Hook::Prerouting).then_some((TRACKING, Stage::Track));
+    let rewriting = (!nat.is_empty()).then_some((nat_at, Stage::Rewrite));
+    let chains = plain.into_iter().map(|base| (base.priority, Stage::Chain(base)));
+    let mut stages: Vec<(i32, Stage<'_>)> = tracking.into_iter().chain(chains).chain(rewriting).collect();
+    stages.sort_by_key(|(priority, _)| *priority);
     flows = flows.into_iter().map(without_decision).collect();
-    for base in plain {
-        if !tracked && base.priority >= TRACKING {
-            Walk::track(&mut flows);
-            tracked = true;
+    for equal in stages.chunk_by(|(one, _), (other, _)| one == other) {
+        let order: Vec<Stage<'_>> = equal.iter().map(|(_, stage)| *stage).collect();
+        if !order_matters(program, &order) {
+            flows = in_order(walk, flows, order.iter(), &nat, hook);
+            continue;
         }
-        if !rewritten && base.priority > nat_at {
-            flows = walk.nat(&nat, flows, hook);
-            rewritten = true;
+        // nf_hook_entries_grow puts the one that came last first, and nothing tells which that was.
+        for flow in &mut flows {
+            flow.state.doubt.get_or_insert_with(|| "chains of the same priority, in an unknown order".into());
         }
-        flows = walk.base(base, flows);
-    }
-    if !tracked {
-        Walk::track(&mut flows);
-    }
-    if !rewritten {
-        flows = walk.nat(&nat, flows, hook);
+        let mut reversed = in_order(walk, flows.clone(), order.iter().rev(), &nat, hook);
+        flows = in_order(walk, flows, order.iter(), &nat, hook);
+        flows.append(&mut reversed);
     }
     flows
+}
+
+fn in_order<'b>(
+    walk: &mut Walk<'_>,
+    mut flows: Vec<Flow>,
+    order: impl Iterator<Item = &'b Stage<'b>>,
+    nat: &[&Base],
+    hook: Hook,
+) -> Vec<Flow> {
+    for stage in order {
+        match stage {
+            Stage::Track => Walk::track(&mut flows),
+            Stage::Rewrite => flows = walk.nat(nat, flows, hook),
+            Stage::Chain(base) => flows = walk.base(base, flows),
+        }
+    }
+    flows
+}
+
+/// Whether one of these does what another may test.
+fn order_matters(program: &Program, stages: &[Stage<'_>]) -> bool {
+    let rules = |base: &Base| {
+        program.tables.get(base.table).into_iter().flat_map(|table| table.chains.iter().flatten())
+    };
+    // Where no rule asks, the order shows in nothing.
+    let silent = |stage: &Stage<'_>| matches!(stage, Stage::Chain(base) if rules(base).all(|rule| rule.steps.is_empty()));
+    let changes = |stage: &Stage<'_>| match stage {
+        Stage::Chain(base) => rules(base).any(|rule| changes(&rule.steps)),
+        _ => true,
+    };
+    stages.iter().filter(|stage| !silent(stage)).count() > 1 && stages.iter().any(changes)
+}
+
+fn changes(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Test(_) | Step::Then(_) => false,
+        Step::Branch(ways) => ways.iter().any(|(_, steps)| changes(steps)),
+        _ => true,
+    })
 }
 
 /// What XDP, tc and the like do to packets is not known.
@@ -161,10 +213,11 @@ fn bridged(walk: &mut Walk<'_>, flows: Vec<Flow>) -> Vec<Flow> {
 fn route(walk: &mut Walk<'_>, flow: Flow) {
     let context = walk.context;
     let Some((address, _)) = walk.destination(&flow) else { return };
-    if flow.state.destination.is_some() && is_loopback(address, context.family) {
+    if is_loopback(address, context.family) {
         // ip_route_input_slow: a martian destination, but where route_localnet says otherwise.
         let allowed = context.those(|interface| {
-            context.family == IpFamily::V4 && interface.route_localnet.value() == Some(&true)
+            interface.loopback
+                || context.family == IpFamily::V4 && interface.route_localnet.value() == Some(&true)
         });
         let Flow { packets, state } = flow;
         let (inside, outside) = packets.split_interfaces(allowed);
@@ -178,18 +231,42 @@ fn route(walk: &mut Walk<'_>, flow: Flow) {
     }
     match context.routing.way(address) {
         Way::Here => input(walk, flow),
-        Way::Through(indexes) => match context.network.forwards(context.family) {
-            Ok(true) => {
-                let out = indexes.iter().fold(0, |set, index| set | context.indexed(*index));
-                forward(walk, flow, out);
-            }
-            // Rewritten or not, a machine that does not forward drops what is not its own.
-            Ok(false) => walk.end(flow, End::Dropped, None),
-            Err(gap) => walk.end(flow, End::Unknown(gap.to_string().into()), None),
-        },
+        Way::Through(indexes) => {
+            let out = indexes.iter().fold(0, |set, index| set | context.indexed(*index));
+            passed_on(walk, flow, out);
+        }
         Way::Nowhere => walk.end(flow, End::Dropped, None),
-        Way::Many => walk.end(flow, End::Unknown("a broadcast or multicast address".into()), None),
+        // tcp_v4_rcv takes only what was sent to this machine alone.
+        Way::Many if context.protocol == Protocol::Tcp => walk.end(flow, End::Dropped, None),
+        Way::Many => input(walk, flow),
         Way::Unknown(reason) => walk.end(flow, End::Unknown(reason), None),
+    }
+}
+
+/// Rewritten or not, a machine that does not forward drops what is not its own. For IPv4 the inbound interface decides.
+fn passed_on(walk: &mut Walk<'_>, flow: Flow, out: u128) {
+    let context = walk.context;
+    let forwards = |interface: &Interface| match (context.family, interface.forwards_ipv4.known()) {
+        (IpFamily::V4, Ok(own)) => Ok(*own),
+        _ => context.network.forwards(context.family),
+    };
+    let (open, silent) = (
+        context.those(|interface| forwards(interface).is_ok_and(|forwards| forwards)),
+        context.those(|interface| forwards(interface).is_ok_and(|forwards| !forwards)),
+    );
+    let Flow { packets, state } = flow;
+    let (inside, rest) = packets.split_interfaces(open);
+    if let Some(packets) = inside {
+        forward(walk, Flow { packets, state: state.clone() }, out);
+    }
+    let (closed, unknown) = rest.map_or((None, None), |rest| rest.split_interfaces(silent));
+    if let Some(packets) = closed {
+        walk.end(Flow { packets, state: state.clone() }, End::Dropped, None);
+    }
+    if let Some(packets) = unknown {
+        let reason = context.network.forwards(context.family).err().map(|gap| gap.to_string());
+        let reason = reason.unwrap_or_else(|| "whether the interface forwards".to_owned());
+        walk.end(Flow { packets, state }, End::Unknown(reason.into()), None);
     }
 }
 
@@ -226,7 +303,7 @@ pub(crate) fn outside(context: &Context<'_>, targets: u128) -> Result<Vec<Packet
         let sources = Rc::new(sources(context, interface)?);
         match found.iter_mut().find(|packets| packets.sources.ranges() == sources) {
             Some(packets) => packets.interfaces |= 1 << bit,
-            None => found.push(Packets::new(targets, 1 << bit, sources)),
+            None => found.push(from_outside(context, Packets::new(targets, 1 << bit, sources))),
         }
     }
     if context.interfaces.len() > 128 {
@@ -235,11 +312,16 @@ pub(crate) fn outside(context: &Context<'_>, targets: u128) -> Result<Vec<Packet
     Ok(found)
 }
 
+/// What every packet from outside has.
+pub(crate) fn from_outside(context: &Context<'_>, packets: Packets) -> Packets {
+    match context.family {
+        IpFamily::V4 => packets,
+        IpFamily::V6 => packets.with(NEXT_HEADER, next_headers(context.protocol)),
+    }
+}
+
 /// The sources that a machine accepts on an interface (ip_route_input_slow and fib_validate_source; ipv6_rcv).
-pub(crate) fn sources(
-    context: &Context<'_>,
-    interface: &crate::facts::network::Interface,
-) -> Result<Ranges, Rc<str>> {
+pub(crate) fn sources(context: &Context<'_>, interface: &Interface) -> Result<Ranges, Rc<str>> {
     let prefix = |text: &str, length| {
         let address = text.parse().map_or(0, number);
         Ranges::prefix(address, length, context.family.bits())

@@ -13,6 +13,8 @@ use registers::{Property, Registers};
 pub(crate) use registers::{all, any, not};
 use sets::{Group, Sets};
 
+pub(crate) use loads::protocol_number;
+
 use super::context::Context;
 use super::program::{Action, Field, Rewrite, Rule, STATE_NEW, Socket, Step, Test};
 use super::ranges::Ranges;
@@ -274,7 +276,7 @@ impl<'a> Compiler<'a> {
                 }
             }
             Expression::Queue { .. } => unknown("a program decides (queue)"),
-            Expression::Tproxy { .. } => unknown("tproxy hands it to a program"),
+            Expression::Tproxy { .. } => unknown(super::program::PROXY),
             Expression::Synproxy => unknown("synproxy answers it"),
             // Only established connections take the short cut; the expression ends the rule for others.
             Expression::FlowOffload(_) => vec![Step::Test(Test::Never)],

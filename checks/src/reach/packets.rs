@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use super::nft::protocol_number;
 use super::program::Free;
 use super::ranges::Ranges;
 use super::sources::Sources;
+use crate::facts::sockets::Protocol;
 
 /// Every packet whose destination is one of `targets`, that came in through one of `interfaces`, from one of `sources`, with
 /// the free properties in their ranges.
@@ -39,6 +41,8 @@ impl Free {
             Self::TimeToLive => "the TTL",
             Self::TrafficClass => "the DSCP or TOS",
             Self::Length => "the packet's length",
+            NEXT_HEADER => "the first header after that of IPv6",
+            HEADER_LENGTH => "the first byte of the header",
             Self::Bytes(..) => "the packet's content",
         }
     }
@@ -52,6 +56,8 @@ impl Free {
             }
             // Fragments are put together before any rule sees them; what may be set is "do not fragment".
             FRAGMENT => [(0, 0), (0x4000, 0x4000)].into_iter().collect(),
+            // Version 4 with a header of five words, and more where there are options.
+            HEADER_LENGTH => Ranges::range(0x45, 0x4f),
             // An extension header or an option is there or not.
             Self::Bytes(5.., ..) => Ranges::range(0, 1),
             // Neither connects nor answers from port 0 work.
@@ -63,6 +69,18 @@ impl Free {
 
 /// Flags and offset of a fragment in the header of IPv4.
 pub(crate) const FRAGMENT: Free = Free::Bytes(1, 6, 2);
+
+/// Version and length of the header of IPv4.
+pub(crate) const HEADER_LENGTH: Free = Free::Bytes(1, 0, 1);
+/// What follows the header of IPv6: the protocol, or an extension header.
+pub(crate) const NEXT_HEADER: Free = Free::Bytes(1, 6, 1);
+
+/// What can follow the header of IPv6: hop-by-hop options, routing, fragment, authentication, destination options, mobility,
+/// or the protocol itself.
+pub(crate) fn next_headers(protocol: Protocol) -> Rc<Ranges> {
+    let own = protocol_number(protocol).into();
+    Rc::new([0, own, 43, 44, 51, 60, 135].into_iter().map(|header| (header, header)).collect())
+}
 
 impl Packets {
     pub(crate) fn new(targets: u128, interfaces: u128, sources: Rc<Ranges>) -> Self {

@@ -85,6 +85,9 @@ pub(crate) enum Test {
     Unknown(Rc<str>),
 }
 
+/// Why what becomes of a packet is not known after TPROXY.
+pub(crate) const PROXY: &str = "a rule hands the packet to a transparent proxy";
+
 /// `enum ip_conntrack_info` as bits of `ct state` (NF_CT_STATE_BIT): invalid is the first.
 pub(crate) const STATE_INVALID: u32 = 1;
 pub(crate) const STATE_ESTABLISHED: u32 = 2;

@@ -74,9 +74,9 @@ pub(crate) fn resolve(ended: Vec<Ended>) -> Vec<Part> {
                 .collect();
         }
     }
-    parts.extend(cells.into_iter().filter_map(|(packets, ends)| {
+    parts.extend(cells.into_iter().flat_map(|(packets, ends)| {
         let ends: Vec<&Ended> = ends.iter().filter_map(|at| open.get(*at)).collect();
-        settle(packets, &ends)
+        settle(&packets, &ends)
     }));
     parts
 }
@@ -85,28 +85,34 @@ fn part(packets: Packets, one: &Ended, chance: Option<Rc<str>>) -> Part {
     Part { packets, end: one.end.clone(), chance, by: one.by, state: one.flow.state.clone() }
 }
 
-/// One end for packets that may come to several.
-fn settle(packets: Packets, ends: &[&Ended]) -> Option<Part> {
-    let first = ends.first()?;
-    let same = |one: &&Ended| {
-        one.end == first.end
-            && one.flow.state.destination == first.flow.state.destination
-            && one.flow.state.out == first.flow.state.out
-    };
-    if ends.iter().all(same) {
-        return Some(part(packets, first, None));
+/// What packets that may come to several ends come to: once for each destination that they may have by then.
+fn settle(packets: &Packets, ends: &[&Ended]) -> Vec<Part> {
+    let Some(first) = ends.first() else { return Vec::new() };
+    let place = |one: &Ended| (one.flow.state.destination, one.flow.state.out);
+    if ends.iter().all(|one| one.end == first.end && place(one) == place(first)) {
+        return vec![part(packets.clone(), first, None)];
     }
-    let unknown = ends.iter().find(|one| matches!(one.end, End::Unknown(_)));
-    if let Some(one) = unknown {
-        return Some(part(packets, one, None));
-    }
-    if let Some(doubt) = ends.iter().find_map(|one| one.flow.state.doubt.clone()) {
-        return Some(Part { end: End::Unknown(doubt), ..part(packets, first, None) });
-    }
-    let through = ends.iter().find(|one| one.end == End::Through);
+    let understood = ends.iter().find_map(|one| match &one.end {
+        End::Unknown(reason) => Some(Rc::clone(reason)),
+        _ => None,
+    });
+    let doubt = understood.or_else(|| ends.iter().find_map(|one| one.flow.state.doubt.clone()));
     let chance = ends.iter().find_map(|one| one.flow.state.chance.clone());
-    match through {
-        Some(one) => Some(part(packets, one, chance)),
-        None => Some(part(packets, first, None)),
+    let open = ends.iter().any(|one| one.end == End::Through);
+    let mut found: Vec<Part> = Vec::new();
+    for one in ends {
+        if found.iter().any(|known| (known.state.destination, known.state.out) == place(one)) {
+            continue;
+        }
+        match &doubt {
+            Some(reason) => {
+                let end = End::Unknown(Rc::clone(reason));
+                found.push(Part { end, ..part(packets.clone(), one, None) });
+            }
+            None if !open => return vec![part(packets.clone(), first, None)],
+            None if one.end == End::Through => found.push(part(packets.clone(), one, chance.clone())),
+            None => {}
+        }
     }
+    found
 }

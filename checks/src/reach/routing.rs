@@ -30,6 +30,7 @@ pub(crate) struct Routing {
     routes: Vec<Route>,
     /// Why what is not local may be routed in another way.
     doubt: Option<Rc<str>>,
+    family: IpFamily,
 }
 
 /// Where a packet to an address goes.
@@ -155,6 +156,11 @@ impl Routing {
                 }
             }
         }
+        // What inet_addr_type and ipv6_addr_type say before they look into any table.
+        kinds.entry(MULTICAST).or_default().push(many(family));
+        if !ipv6 {
+            kinds.entry(BROADCAST).or_default().push((0xffff_ffff, 0xffff_ffff));
+        }
         let sets = |list: Vec<(u128, u128)>| Rc::new(list.into_iter().collect::<Ranges>());
         Self {
             kinds: kinds.into_iter().map(|(kind, list)| (kind, sets(list))).collect(),
@@ -162,6 +168,7 @@ impl Routing {
             pieces,
             routes,
             doubt,
+            family,
         }
     }
 
@@ -169,7 +176,7 @@ impl Routing {
     pub(crate) fn kind(&self, kind: u8) -> Result<Rc<Ranges>, Rc<str>> {
         match &self.doubt {
             // The table of local addresses comes first.
-            Some(doubt) if !matches!(kind, LOCAL | BROADCAST) => Err(Rc::clone(doubt)),
+            Some(doubt) if !matches!(kind, LOCAL | BROADCAST | MULTICAST) => Err(Rc::clone(doubt)),
             _ => Ok(self.kinds.get(&kind).cloned().unwrap_or_default()),
         }
     }
@@ -182,8 +189,21 @@ impl Routing {
         }
     }
 
+    /// The interfaces that the route to this address leads through, where it is not the default route.
+    pub(crate) fn connected(&self, number: u128) -> Option<&[u32]> {
+        let at = self.pieces.partition_point(|(_, last, _)| *last < number);
+        let (_, _, route) = self.pieces.get(at).filter(|(first, ..)| *first <= number)?;
+        let route = self.routes.get(*route)?;
+        (route.kind == UNICAST && route.to.length > 0).then_some(route.through.as_slice())
+    }
+
     /// Where a packet to this address goes.
     pub(crate) fn way(&self, number: u128) -> Way {
+        let (first, last) = many(self.family);
+        let limited = self.family == IpFamily::V4 && number == 0xffff_ffff;
+        if limited || (first..=last).contains(&number) {
+            return Way::Many;
+        }
         let at = self.pieces.partition_point(|(_, last, _)| *last < number);
         let found = self.pieces.get(at).filter(|(first, ..)| *first <= number);
         let route = found.and_then(|(_, _, route)| self.routes.get(*route));
@@ -194,6 +214,14 @@ impl Routing {
             (Some(route), None) if route.kind == UNICAST => Way::Through(route.through.clone()),
             _ => Way::Nowhere,
         }
+    }
+}
+
+/// The multicast addresses.
+fn many(family: IpFamily) -> (u128, u128) {
+    match family {
+        IpFamily::V4 => (0xe000_0000, 0xefff_ffff),
+        IpFamily::V6 => (0xff << 120, u128::MAX),
     }
 }
 
@@ -276,7 +304,8 @@ mod tests {
         assert_eq!(way(&routing, "10.0.0.1"), Way::Here);
         assert_eq!(way(&routing, "10.255.255.255"), Way::Many);
         assert_eq!(way(&routing, "11.0.0.0"), Way::Through(vec![2]));
-        assert_eq!(way(&routing, "255.255.255.255"), Way::Through(vec![2]));
+        assert_eq!(way(&routing, "255.255.255.255"), Way::Many);
+        assert_eq!(way(&routing, "224.0.0.251"), Way::Many);
         assert_eq!(routing.kind(LOCAL).unwrap().count(), 1);
         assert_eq!(routing.through(4).unwrap().count(), 256);
         let three = routing.through(3).unwrap();

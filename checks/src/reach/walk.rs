@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::context::Context;
 use super::packets::Packets;
 use super::program::{
-    Action, Field, Rewrite, Rule, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Socket, Step, Test,
+    Action, Field, Free, Rewrite, Rule, STATE_INVALID, STATE_NEW, STATE_UNTRACKED, Socket, Step, Test,
 };
 use super::ranges::Ranges;
 use super::tables::{Base, Place, Program};
@@ -427,6 +427,17 @@ impl<'a> Walk<'a> {
     }
 
     pub(crate) fn end(&mut self, flow: Flow, end: End, by: Option<Place>) {
+        // One rule stops many parts; what differs in one respect only is kept as one.
+        if matches!(end, End::Dropped | End::Rejected)
+            && let Some(last) = self.ended.last_mut()
+            && last.end == end
+            && last.by == by
+            && last.flow.state.trace.is_none()
+            && let Some(flow) = last.flow.join(&flow)
+        {
+            last.flow = flow;
+            return;
+        }
         self.ended.push(Ended { flow, end, by });
     }
 
@@ -460,7 +471,9 @@ impl<'a> Walk<'a> {
         match test {
             Test::Never => true,
             Test::Is(field, values) => match field {
-                Field::Source if flow.state.forgotten.is_none() => !flow.packets.sources.may_meet(values),
+                Field::Source if flow.state.forgotten.is_none() && !flow.state.source_rewritten => {
+                    !flow.packets.sources.may_meet(values)
+                }
                 Field::DestinationPort | Field::OriginalDestinationPort
                     if flow.state.destination.is_none() && flow.state.forgotten.is_none() =>
                 {
@@ -570,6 +583,9 @@ impl<'a> Walk<'a> {
     }
 
     fn is(&mut self, field: Field, values: &Rc<Ranges>, flow: Flow) -> (Vec<Flow>, Vec<Flow>) {
+        if flow.state.source_rewritten && matches!(field, Field::Source | Field::Free(Free::SourcePort)) {
+            return both(flow, |state| state.doubt = Some("the source was rewritten before".into()));
+        }
         let rewritten = match field {
             Field::Destination => flow.state.destination.map(|(address, _)| address),
             Field::DestinationPort => flow.state.destination.map(|(_, port)| port.into()),

@@ -16,7 +16,7 @@ use super::program::{
     Action, Field, Free, Rule, STATE_ESTABLISHED, STATE_NEW, STATE_RELATED, Socket, Step, Test,
 };
 use super::ranges::Ranges;
-use super::routing::number;
+use super::routing::{BROADCAST, MULTICAST, number};
 use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::legacy::{self, Chain};
 use crate::facts::ruleset::xtables::{AddressRange, MarkMatch, Masked, Match, Ports, Recent, Side, TcpFlags};
@@ -173,8 +173,7 @@ fn test(one: &Match, context: &Context<'_>) -> Test {
             let spans = [users, groups].into_iter().flatten().all(|span| span.invert);
             when(spans && *socket != Some(false) && !*supplementary)
         }
-        // PACKET_HOST: a frame that is addressed to this machine.
-        Match::Pkttype { kind, invert } => when((*kind == 0) != *invert),
+        Match::Pkttype { kind, invert } => xor(packet_type(context, *kind), *invert),
         Match::Physdev(asked) => interfaces::physdev(asked, context),
         Match::Length { first, last, invert } => {
             let lengths = Ranges::range((*first).into(), (*last).into());
@@ -210,6 +209,20 @@ fn test(one: &Match, context: &Context<'_>) -> Test {
 }
 
 /// A connection that connection tracking knows.
+/// PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, as the destination tells.
+fn packet_type(context: &Context<'_>, kind: u32) -> Test {
+    let to = |kind| match context.kind(kind) {
+        Ok(found) => Test::Is(Field::Destination, found),
+        Err(reason) => Test::Unknown(reason),
+    };
+    match kind {
+        0 => xor(any(vec![to(BROADCAST), to(MULTICAST)]), true),
+        1 => to(BROADCAST),
+        2 => to(MULTICAST),
+        _ => Test::Never,
+    }
+}
+
 fn tracked() -> Test {
     Test::State(STATE_NEW | STATE_ESTABLISHED | STATE_RELATED)
 }

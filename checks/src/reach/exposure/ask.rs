@@ -7,18 +7,18 @@ use std::rc::Rc;
 use super::gathered::{Gathered, Outlook};
 use super::{Access, Exposed, Exposure, Published, Reach, holders, is_wildcard, serves, user};
 use crate::facts::Facts;
-use crate::facts::network::BpfHook;
+use crate::facts::network::{BpfHook, Interface};
 use crate::facts::ruleset::{Hook, IpFamily};
 use crate::facts::sockets::{Protocol, Socket, Sockets};
 use crate::gap::Gap;
 use crate::reach::context::Context;
 use crate::reach::hooks;
 use crate::reach::packets::Packets;
-use crate::reach::program::{Action, Field, Step, Test};
+use crate::reach::program::{Action, Field, PROXY, Step, Test};
 use crate::reach::ranges::Ranges;
 use crate::reach::resolve::{Part, resolve};
-use crate::reach::routing::{address, number};
-use crate::reach::tables::Program;
+use crate::reach::routing::{BROADCAST, LOCAL, MULTICAST, Way, address, number};
+use crate::reach::tables::{Program, Table};
 use crate::reach::walk::{End, Target};
 
 /// Ports that rules rewrite and that are asked about one by one; of wider ranges the first and the last.
@@ -82,6 +82,10 @@ pub(super) fn everything(facts: &Facts, sockets: &Sockets) -> Result<Exposure, G
     for (context, program) in &contexts {
         asking.within(context, program);
     }
+    for (context, program) in &contexts {
+        asking.connected_elsewhere(context);
+        asking.proxies(context, program);
+    }
     asking.control_groups();
     Ok(asking.finish(&outlooks))
 }
@@ -102,10 +106,12 @@ impl<'a> Asking<'a> {
     /// Pushes new connections from everywhere to every destination that matters, in parts of 128.
     fn ask(&mut self, outlook: &Outlook<'_>, program: &Program, outside: &[Packets]) {
         let context = outlook.context;
-        let (mut plain, mut link_local) = (Vec::new(), Vec::new());
+        let (mut plain, mut link_local, mut many) = (Vec::new(), Vec::new(), Vec::new());
         for target in self.targets(context, program) {
             match address(target.address, context.family) {
                 IpAddr::V6(own) if own.is_unicast_link_local() => link_local.push(target),
+                own if own.is_loopback() => many.push(target),
+                _ if context.routing.way(target.address) == Way::Many => many.push(target),
                 _ => plain.push(target),
             }
         }
@@ -119,6 +125,11 @@ impl<'a> Asking<'a> {
             let from =
                 targets.iter().enumerate().filter_map(|(bit, target)| neighbours(context, target, 1 << bit));
             self.take(outlook, targets, hooks::run(context, program, targets, from.collect(), false));
+        }
+        // So it is with broadcast and multicast, which routers do not pass on unless told to, and with 127.0.0.0/8.
+        for targets in many.chunks(128) {
+            let from = on_link(context, every(targets.len()));
+            self.take(outlook, targets, hooks::run(context, program, targets, from, false));
         }
     }
 
@@ -138,6 +149,10 @@ impl<'a> Asking<'a> {
         let own = (address(target.address, context.family), target.port);
         let (to, port) = part.state.destination.map_or(own, |(to, port)| (address(to, context.family), port));
         let rewritten = (to, port) != own;
+        // An address that only rewriting rules make interesting, where they do not.
+        if !rewritten && part.state.out.is_some() && self.namespace_of(to).is_none() {
+            return;
+        }
         let needs: Vec<String> = match rewritten && target.port != port {
             true => vec![format!("to port {}", target.port)],
             false => Vec::new(),
@@ -208,13 +223,14 @@ impl<'a> Asking<'a> {
 
     /// Every destination that a socket or a rewriting rule makes interesting.
     fn targets(&self, context: &Context<'_>, program: &Program) -> Vec<Target> {
-        let local = representatives(context, program);
+        let mut local = representatives(context, program);
+        let many: Vec<IpAddr> = broadcasts(context, program);
         let mut wanted: BTreeMap<(u16, IpAddr), ()> = BTreeMap::new();
         for (socket, namespace) in
             self.sockets.iter().filter(|(socket, _)| socket.protocol == context.protocol)
         {
             let addresses: Vec<IpAddr> = match namespace {
-                None => local.clone(),
+                None => local.iter().chain(&many).copied().collect(),
                 Some(inode) => self.addresses_of(*inode),
             };
             for address in addresses.into_iter().filter(|address| serves(socket, *address)) {
@@ -222,12 +238,15 @@ impl<'a> Asking<'a> {
             }
             // One bound to an address that stands for others, or that only exists in a namespace of its own.
             let own = socket.address.to_canonical();
-            let reachable =
-                !own.is_loopback() && !own.is_unspecified() && IpFamily::of(own) == context.family;
+            let reachable = (!own.is_loopback() || loopback_from_outside(context))
+                && !own.is_unspecified()
+                && IpFamily::of(own) == context.family;
             if reachable && namespace.is_none() {
                 wanted.insert((socket.port, own), ());
             }
         }
+        // Rules can rewrite what is sent to an address that this machine does not have.
+        local.extend(rewritten_addresses(context, program));
         for port in rewritten_ports(program, &self.by_port) {
             wanted.extend(local.iter().map(|address| ((port, *address), ())));
         }
@@ -286,6 +305,41 @@ impl<'a> Asking<'a> {
                         *inner = Reach::Loopback;
                     }
                 }
+            }
+        }
+    }
+
+    /// Containers can have a cable of their own, past the hooks of this machine: a device or a port of a bridge that leads
+    /// outside (macvlan, a bridged network).
+    fn connected_elsewhere(&mut self, context: &Context<'_>) {
+        for at in 0..self.sockets.len() {
+            let Some((socket, Some(inode))) = self.sockets.get(at).copied() else { continue };
+            if socket.protocol != context.protocol {
+                continue;
+            }
+            let mut own = self.addresses_of(inode).into_iter().filter(|own| {
+                let link_local = matches!(own, IpAddr::V6(own) if own.is_unicast_link_local());
+                IpFamily::of(*own) == context.family && !link_local && serves(socket, *own)
+            });
+            if own.any(|own| !only_through_here(context, own))
+                && let Some(gathered) = self.gathered.get_mut(at)
+            {
+                let reason = "its network namespace may be connected past this machine's filter";
+                gathered.doubt(Some(context.family), reason);
+            }
+        }
+    }
+
+    /// Rules can hand any packet to a socket with IP_TRANSPARENT, whatever it is bound to.
+    fn proxies(&mut self, context: &Context<'_>, program: &Program) {
+        let mut rules = program.tables.iter().flat_map(|table| table.chains.iter().flatten());
+        if !rules.any(|rule| proxies(&rule.steps)) {
+            return;
+        }
+        for ((socket, namespace), gathered) in self.sockets.iter().zip(&mut self.gathered) {
+            if namespace.is_none() && socket.protocol == context.protocol && socket.transparent != Some(false)
+            {
+                gathered.doubt(Some(context.family), PROXY);
             }
         }
     }
@@ -377,22 +431,21 @@ pub(super) fn neighbours(context: &Context<'_>, target: &Target, bit: u128) -> O
         .map(crate::reach::routing::prefix)
         .fold(Ranges::none(), |sum, prefix| sum.or(&prefix));
     let sources = hooks::sources(context, interface).ok()?.and(&link);
-    Some(Packets::new(bit, interfaces, Rc::new(sources)))
+    Some(hooks::from_outside(context, Packets::new(bit, interfaces, Rc::new(sources))))
 }
 
 /// One address of this machine for all that no rule tells apart.
 pub(super) fn representatives(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
-    let (mut tests, mut masks) = (HashSet::new(), HashSet::new());
+    let mut tests: HashSet<Asked> = HashSet::new();
     for rule in program.tables.iter().flat_map(|table| table.chains.iter().flatten()) {
-        destinations(&rule.steps, &mut tests, &mut masks);
+        destinations(&rule.steps, &mut tests);
     }
     let mut seen: Vec<Vec<bool>> = Vec::new();
     let mut chosen = Vec::new();
-    for address in local_addresses(context) {
-        let own = number(address);
-        let in_ranges = tests.iter().map(|ranges: &Rc<Ranges>| ranges.contains(own));
-        let signature: Vec<bool> =
-            in_ranges.chain(masks.iter().map(|(value, mask)| own & mask == *value)).collect();
+    let mut candidates = local_addresses(context);
+    candidates.extend(routed_here(context, &tests));
+    for address in candidates {
+        let mut signature: Vec<bool> = tests.iter().map(|asked| asked.holds(number(address))).collect();
         // Link-local addresses belong to one interface each.
         if matches!(address, IpAddr::V6(own) if own.is_unicast_link_local()) {
             chosen.push(address);
@@ -407,18 +460,148 @@ pub(super) fn representatives(context: &Context<'_>, program: &Program) -> Vec<I
     chosen
 }
 
+/// Whether an address is in a network that leads to virtual machines and containers of this machine only.
+fn only_through_here(context: &Context<'_>, own: IpAddr) -> bool {
+    let inside = |index: &u32| {
+        let all = &context.network.interfaces;
+        all.iter().find(|one| one.index == *index).is_some_and(|one| match one.kind.as_str() {
+            // In a container the way outside is such a cable too.
+            _ if context.default_routes() & context.indexed(*index) != 0 => false,
+            "veth" => true,
+            "bridge" => all.iter().filter(|port| port.master == Some(*index)).all(|port| port.kind == "veth"),
+            _ => false,
+        })
+    };
+    context.routing.connected(number(own)).is_some_and(|through| through.iter().all(inside))
+}
+
+fn proxies(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Then(Action::Unknown(reason)) => &**reason == PROXY,
+        Step::Branch(ways) => ways.iter().any(|(_, steps)| proxies(steps)),
+        _ => false,
+    })
+}
+
+/// What a rule asks of a destination.
+#[derive(PartialEq, Eq, Hash)]
+enum Asked {
+    In(Rc<Ranges>),
+    Masked(u128, u128),
+}
+
+impl Asked {
+    fn holds(&self, number: u128) -> bool {
+        match self {
+            Self::In(ranges) => ranges.contains(number),
+            Self::Masked(value, mask) => number & mask == *value,
+        }
+    }
+
+    /// Addresses on both sides of each border.
+    fn borders(&self) -> Vec<u128> {
+        match self {
+            Self::In(ranges) => {
+                let around = |(first, last): &(u128, u128)| {
+                    [first.saturating_sub(1), *first, *last, last.saturating_add(1)]
+                };
+                ranges.as_slice().iter().take(BORDERS).flat_map(around).collect()
+            }
+            Self::Masked(value, _) => vec![*value],
+        }
+    }
+}
+
+/// Ranges of one test whose borders are tried as destinations.
+const BORDERS: usize = 256;
+
 /// The addresses that rules test destinations for.
-fn destinations(steps: &[Step], found: &mut HashSet<Rc<Ranges>>, masks: &mut HashSet<(u128, u128)>) {
-    walk_tests(steps, &mut |test| {
-        if let Test::Masked { field: Field::Destination | Field::OriginalDestination, value, mask } = test {
-            masks.insert((*value, *mask));
+fn destinations(steps: &[Step], found: &mut HashSet<Asked>) {
+    walk_tests(steps, &mut |test| match test {
+        Test::Is(Field::Destination | Field::OriginalDestination, ranges) => {
+            found.insert(Asked::In(Rc::clone(ranges)));
         }
-        if let Test::Is(Field::Destination | Field::OriginalDestination, ranges) = test
-            && !found.contains(ranges)
-        {
-            found.insert(Rc::clone(ranges));
+        Test::Masked { field: Field::Destination | Field::OriginalDestination, value, mask } => {
+            found.insert(Asked::Masked(*value, *mask));
         }
+        _ => {}
     });
+}
+
+/// Addresses that routes of type local make this machine's without an interface that has them, one or more for each route
+/// that rules tell apart.
+fn routed_here(context: &Context<'_>, tests: &HashSet<Asked>) -> Vec<IpAddr> {
+    let Ok(here) = context.kind(LOCAL) else { return Vec::new() };
+    let mut numbers: Vec<u128> = here.as_slice().iter().flat_map(|(first, last)| [*first, *last]).collect();
+    let borders = tests.iter().flat_map(Asked::borders);
+    numbers.extend(borders.filter(|border| here.contains(*border)));
+    numbers.sort_unstable();
+    numbers.dedup();
+    let found = numbers.into_iter().map(|number| address(number, context.family));
+    found.filter(|address| !address.is_loopback() && !address.is_unspecified()).collect()
+}
+
+/// Broadcast and multicast addresses that sockets of UDP receive from, one or more for each kind that rules tell apart.
+fn broadcasts(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
+    if context.protocol != Protocol::Udp {
+        return Vec::new();
+    }
+    let mut tests: HashSet<Asked> = HashSet::new();
+    for rule in program.tables.iter().flat_map(|table| table.chains.iter().flatten()) {
+        destinations(&rule.steps, &mut tests);
+    }
+    let kind = |kind| context.kind(kind).unwrap_or_default();
+    let (broadcast, multicast) = (kind(BROADCAST), kind(MULTICAST));
+    // The group of all hosts, to which every machine belongs: 224.0.0.1 or ff02::1.
+    let every = if context.family == IpFamily::V4 { 0xe000_0001 } else { 0xff02 << 112 | 1 };
+    let borders = tests.iter().flat_map(Asked::borders).filter(|border| multicast.contains(*border));
+    let own = broadcast.as_slice().iter().flat_map(|(first, last)| [*first, *last]);
+    let mut seen: Vec<Vec<bool>> = Vec::new();
+    let mut chosen = Vec::new();
+    for found in own.chain([every]).chain(borders) {
+        let mut signature: Vec<bool> = tests.iter().map(|asked| asked.holds(found)).collect();
+        signature.push(broadcast.contains(found));
+        if !seen.contains(&signature) {
+            seen.push(signature);
+            chosen.push(address(found, context.family));
+        }
+    }
+    chosen
+}
+
+/// Whether an interface takes packets to 127.0.0.0/8 from its link (`route_localnet`).
+fn loopback_from_outside(context: &Context<'_>) -> bool {
+    let open = |one: &Interface| !one.loopback && one.route_localnet.value() == Some(&true);
+    context.family == IpFamily::V4 && context.those(open) != 0
+}
+
+/// Packets of neighbours on every interface but the loopbacks, to targets that all of them can write to.
+fn on_link(context: &Context<'_>, targets: u128) -> Vec<Packets> {
+    let outside = context.interfaces.iter().take(128).enumerate().filter(|(_, one)| !one.loopback);
+    let each = outside.filter_map(|(bit, interface)| {
+        let own = interface.addresses.iter().filter(|one| IpFamily::of(one.address) == context.family);
+        let link = own.map(crate::reach::routing::prefix).fold(Ranges::none(), |sum, prefix| sum.or(&prefix));
+        let sources = hooks::sources(context, interface).ok()?.and(&link);
+        Some(hooks::from_outside(context, Packets::new(targets, 1 << bit, Rc::new(sources))))
+    });
+    each.filter(|packets| !packets.sources.is_empty()).collect()
+}
+
+/// Addresses that the tables with rewriting rules test and that are not this machine's, one of each range.
+fn rewritten_addresses(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
+    let mut tests: HashSet<Asked> = HashSet::new();
+    for table in rewriting(program) {
+        table.chains.iter().flatten().for_each(|rule| destinations(&rule.steps, &mut tests));
+    }
+    let mut found: Vec<u128> = tests.iter().flat_map(Asked::borders).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.retain(|border| {
+        let inside = tests.iter().any(|asked| asked.holds(*border));
+        inside && !matches!(context.routing.way(*border), Way::Here | Way::Many)
+    });
+    found.truncate(PORTS);
+    found.into_iter().map(|border| address(border, context.family)).collect()
 }
 
 pub(super) fn walk_tests(steps: &[Step], see: &mut impl FnMut(&Test)) {
@@ -452,17 +635,21 @@ fn rewrites(steps: &[Step]) -> bool {
     })
 }
 
+/// The tables with rules that rewrite destinations.
+fn rewriting(program: &Program) -> impl Iterator<Item = &Table> {
+    let at_prerouting = program.bases.iter().filter(|base| base.nat && base.hook == Hook::Prerouting);
+    let mut tables: Vec<usize> = at_prerouting.map(|base| base.table).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let tables = tables.into_iter().filter_map(|table| program.tables.get(table));
+    tables.filter(|table| table.chains.iter().flatten().any(|rule| rewrites(&rule.steps)))
+}
+
 /// The ports that tables with rewriting rules speak of, and one that stands for all others.
 fn rewritten_ports(program: &Program, taken: &HashMap<(Protocol, u16), Vec<usize>>) -> Vec<u16> {
     let mut ports: Vec<u16> = Vec::new();
-    let at_prerouting = program.bases.iter().filter(|base| base.nat && base.hook == Hook::Prerouting);
-    let mut tables: Vec<usize> = at_prerouting.map(|base| base.table).collect();
-    tables.dedup();
-    for table in tables.into_iter().filter_map(|table| program.tables.get(table)) {
+    for table in rewriting(program) {
         let rules = || table.chains.iter().flatten();
-        if !rules().any(|rule| rewrites(&rule.steps)) {
-            continue;
-        }
         for rule in rules() {
             walk_tests(&rule.steps, &mut |test| {
                 let Test::Is(Field::DestinationPort | Field::OriginalDestinationPort, ranges) = test else {

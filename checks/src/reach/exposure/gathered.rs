@@ -6,7 +6,7 @@ use super::{Access, Reach};
 use crate::evidence::Evidence;
 use crate::facts::ruleset::IpFamily;
 use crate::reach::context::Context;
-use crate::reach::packets::FRAGMENT;
+use crate::reach::packets::{FRAGMENT, HEADER_LENGTH, NEXT_HEADER};
 use crate::reach::program::Free;
 use crate::reach::ranges::Ranges;
 use crate::reach::resolve::Part;
@@ -204,7 +204,13 @@ impl Gathered {
 
 /// What a packet needs besides the right source, in words; nothing that every usual sender has.
 fn need(free: Free, values: &Ranges) -> Option<String> {
-    if matches!(free, Free::TcpFlags | FRAGMENT) {
+    let usual = match free {
+        Free::TcpFlags | FRAGMENT => true,
+        HEADER_LENGTH => values.contains(0x45),
+        NEXT_HEADER => values.contains(6) || values.contains(17),
+        _ => false,
+    };
+    if usual {
         return None;
     }
     let shown: Vec<String> = values

@@ -6,7 +6,7 @@ use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::nftables::Layer;
 use crate::facts::sockets::Protocol;
 use crate::reach::context::Context;
-use crate::reach::packets::FRAGMENT;
+use crate::reach::packets::{FRAGMENT, HEADER_LENGTH, NEXT_HEADER};
 use crate::reach::program::{
     Field, Free, STATE_ESTABLISHED, STATE_INVALID, STATE_NEW, STATE_RELATED, STATE_UNTRACKED, Socket, Test,
 };
@@ -84,8 +84,8 @@ fn byte(context: &Context<'_>, layer: Layer, at: usize) -> Byte {
         // ETH_P_IP, ETH_P_IPV6
         (Layer::Link, IpFamily::V4, 12..14) => Byte::Known([8, 0][at - 12]),
         (Layer::Link, IpFamily::V6, 12..14) => Byte::Known([0x86, 0xdd][at - 12]),
-        // RFC 791 section 3.1; options are rare enough to count as absent.
-        (Layer::Network, IpFamily::V4, 0) => Byte::Known(0x45),
+        // RFC 791 section 3.1; a sender can put options behind the header.
+        (Layer::Network, IpFamily::V4, 0) => free(HEADER_LENGTH, 1, 0),
         (Layer::Network, IpFamily::V4, 1) => free(Free::TrafficClass, 1, 0),
         (Layer::Network, IpFamily::V4, 2..4) => free(Free::Length, 2, at - 2),
         (Layer::Network, IpFamily::V4, 4..6) => raw(4, 2),
@@ -95,11 +95,11 @@ fn byte(context: &Context<'_>, layer: Layer, at: usize) -> Byte {
         (Layer::Network, IpFamily::V4, 10..12) => raw(10, 2),
         (Layer::Network, IpFamily::V4, 12..16) => Byte::Of(Field::Source, 4, at - 12),
         (Layer::Network, IpFamily::V4, 16..20) => Byte::Of(Field::Destination, 4, at - 16),
-        // RFC 8200 section 3; extension headers count as absent.
+        // RFC 8200 section 3; a sender can put extension headers before the protocol.
         (Layer::Network, IpFamily::V6, 0..2) => raw(0, 2),
         (Layer::Network, IpFamily::V6, 2..4) => raw(2, 2),
         (Layer::Network, IpFamily::V6, 4..6) => raw(4, 2),
-        (Layer::Network, IpFamily::V6, 6) => protocol,
+        (Layer::Network, IpFamily::V6, 6) => free(NEXT_HEADER, 1, 0),
         (Layer::Network, IpFamily::V6, 7) => free(Free::TimeToLive, 1, 0),
         (Layer::Network, IpFamily::V6, 8..24) => Byte::Of(Field::Source, 16, at - 8),
         (Layer::Network, IpFamily::V6, 24..40) => Byte::Of(Field::Destination, 16, at - 24),
@@ -161,8 +161,15 @@ pub(super) fn meta(context: &Context<'_>, key: u32) -> Loaded {
         12 => Known(vec![0]),
         15 => Known(vec![family_number(context.family)]),
         16 => Known(vec![protocol_number(context.protocol)]),
-        // PACKET_HOST
-        19 => Known(vec![0]),
+        19 => {
+            // PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST
+            let is =
+                |kind| context.kind(kind).map_or(Test::Never, |found| Test::Is(Field::Destination, found));
+            let (broadcast, multicast) = (is(BROADCAST), is(MULTICAST));
+            let alone = Test::Not(Box::new(any(vec![broadcast.clone(), multicast.clone()])));
+            let choices = vec![(vec![0], alone), (vec![1], broadcast), (vec![2], multicast)];
+            Loaded::Property(Property::Choice(choices), 0, Order::Network)
+        }
         21 => inbound(&group),
         22 => outbound(&group, vec![0; 4]),
         24 => Loaded::Property(Property::Open(Test::Chance("meta random".into())), 4, Order::Host),

@@ -34,7 +34,7 @@ pub(crate) fn target(one: &Target, context: &Context<'_>) -> Vec<Step> {
             _ => unknown("NETMAP maps one network to another"),
         }),
         Target::Snat(_) | Target::Masquerade(_) => then(Action::Source),
-        Target::Tproxy { .. } => then(unknown("a proxy takes the connection (TPROXY)")),
+        Target::Tproxy { .. } => then(unknown(super::super::program::PROXY)),
         Target::Synproxy { .. } => then(unknown("the kernel answers in place of the server (SYNPROXY)")),
         Target::Nfqueue { .. } => then(unknown("a program decides (NFQUEUE)")),
         Target::Set(target) => {

@@ -202,8 +202,9 @@ fn what_no_packet_from_outside_has() {
     assert_eq!(owner(span(true), None), Test::Always);
     assert_eq!(owner(span(true), Some(false)), Test::Never);
     assert_eq!(owner(None, Some(true)), Test::Always);
-    assert_eq!(of(Match::Pkttype { kind: 0, invert: false }), Test::Always);
-    assert_eq!(of(Match::Pkttype { kind: 1, invert: false }), Test::Never);
+    let many = is(Field::Destination, 0xe000_0000, 0xefff_ffff);
+    assert_eq!(of(Match::Pkttype { kind: 2, invert: false }), many);
+    assert_eq!(of(Match::Pkttype { kind: 3, invert: false }), Test::Never);
     assert_eq!(of(Match::Helper { name: "ftp".into(), invert: false }), Test::Never);
     // Only what comes in through a bridge may know a port of it.
     let Test::Any(ways) = of(Match::Physdev(Physdev { is_in: Some(true), ..Physdev::default() })) else {
