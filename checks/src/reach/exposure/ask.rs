@@ -445,7 +445,7 @@ pub(super) fn representatives(context: &Context<'_>, program: &Program) -> Vec<I
     let mut candidates = local_addresses(context);
     candidates.extend(routed_here(context, &tests));
     for address in candidates {
-        let mut signature: Vec<bool> = tests.iter().map(|asked| asked.holds(number(address))).collect();
+        let signature: Vec<bool> = tests.iter().map(|asked| asked.holds(number(address))).collect();
         // Link-local addresses belong to one interface each.
         if matches!(address, IpAddr::V6(own) if own.is_unicast_link_local()) {
             chosen.push(address);
