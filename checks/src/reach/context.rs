@@ -23,6 +23,9 @@ pub(crate) struct Context<'a> {
     pub(crate) routing: Routing,
     /// Bit N of a set of interfaces is the N-th of these.
     pub(crate) interfaces: Vec<&'a Interface>,
+    /// Whether the question is who can ever get through, not who does at this moment: a source that is not yet in a list
+    /// that rules fill can get there, by knocking at another port.
+    pub(crate) lasting: bool,
     /// Tests of sets of ipset that were asked before.
     pub(crate) ipsets: RefCell<BTreeMap<AskedSet, Test>>,
 }
@@ -41,7 +44,29 @@ impl<'a> Context<'a> {
         };
         let interfaces = network.interfaces.iter().filter(of_its_own).collect();
         let routing = Routing::new(network, family);
-        Self { family, protocol, network, ruleset, routing, interfaces, ipsets: RefCell::default() }
+        Self {
+            family,
+            protocol,
+            network,
+            ruleset,
+            routing,
+            interfaces,
+            lasting: false,
+            ipsets: RefCell::default(),
+        }
+    }
+
+    /// The same for the question who can ever get through.
+    pub(crate) fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
+    }
+
+    /// A test that holds for what is in a list now, and by and by for what rules add to it.
+    pub(crate) fn filled_by_rules(&self, test: Test, list: &str) -> Test {
+        match self.lasting {
+            true => Test::Any(vec![test, Test::Chance(format!("what rules add to {list}").into())]),
+            false => test,
+        }
     }
 
     /// The interfaces of which this holds.

@@ -340,11 +340,16 @@ impl<'a> Compiler<'a> {
         let test = match self.changed.get(set) {
             None => test,
             // The same key was added by a rule before, or another one of the same packet.
-            Some(keys) if keys.iter().all(|other| *other == key) => any(vec![Test::Added(set.into()), test]),
-            Some(_) => any(vec![
-                all(vec![Test::Added(set.into()), Context::unknown(format!("what a rule added to {set}"))]),
-                test,
-            ]),
+            Some(keys) => {
+                let own = match keys.iter().all(|other| *other == key) {
+                    true => Test::Added(set.into()),
+                    false => all(vec![
+                        Test::Added(set.into()),
+                        Context::unknown(format!("what a rule added to {set}")),
+                    ]),
+                };
+                self.context.filled_by_rules(any(vec![own, test]), set)
+            }
         };
         self.tests.borrow_mut().insert((set, key), test.clone());
         test

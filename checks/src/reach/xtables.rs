@@ -328,7 +328,8 @@ fn recent(asked: &Recent, context: &Context<'_>) -> Test {
     let field = if asked.destination { Field::Destination } else { Field::Source };
     let known =
         sets::recent(asked, context).map_or_else(Context::unknown, |ranges| Test::Is(field, Rc::new(ranges)));
-    xor(any(vec![Test::Added(sets::recent_name(&asked.name)), known]), asked.invert)
+    let listed = any(vec![Test::Added(sets::recent_name(&asked.name)), known]);
+    xor(context.filled_by_rules(listed, &asked.name), asked.invert)
 }
 
 /// A sender is free to add one (rt_mt6). It stands where the fixed header says that it comes next.

@@ -63,7 +63,7 @@ pub(super) fn everything(facts: &Facts, sockets: &Sockets) -> Result<Exposure, G
             continue;
         }
         for protocol in [Protocol::Tcp, Protocol::Udp] {
-            let context = Context::new(family, protocol, network, ruleset);
+            let context = Context::new(family, protocol, network, ruleset).lasting();
             let program = Program::new(&context);
             contexts.push((context, program));
         }

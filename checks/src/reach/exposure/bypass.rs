@@ -20,7 +20,7 @@ use crate::reach::walk::Target;
 pub fn without_rewriting(facts: &Facts, published: &Published) -> Result<Access, Gap> {
     let (network, ruleset) = (facts.network.known()?, facts.ruleset.known()?);
     let family = IpFamily::of(published.address);
-    let context = Context::new(family, published.protocol, network, ruleset);
+    let context = Context::new(family, published.protocol, network, ruleset).lasting();
     let mut program = Program::new(&context);
     program.bases.retain(|base| !(base.nat && base.hook == Hook::Prerouting));
     let outside = hooks::outside(&context, 0).map_err(|reason| Gap::unsupported(&*reason))?;

@@ -67,7 +67,7 @@ pub fn unnamed(facts: &Facts) -> Result<Vec<Unnamed>, Gap> {
             continue;
         }
         for protocol in [Protocol::Tcp, Protocol::Udp] {
-            let context = Context::new(family, protocol, network, ruleset);
+            let context = Context::new(family, protocol, network, ruleset).lasting();
             let program = Program::new(&context);
             let outside = hooks::outside(&context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
             let domains =
