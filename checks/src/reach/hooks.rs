@@ -145,7 +145,8 @@ fn order_matters(program: &Program, stages: &[Stage<'_>]) -> bool {
 
 fn changes(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
-        Step::Test(_) | Step::Then(_) => false,
+        // What a rule adds to a set, rules of the same table ask for.
+        Step::Test(_) | Step::Then(_) | Step::Adds(_) => false,
         Step::Branch(ways) => ways.iter().any(|(_, steps)| changes(steps)),
         _ => true,
     })

@@ -251,6 +251,9 @@ pub(super) fn ct(context: &Context<'_>, key: u32, direction: Option<u8>) -> Load
         // No helper watches a connection that begins, unless a rule gave it one.
         6 => Absent,
         7 => Known(vec![family_number(context.family)]),
+        // NFT_CT_SRC_IP, _DST_IP and their twins for IPv6 end the rule for the other family.
+        19 | 20 if context.family == IpFamily::V6 => Absent,
+        21 | 22 if context.family == IpFamily::V4 => Absent,
         8 | 19 | 21 if !reply => number(Field::Source, width),
         9 | 20 | 22 if !reply => number(Field::OriginalDestination, width),
         8 | 19 | 21 => number(Field::Destination, width),
