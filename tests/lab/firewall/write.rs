@@ -289,15 +289,26 @@ impl Sheet {
         }
         for (chain, lines) in &mut self.chains {
             // Replies of the container pass: a test of theirs is not what a rule was drawn for.
-            let replies = match (chain.front, chain.name.as_str()) {
-                (Front::Nft, "forward" | "forward_late") => "iifname docker0 accept",
-                (Front::Nft, "raw" | "mangle") => "iifname docker0 tcp flags & ack == ack accept",
+            let replies: &[&str] = match (chain.front, chain.name.as_str()) {
+                (Front::Nft, "forward" | "forward_late") => &["iifname docker0 accept"],
+                (Front::Nft, "raw" | "mangle") => &[
+                    "iifname docker0 tcp flags & ack == ack accept",
+                    "iifname docker0 udp sport { 22, 53, 80, 443, 3306, 8080 } accept",
+                    "iifname docker0 meta l4proto { 1, 58 } accept",
+                ],
                 (Front::Nft, _) => continue,
-                (_, "FORWARD") => "-i docker0 -j ACCEPT",
-                (_, "PREROUTING") if chain.table != "nat" => "-i docker0 -p tcp ! --syn -j ACCEPT",
+                (_, "FORWARD") => &["-i docker0 -j ACCEPT"],
+                (_, "PREROUTING") if chain.table != "nat" => &[
+                    "-i docker0 -p tcp ! --syn -j ACCEPT",
+                    "-i docker0 -p udp -m multiport --sports 22,53,80,443,3306,8080 -j ACCEPT",
+                    "-i docker0 -p 1 -j ACCEPT",
+                    "-i docker0 -p 58 -j ACCEPT",
+                ],
                 _ => continue,
             };
-            lines.insert(0, Line { text: replies.to_owned(), ingredients: Vec::new(), decides: true });
+            let line =
+                |text: &&str| Line { text: (*text).to_owned(), ingredients: Vec::new(), decides: true };
+            lines.splice(0..0, replies.iter().map(line));
         }
         let mut load = String::new();
         if !self.ipset.is_empty() {
