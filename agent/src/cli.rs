@@ -271,11 +271,13 @@ pub(crate) struct Reach {
     /// tcp or udp
     #[arg(long, value_name = "PROTOCOL")]
     pub(crate) proto: Proto,
-    /// The sender, with its port where that matters: 203.0.113.9, [2001:db8::9]:40000
-    #[arg(long, value_name = "ADDR[:PORT]")]
+    #[arg(
+        help = "The sender, with its port where that matters: 203.0.113.9, [2001:db8::9]:40000",
+        long,
+        value_name = "ADDR[:PORT]"
+    )]
     pub(crate) from: String,
-    /// Where it goes: 192.0.2.1:22, [2001:db8::1]:22
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(help = "Where it goes: 192.0.2.1:22, [2001:db8::1]:22", long, value_name = "ADDR:PORT")]
     pub(crate) to: String,
     /// The interface that it comes in through
     #[arg(long = "in", value_name = "IFACE")]
