@@ -110,11 +110,6 @@ impl Network {
         [&self.bpf, &self.bpf_netfilter].into_iter().filter_map(Reading::value).flatten()
     }
 
-    /// Why there may be more of them.
-    pub fn unseen_programs(&self) -> impl Iterator<Item = &Gap> {
-        [&self.bpf, &self.bpf_netfilter].into_iter().filter_map(Reading::gap)
-    }
-
     /// The interface of an index.
     #[must_use]
     pub fn interface(&self, index: u32) -> Option<&Interface> {

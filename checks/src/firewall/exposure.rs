@@ -109,7 +109,8 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     for (reason, sockets) in &said.doubts {
         judgement.unknown(format!("who reaches {}: {reason}", names(sockets)));
     }
-    for gap in facts.network.value().into_iter().flat_map(|network| network.unseen_programs()) {
+    // A program at a hook of netfilter can only stop more, and what is open without it is worth saying.
+    if let Some(gap) = facts.network.value().and_then(|network| network.bpf.gap()) {
         judgement.unknown(format!("what else stands in the way of packets is not known: {gap}"));
     }
     if !said.closed.is_empty() {

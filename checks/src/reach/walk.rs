@@ -427,18 +427,13 @@ impl<'a> Walk<'a> {
     }
 
     pub(crate) fn end(&mut self, flow: Flow, end: End, by: Option<Place>) {
-        // One rule stops many parts; what differs in one respect only is kept as one.
-        if matches!(end, End::Dropped | End::Rejected)
-            && let Some(last) = self.ended.last_mut()
-            && last.end == end
-            && last.by == by
-            && last.flow.state.trace.is_none()
-            && let Some(flow) = last.flow.join(&flow)
-        {
-            last.flow = flow;
-            return;
+        let mut ended = Ended { flow, end, by };
+        // One rule stops many parts; those that differ in one respect only are kept as one, and that one may fit another.
+        while let Some(joined) = self.ended.last().and_then(|last| last.join(&ended)) {
+            self.ended.pop();
+            ended = joined;
         }
-        self.ended.push(Ended { flow, end, by });
+        self.ended.push(ended);
     }
 
     pub(crate) fn give_up(&mut self, flows: Vec<Flow>, reason: &str) {
@@ -731,6 +726,18 @@ fn seen_by(base: &Base, flows: Vec<Flow>) -> (Vec<Flow>, Vec<Flow>) {
         outside.extend(unseen);
     }
     (inside, outside)
+}
+
+impl Ended {
+    /// Both as one, where the same rule stopped them.
+    fn join(&self, other: &Self) -> Option<Self> {
+        let stopped = matches!(self.end, End::Dropped | End::Rejected);
+        if !stopped || self.end != other.end || self.by != other.by || self.flow.state.trace.is_some() {
+            return None;
+        }
+        let flow = self.flow.join(&other.flow)?;
+        Some(Self { flow, end: self.end.clone(), by: self.by })
+    }
 }
 
 impl Flow {

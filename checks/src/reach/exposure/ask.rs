@@ -404,7 +404,9 @@ impl<'a> Asking<'a> {
             found.published.push(Published { protocol, address, port, to, access });
         }
         if let Some(network) = self.facts.network.value() {
-            found.gaps.extend(network.unseen_programs().cloned());
+            // A program at a hook of netfilter, which takes another privilege to see, can only stop more: what is closed
+            // stays closed.
+            found.gaps.extend(network.bpf.gap().cloned());
         }
         if let Some(sockets) = self.facts.sockets.value() {
             found.gaps.extend(sockets.unseen_namespaces().cloned());
