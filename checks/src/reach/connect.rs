@@ -160,11 +160,11 @@ fn answer(facts: &Facts, question: &Question) -> Result<Answer, Gap> {
             }
         }
     }
-    let ended = match local {
+    let outcome = match local {
         true => hooks::within(&context, &program, std::slice::from_ref(&target), vec![packets], true),
         false => hooks::run(&context, &program, std::slice::from_ref(&target), vec![packets], true),
     };
-    Ok(one_answer(resolve(ended), &context, &program))
+    Ok(one_answer(resolve(outcome).parts, &context, &program))
 }
 
 fn one_answer(parts: Vec<Part>, context: &Context<'_>, program: &Program) -> Answer {

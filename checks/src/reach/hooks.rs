@@ -8,7 +8,7 @@ use super::program::Step;
 use super::ranges::Ranges;
 use super::routing::{LOCAL, MULTICAST, UNICAST, Way, number};
 use super::tables::{Base, Layer, Program};
-use super::walk::{End, Ended, Flow, State, Target, Walk, without_decision};
+use super::walk::{End, Flow, Outcome, State, Target, Walk, without_decision};
 use crate::facts::network::{BpfHook, Interface};
 use crate::facts::ruleset::{Hook, IpFamily};
 use crate::facts::sockets::Protocol;
@@ -25,24 +25,26 @@ pub(crate) fn run(
     targets: &[Target],
     from: Vec<Packets>,
     tracing: bool,
-) -> Vec<Ended> {
+) -> Outcome {
     let mut walk = Walk::new(context, program, targets, tracing);
     let flows: Vec<Flow> =
         from.into_iter().map(|packets| Flow { packets, state: State::default() }).collect();
     if let Some(gap) = program.gaps.first() {
         walk.give_up(flows, gap);
-        return walk.ended;
+        return walk.outcome;
     }
     let flows = outside_netfilter(&mut walk, flows);
     let flows = through(&mut walk, flows, Hook::Ingress);
     let flows = bridged(&mut walk, flows);
     let flows = through(&mut walk, flows, Hook::Prerouting);
+    let mut here = Vec::new();
     for flow in flows {
-        for flow in walk.by_destination(flow) {
-            route(&mut walk, flow);
+        for flow in by_way(&walk, flow) {
+            route(&mut walk, flow, &mut here);
         }
     }
-    walk.ended
+    input(&mut walk, here);
+    walk.outcome
 }
 
 /// Packets of the machine to itself. Connection tracking knows them from the way out, where their destination would have
@@ -53,23 +55,21 @@ pub(crate) fn within(
     targets: &[Target],
     from: Vec<Packets>,
     tracing: bool,
-) -> Vec<Ended> {
+) -> Outcome {
     let mut walk = Walk::new(context, program, targets, tracing);
     let mut flows: Vec<Flow> =
         from.into_iter().map(|packets| Flow { packets, state: State::default() }).collect();
     if let Some(gap) = program.gaps.first() {
         walk.give_up(flows, gap);
-        return walk.ended;
+        return walk.outcome;
     }
     Walk::track(&mut flows);
     let here = |base: &&Base| base.hook == Hook::Prerouting && base.layer == Layer::Ip && !base.nat;
     for base in program.bases.iter().filter(here) {
         flows = walk.base(base, flows);
     }
-    for flow in flows {
-        input(&mut walk, flow);
-    }
-    walk.ended
+    input(&mut walk, flows);
+    walk.outcome
 }
 
 /// What a hook calls at one priority.
@@ -210,8 +210,30 @@ fn bridged(walk: &mut Walk<'_>, flows: Vec<Flow>) -> Vec<Flow> {
     rest
 }
 
-/// Packets of one destination after prerouting: to a socket here, or on to another machine.
-fn route(walk: &mut Walk<'_>, flow: Flow) {
+/// The packets apart by where their destinations lead.
+fn by_way(walk: &Walk<'_>, flow: Flow) -> Vec<Flow> {
+    if flow.state.destination.is_some() {
+        return vec![flow];
+    }
+    let context = walk.context;
+    let mut ways: Vec<((bool, Way), u128)> = Vec::new();
+    for (bit, target) in walk.targets.iter().enumerate().take(128) {
+        if flow.packets.targets >> bit & 1 == 0 {
+            continue;
+        }
+        let way = (is_loopback(target.address, context.family), context.routing.way(target.address));
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, targets)) => *targets |= 1 << bit,
+            None => ways.push((way, 1 << bit)),
+        }
+    }
+    ways.into_iter()
+        .map(|(_, targets)| Flow { packets: flow.packets.to(targets), state: flow.state.clone() })
+        .collect()
+}
+
+/// Packets of one way after prerouting: to a socket here, or on to another machine.
+fn route(walk: &mut Walk<'_>, flow: Flow, here: &mut Vec<Flow>) {
     let context = walk.context;
     let Some((address, _)) = walk.destination(&flow) else { return };
     if is_loopback(address, context.family) {
@@ -225,13 +247,11 @@ fn route(walk: &mut Walk<'_>, flow: Flow) {
         if let Some(packets) = outside {
             walk.end(Flow { packets, state: state.clone() }, End::Dropped, None);
         }
-        if let Some(packets) = inside {
-            input(walk, Flow { packets, state });
-        }
+        here.extend(inside.map(|packets| Flow { packets, state }));
         return;
     }
     match context.routing.way(address) {
-        Way::Here => input(walk, flow),
+        Way::Here => here.push(flow),
         Way::Through(indexes) => {
             let out = indexes.iter().fold(0, |set, index| set | context.indexed(*index));
             passed_on(walk, flow, out);
@@ -239,7 +259,7 @@ fn route(walk: &mut Walk<'_>, flow: Flow) {
         Way::Nowhere => walk.end(flow, End::Dropped, None),
         // tcp_v4_rcv takes only what was sent to this machine alone.
         Way::Many if context.protocol == Protocol::Tcp => walk.end(flow, End::Dropped, None),
-        Way::Many => input(walk, flow),
+        Way::Many => here.push(flow),
         Way::Unknown(reason) => walk.end(flow, End::Unknown(reason), None),
     }
 }
@@ -271,8 +291,8 @@ fn passed_on(walk: &mut Walk<'_>, flow: Flow, out: u128) {
     }
 }
 
-fn input(walk: &mut Walk<'_>, flow: Flow) {
-    for flow in through(walk, vec![flow], Hook::Input) {
+fn input(walk: &mut Walk<'_>, flows: Vec<Flow>) {
+    for flow in through(walk, flows, Hook::Input) {
         let by = flow.state.accepted_by;
         walk.end(flow, End::Through, by);
     }

@@ -47,6 +47,16 @@ impl Free {
         }
     }
 
+    /// Whether every usual sender's packet has one of these values.
+    pub(crate) fn is_usual(self, values: &Ranges) -> bool {
+        match self {
+            Self::TcpFlags | FRAGMENT => true,
+            HEADER_LENGTH => values.contains(0x45),
+            NEXT_HEADER => values.contains(6) || values.contains(17),
+            _ => false,
+        }
+    }
+
     /// The values that the first packet of a connection can have.
     pub(crate) fn possible(self) -> Ranges {
         match self {
@@ -106,6 +116,12 @@ impl Packets {
     /// The free properties that rules have tested, with what is left of each.
     pub(crate) fn narrowed(&self) -> &[(Free, Rc<Ranges>)] {
         &self.free
+    }
+
+    /// Whether most senders' packets are among these, as far as what they are free to choose goes.
+    pub(crate) fn are_usual(&self) -> bool {
+        let most = |free: Free, values: &Ranges| values.count() > free.possible().count() / 2;
+        self.free.iter().all(|(free, values)| free.is_usual(values) || most(*free, values))
     }
 
     /// The same packets to other targets.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::packets::Packets;
 use super::tables::Place;
-use super::walk::{End, Ended, State};
+use super::walk::{End, Ended, Outcome, State, Stopped};
 
 /// Packets with the one thing that happens to them.
 #[derive(Debug, Clone)]
@@ -21,8 +21,21 @@ pub(crate) struct Part {
 /// Overlaps that are taken apart; more are unknown.
 const CELLS: usize = 2000;
 
-/// Each packet once.
-pub(crate) fn resolve(ended: Vec<Ended>) -> Vec<Part> {
+/// What happens to packets.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    /// Each packet once.
+    pub(crate) parts: Vec<Part>,
+    /// What is only counted.
+    pub(crate) stopped: Stopped,
+}
+
+/// Takes apart what chance or ignorance let overlap.
+pub(crate) fn resolve(outcome: Outcome) -> Resolved {
+    Resolved { parts: apart(outcome.ended), stopped: outcome.stopped }
+}
+
+fn apart(ended: Vec<Ended>) -> Vec<Part> {
     let (certain, open): (Vec<Ended>, Vec<Ended>) =
         ended.into_iter().partition(|one| one.flow.state.chance.is_none() && one.flow.state.doubt.is_none());
     let mut parts: Vec<Part> =

@@ -10,14 +10,20 @@ pub(crate) struct Sources {
     base: Rc<Ranges>,
     /// A part of the base.
     gone: Rc<Ranges>,
+    /// How many addresses the base has.
+    size: u128,
 }
+
+/// What became of bases that many parts share, so that each is worked on once: before and after.
+pub(crate) type Bases = Vec<(Rc<Ranges>, Sources)>;
 
 /// Lists up to this length are compared address by address.
 const SHORT: usize = 64;
 
 impl Sources {
     pub(crate) fn new(base: Rc<Ranges>) -> Self {
-        Self { base, gone: Rc::default() }
+        let size = base.count();
+        Self { base, gone: Rc::default(), size }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -33,7 +39,7 @@ impl Sources {
     }
 
     pub(crate) fn count(&self) -> u128 {
-        self.base.count().saturating_sub(self.gone.count())
+        self.size.saturating_sub(self.gone.count())
     }
 
     /// How many ranges it takes to write them down, at most.
@@ -65,10 +71,51 @@ impl Sources {
         (Some(Self::new(Rc::new(inside))), rest)
     }
 
+    /// Those that are not among these.
+    pub(crate) fn less(self, lost: &Ranges) -> Self {
+        if !self.may_meet(lost) {
+            return self;
+        }
+        if self.base.as_slice().len() <= SHORT {
+            return Self::new(Rc::new(self.base.without(&self.gone).without(lost)));
+        }
+        Self { gone: Rc::new(self.gone.or(&self.base.and(lost))), ..self }
+    }
+
+    /// The same in place, for many parts of few bases.
+    pub(crate) fn lose(&mut self, lost: &Ranges, bases: &mut Bases) {
+        let left = match bases.iter().find(|(base, _)| Rc::ptr_eq(base, &self.base)) {
+            Some((_, left)) => left.clone(),
+            None => {
+                let left = Self::new(Rc::new(self.base.without(lost)));
+                bases.push((Rc::clone(&self.base), left.clone()));
+                left
+            }
+        };
+        let gone =
+            if self.gone.meets(lost) { Rc::new(self.gone.without(lost)) } else { Rc::clone(&self.gone) };
+        *self = Self { gone, ..left };
+    }
+
+    /// How many of these are among the wanted; the answers for each base are kept.
+    pub(crate) fn meeting(&self, wanted: &Ranges, bases: &mut Vec<(*const Ranges, u128)>) -> u128 {
+        let base = Rc::as_ptr(&self.base);
+        let all = match bases.iter().find(|(known, _)| std::ptr::eq(*known, base)) {
+            Some((_, all)) => *all,
+            None => {
+                let all = self.base.and(wanted).count();
+                bases.push((base, all));
+                all
+            }
+        };
+        let gone = if all > 0 && self.gone.meets(wanted) { self.gone.and(wanted).count() } else { 0 };
+        all.saturating_sub(gone)
+    }
+
     /// Those of both.
     pub(crate) fn and(&self, other: &Self) -> Self {
         if Rc::ptr_eq(&self.base, &other.base) {
-            return Self { base: Rc::clone(&self.base), gone: Rc::new(self.gone.or(&other.gone)) };
+            return Self { gone: Rc::new(self.gone.or(&other.gone)), ..self.clone() };
         }
         Self::new(Rc::new(self.ranges().and(&other.ranges())))
     }
@@ -76,7 +123,7 @@ impl Sources {
     /// Those of either.
     pub(crate) fn or(&self, other: &Self) -> Self {
         if Rc::ptr_eq(&self.base, &other.base) {
-            return Self { base: Rc::clone(&self.base), gone: Rc::new(self.gone.and(&other.gone)) };
+            return Self { gone: Rc::new(self.gone.and(&other.gone)), ..self.clone() };
         }
         Self::new(Rc::new(self.ranges().or(&other.ranges())))
     }
@@ -127,6 +174,12 @@ mod tests {
                 left.as_ref().map(|left| (*left.ranges()).clone()).unwrap_or_default(),
                 of(all & !one & !two)
             );
+            assert_eq!(*rest.clone().less(&of(two)).ranges(), of(all & !one & !two));
+            let mut lost = rest.clone();
+            lost.lose(&of(two), &mut Vec::new());
+            assert_eq!(*lost.ranges(), of(all & !one & !two));
+            let met = rest.meeting(&of(two), &mut Vec::new());
+            assert_eq!(met, u128::from((all & !one & two & 0xffff).count_ones()));
             assert_eq!(*rest.or(&start).ranges(), of(all));
             assert_eq!(*rest.and(&start).ranges(), of(all & !one));
             assert_eq!(*start.without(&rest).ranges(), of(all & one));

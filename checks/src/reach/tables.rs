@@ -55,8 +55,16 @@ pub(crate) enum Layer {
     Device,
 }
 
+#[cfg(test)]
+impl Table {
+    /// Chains that belong to no facts.
+    pub(crate) fn drawn(chains: Vec<Vec<Rule>>) -> Self {
+        Self { source: Source::Nftables(usize::MAX), chains }
+    }
+}
+
 /// A rule, or without one the policy of a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) table: usize,
     pub(crate) chain: usize,

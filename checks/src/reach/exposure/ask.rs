@@ -19,7 +19,7 @@ use crate::reach::ranges::Ranges;
 use crate::reach::resolve::{Part, resolve};
 use crate::reach::routing::{BROADCAST, LOCAL, MULTICAST, Way, address, number};
 use crate::reach::tables::{Program, Table};
-use crate::reach::walk::{End, Target};
+use crate::reach::walk::{End, Going, Outcome, State, Tally, Target};
 
 /// Ports that rules rewrite and that are asked about one by one; of wider ranges the first and the last.
 const PORTS: usize = 512;
@@ -90,6 +90,24 @@ pub(super) fn everything(facts: &Facts, sockets: &Sockets) -> Result<Exposure, G
     Ok(asking.finish(&outlooks))
 }
 
+/// The targets of a set.
+fn chosen(targets: &[Target], bits: u128) -> impl Iterator<Item = &Target> {
+    targets
+        .iter()
+        .take(128)
+        .enumerate()
+        .filter(move |(bit, _)| bits >> bit & 1 != 0)
+        .map(|(_, target)| target)
+}
+
+/// A socket that is bound to an interface takes what comes in through that one.
+fn heard_by(socket: &Socket, context: &Context<'_>) -> u128 {
+    match socket.device {
+        None | Some(0) => u128::MAX,
+        Some(index) => context.indexed(index),
+    }
+}
+
 /// The addresses of this machine that strangers can write to.
 fn local_addresses(context: &Context<'_>) -> Vec<IpAddr> {
     let addresses = context.interfaces.iter().flat_map(|interface| &interface.addresses);
@@ -133,12 +151,16 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn take(&mut self, outlook: &Outlook<'_>, targets: &[Target], ended: Vec<crate::reach::walk::Ended>) {
-        for part in resolve(ended) {
-            for bit in (0..128).filter(|bit| part.packets.targets >> bit & 1 != 0) {
-                if let Some(target) = targets.get(bit as usize) {
-                    self.attribute(outlook, target, &part);
-                }
+    fn take(&mut self, outlook: &Outlook<'_>, targets: &[Target], outcome: Outcome) {
+        let resolved = resolve(outcome);
+        for part in &resolved.parts {
+            for target in chosen(targets, part.packets.targets) {
+                self.attribute(outlook, target, part);
+            }
+        }
+        for (going, tally) in &resolved.stopped {
+            for target in chosen(targets, going.targets) {
+                self.attribute_stopped(outlook, target, going, tally);
             }
         }
     }
@@ -147,18 +169,15 @@ impl<'a> Asking<'a> {
     fn attribute(&mut self, outlook: &Outlook<'_>, target: &Target, part: &Part) {
         let context = outlook.context;
         let own = (address(target.address, context.family), target.port);
-        let (to, port) = part.state.destination.map_or(own, |(to, port)| (address(to, context.family), port));
+        let State { destination, out, .. } = part.state;
+        let Some((to, port)) = self.arrives(context, target, destination, out) else { return };
         let rewritten = (to, port) != own;
-        // An address that only rewriting rules make interesting, where they do not.
-        if !rewritten && part.state.out.is_some() && self.namespace_of(to).is_none() {
-            return;
-        }
         let needs: Vec<String> = match rewritten && target.port != port {
             true => vec![format!("to port {}", target.port)],
             false => Vec::new(),
         };
         let takers = self.takers(context.protocol, to, port);
-        if rewritten && (part.state.out.is_some() || takers.is_empty()) && part.end != End::Dropped {
+        if rewritten && (out.is_some() || takers.is_empty()) && part.end != End::Dropped {
             let key = (context.protocol, target.port, (to, port));
             self.published.entry(key).or_default().add(part, outlook, &[]);
         }
@@ -167,12 +186,9 @@ impl<'a> Asking<'a> {
             else {
                 continue;
             };
-            // A socket that is bound to an interface takes what comes in through that one.
-            let through = match socket.device {
-                None | Some(0) => u128::MAX,
-                Some(index) => context.indexed(index),
+            let (Some(packets), _) = part.packets.clone().split_interfaces(heard_by(socket, context)) else {
+                continue;
             };
-            let (Some(packets), _) = part.packets.clone().split_interfaces(through) else { continue };
             let part = &Part { packets, ..part.clone() };
             // One on `::` takes IPv4 too unless its program or the system says otherwise; no other socket takes it here.
             let by_default = self.facts.network.value().and_then(|network| network.bind_ipv6_only.value());
@@ -189,6 +205,33 @@ impl<'a> Asking<'a> {
                 _ => gathered.add(part, outlook, &needs),
             }
         }
+    }
+
+    /// The sockets that do not hear of what was stopped, with what stopped it.
+    fn attribute_stopped(&mut self, outlook: &Outlook<'_>, target: &Target, going: &Going, tally: &Tally) {
+        let context = outlook.context;
+        let Some((to, port)) = self.arrives(context, target, going.destination, going.out) else { return };
+        for at in self.takers(context.protocol, to, port) {
+            if let (Some((socket, _)), Some(gathered)) = (self.sockets.get(at), self.gathered.get_mut(at))
+                && heard_by(socket, context) & going.interfaces != 0
+            {
+                gathered.add_stopped(tally, outlook);
+            }
+        }
+    }
+
+    /// The destination in the end, rewritten or not. None of an address that only rewriting rules make interesting, where
+    /// they do not rewrite it.
+    fn arrives(
+        &self,
+        context: &Context<'_>,
+        target: &Target,
+        destination: Option<(u128, u16)>,
+        out: Option<u128>,
+    ) -> Option<(IpAddr, u16)> {
+        let own = (address(target.address, context.family), target.port);
+        let last = destination.map_or(own, |(to, port)| (address(to, context.family), port));
+        (last != own || out.is_none() || self.namespace_of(last.0).is_some()).then_some(last)
     }
 
     /// The sockets that take packets to an address and port: those bound to it, else those bound to all.
@@ -296,7 +339,7 @@ impl<'a> Asking<'a> {
             let targets: Vec<Target> = chunk.iter().map(|(_, target)| target.clone()).collect();
             let own: Ranges = targets.iter().map(|target| (target.address, target.address)).collect();
             let from = vec![Packets::new(every(targets.len()), loopback, Rc::new(own))];
-            for part in resolve(hooks::within(context, program, &targets, from, false)) {
+            for part in resolve(hooks::within(context, program, &targets, from, false)).parts {
                 for (bit, (at, _)) in chunk.iter().enumerate() {
                     let concerned = part.packets.targets >> bit & 1 != 0;
                     if let Some(inner) =

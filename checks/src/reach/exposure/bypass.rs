@@ -39,15 +39,12 @@ pub fn without_rewriting(facts: &Facts, published: &Published) -> Result<Access,
     for targets in plain.chunks(128) {
         let every = every(targets.len());
         let from = outside.iter().map(|packets| packets.to(every)).collect();
-        for part in resolve(hooks::run(&context, &program, targets, from, false)) {
-            gathered.add(&part, &outlook, &[]);
-        }
+        gathered.add_all(&resolve(hooks::run(&context, &program, targets, from, false)), &outlook);
     }
     for target in &link_local {
         let from = neighbours(&context, target, 1).into_iter().collect();
-        for part in resolve(hooks::run(&context, &program, std::slice::from_ref(target), from, false)) {
-            gathered.add(&part, &outlook, &[]);
-        }
+        let target = std::slice::from_ref(target);
+        gathered.add_all(&resolve(hooks::run(&context, &program, target, from, false)), &outlook);
     }
     Ok(gathered.access(&[&outlook], Reach::Nobody))
 }

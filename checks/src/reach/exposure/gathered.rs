@@ -1,18 +1,18 @@
 //! What was found about one socket or published port, and what it comes to.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::{Access, Reach};
 use crate::evidence::Evidence;
 use crate::facts::ruleset::IpFamily;
 use crate::reach::context::Context;
-use crate::reach::packets::{FRAGMENT, HEADER_LENGTH, NEXT_HEADER};
 use crate::reach::program::Free;
 use crate::reach::ranges::Ranges;
-use crate::reach::resolve::Part;
+use crate::reach::resolve::{Part, Resolved};
 use crate::reach::sources::Sources;
 use crate::reach::tables::{Place, Program};
-use crate::reach::walk::End;
+use crate::reach::walk::{End, Tally};
 use crate::reach::words;
 
 /// Rules that are named for one socket.
@@ -93,6 +93,19 @@ impl<'a> Outlook<'a> {
 }
 
 impl Gathered {
+    /// Adds everything that became of packets, whatever they were sent to.
+    pub(super) fn add_all(&mut self, resolved: &Resolved, outlook: &Outlook<'_>) {
+        resolved.parts.iter().for_each(|part| self.add(part, outlook, &[]));
+        resolved.stopped.values().for_each(|tally| self.add_stopped(tally, outlook));
+    }
+
+    /// Adds what stopped some packets.
+    pub(super) fn add_stopped(&mut self, tally: &Tally, outlook: &Outlook<'_>) {
+        for (sources, place) in &tally.by {
+            self.stops(*sources, outlook.context.family, *place);
+        }
+    }
+
     /// Adds what became of some packets. `needs` says what else of them is special.
     pub(super) fn add(&mut self, part: &Part, outlook: &Outlook<'_>, needs: &[String]) {
         match &part.end {
@@ -138,8 +151,7 @@ impl Gathered {
     }
 
     fn stops(&mut self, sources: u128, family: IpFamily, place: Place) {
-        // A network of IPv6 with as many hosts as an address of IPv4 counts like it.
-        let weight = if family == IpFamily::V6 { sources >> 96 } else { sources };
+        let weight = weight(sources, family);
         match self.closed.iter_mut().find(|(_, known, at)| (*known, *at) == (family, place)) {
             Some((sum, ..)) => *sum = sum.saturating_add(weight),
             None => self.closed.push((weight, family, place)),
@@ -179,7 +191,10 @@ impl Gathered {
         // What is open to some and not known for others is not known.
         let doubtful = reach == Reach::Networks && !self.unknown.is_empty();
         let reach = if doubtful { Reach::Unknown } else { reach };
-        let open = self.open.iter().map(|open| (open.family, open.by));
+        // What lets most sources in is named first.
+        let mut widest: Vec<&Open> = self.open.iter().collect();
+        widest.sort_by_key(|open| std::cmp::Reverse(weight(open.sources.count(), open.family)));
+        let open = widest.iter().map(|open| (open.family, open.by));
         let closed = self.closed.iter().map(|(_, family, place)| (*family, Some(*place)));
         let places: Vec<(IpFamily, Option<Place>)> =
             if self.open.is_empty() { closed.collect() } else { open.collect() };
@@ -202,15 +217,14 @@ impl Gathered {
     }
 }
 
+/// How much so many sources matter beside those of the other family: the first 32 bits of an address count.
+fn weight(sources: u128, family: IpFamily) -> u128 {
+    if family == IpFamily::V6 { sources >> 96 } else { sources }
+}
+
 /// What a packet needs besides the right source, in words; nothing that every usual sender has.
 fn need(free: Free, values: &Ranges) -> Option<String> {
-    let usual = match free {
-        Free::TcpFlags | FRAGMENT => true,
-        HEADER_LENGTH => values.contains(0x45),
-        NEXT_HEADER => values.contains(6) || values.contains(17),
-        _ => false,
-    };
-    if usual {
+    if free.is_usual(values) {
         return None;
     }
     let shown: Vec<String> = values
@@ -249,7 +263,10 @@ fn by_interfaces<'o>(open: impl Iterator<Item = &'o Open> + Clone) -> Vec<(u128,
             }
             continue;
         }
-        let sources: Ranges = parts.iter().fold(Ranges::none(), |sum, one| sum.or(&one.sources.ranges()));
+        // The short lists first, so that the long ones are gone through once.
+        let mut lists: Vec<Rc<Ranges>> = parts.iter().map(|one| one.sources.ranges()).collect();
+        lists.sort_by_key(|list| list.as_slice().len());
+        let sources: Ranges = lists.iter().fold(Ranges::none(), |sum, list| sum.or(list));
         let at = match groups.iter().position(|(_, known)| *known == sources) {
             Some(at) => at,
             None => {

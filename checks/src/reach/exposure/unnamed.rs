@@ -16,9 +16,9 @@ use crate::reach::hooks;
 use crate::reach::packets::Packets;
 use crate::reach::program::{Field, Test};
 use crate::reach::ranges::Ranges;
-use crate::reach::resolve::{Part, resolve};
+use crate::reach::resolve::{Resolved, resolve};
 use crate::reach::routing::number;
-use crate::reach::tables::Program;
+use crate::reach::tables::{Place, Program};
 use crate::reach::walk::{End, Target};
 
 /// A rule for more ports than this does not name them.
@@ -120,7 +120,7 @@ fn asked(facts: &Facts, outlook: &Outlook<'_>, program: &Program, outside: &[Pac
                 _ => outside.iter().map(|packets| packets.to(every)).collect(),
             };
             let from: Vec<Packets> = from.into_iter().filter(|packets| !packets.is_empty()).collect();
-            let parts = resolve(hooks::run(context, program, targets, from.clone(), false));
+            let resolved = resolve(hooks::run(context, program, targets, from.clone(), false));
             for packets in from {
                 for bit in (0..128).filter(|bit| packets.interfaces >> bit & 1 != 0) {
                     let interface = interfaces.entry(bit).or_insert_with(|| Interface {
@@ -129,7 +129,7 @@ fn asked(facts: &Facts, outlook: &Outlook<'_>, program: &Program, outside: &[Pac
                         filtered: None,
                         doubt: None,
                     });
-                    interface.take(&parts, 1 << bit, targets, &packets.sources.ranges(), &ports, outlook);
+                    interface.take(&resolved, 1 << bit, targets, &packets.sources.ranges(), &ports, outlook);
                 }
             }
         }
@@ -156,15 +156,39 @@ fn asked(facts: &Facts, outlook: &Outlook<'_>, program: &Program, outside: &[Pac
 impl Interface {
     fn take(
         &mut self,
-        parts: &[Part],
+        resolved: &Resolved,
         interface: u128,
         targets: &[Target],
         domain: &Rc<Ranges>,
         ports: &Ports,
         outlook: &Outlook<'_>,
     ) {
-        let mut stopped: BTreeMap<usize, (Ranges, Option<Evidence>)> = BTreeMap::new();
-        for part in parts.iter().filter(|part| part.packets.interfaces & interface != 0) {
+        // How many sources are stopped on their way to each target, and by what most of them.
+        let mut stopped: BTreeMap<usize, (u128, Option<(u128, Place)>)> = BTreeMap::new();
+        let mut stop = |at: usize, sources: u128, most: u128, place: Place| {
+            let (sum, by) = stopped.entry(at).or_default();
+            *sum = sum.saturating_add(sources);
+            if by.is_none_or(|(known, _)| known < most) {
+                *by = Some((most, place));
+            }
+        };
+        for (going, tally) in &resolved.stopped {
+            if going.interfaces & interface == 0 {
+                continue;
+            }
+            for (at, target) in targets.iter().enumerate().take(128) {
+                if going.targets >> at & 1 == 0 {
+                    continue;
+                }
+                if ports.unnamed.contains(&target.port) && going.destination.is_none() {
+                    self.gathered.add_stopped(tally, outlook);
+                }
+                if let Some((most, place)) = tally.by.iter().max_by_key(|(sources, _)| *sources) {
+                    stop(at, tally.sources, *most, *place);
+                }
+            }
+        }
+        for part in resolved.parts.iter().filter(|part| part.packets.interfaces & interface != 0) {
             let mut own = part.clone();
             own.packets.interfaces = interface;
             for (at, target) in targets.iter().enumerate().take(128) {
@@ -180,10 +204,9 @@ impl Interface {
                     }
                 }
                 match (&part.end, part.by) {
-                    (End::Dropped | End::Rejected, Some(place)) if self.filtered.is_none() => {
-                        let (sources, by) = stopped.entry(at).or_default();
-                        *sources = sources.or(&part.packets.sources.ranges());
-                        by.get_or_insert_with(|| outlook.evidence(Some(place)));
+                    (End::Dropped | End::Rejected, Some(place)) if part.packets.are_usual() => {
+                        let sources = part.packets.sources.count();
+                        stop(at, sources, sources, place);
                     }
                     (End::Unknown(reason), _) => {
                         self.doubt.get_or_insert_with(|| reason.to_string());
@@ -192,8 +215,10 @@ impl Interface {
                 }
             }
         }
-        let most = stopped.into_values().find(|(sources, _)| sources.count() > domain.count() / 2);
-        self.filtered = self.filtered.take().or(most.and_then(|(_, by)| by));
+        let most = stopped.into_values().find(|(sources, _)| *sources > domain.count() / 2);
+        if self.filtered.is_none() {
+            self.filtered = most.and_then(|(_, by)| by).map(|(_, place)| outlook.evidence(Some(place)));
+        }
     }
 }
 

@@ -1,14 +1,19 @@
 //! The elements of sets and maps as intervals of keys, together with what a map gives for them.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use crate::facts::ruleset::nftables::{Data, Element, Set, Table};
 
 /// The sets of a table.
 pub(super) struct Sets<'a> {
-    by_name: HashMap<&'a str, (usize, Result<Vec<Group<'a>>, String>)>,
-    /// NFT_OBJECT_* of maps that give objects.
-    objects: HashMap<&'a str, u32>,
+    by_name: HashMap<&'a str, Prepared<'a>>,
+}
+
+/// A set with its groups, which are made when a rule first asks for them.
+struct Prepared<'a> {
+    set: &'a Set,
+    groups: OnceCell<Result<Vec<Group<'a>>, String>>,
 }
 
 /// Keys for which a map gives the same.
@@ -25,31 +30,24 @@ pub(super) struct Group<'a> {
 
 impl<'a> Sets<'a> {
     pub(super) fn new(table: &'a Table) -> Self {
-        let prepare = |set: &'a Set| (set.name.as_str(), (set.key_length as usize, groups(set)));
-        let object = |set: &'a Set| set.object.map(|kind| (set.name.as_str(), kind));
-        Self {
-            by_name: table.sets.iter().map(prepare).collect(),
-            objects: table.sets.iter().filter_map(object).collect(),
-        }
+        let prepare = |set: &'a Set| (set.name.as_str(), Prepared { set, groups: OnceCell::new() });
+        Self { by_name: table.sets.iter().map(prepare).collect() }
     }
 
     /// Bytes of a key; none of a set that is not there.
     pub(super) fn key_length(&self, set: &str) -> usize {
-        self.by_name.get(set).map_or(0, |(length, _)| *length)
+        self.by_name.get(set).map_or(0, |known| known.set.key_length as usize)
     }
 
-    /// What kind of objects a map gives.
+    /// What kind of objects a map gives, NFT_OBJECT_*.
     pub(super) fn object(&self, set: &str) -> Option<u32> {
-        self.objects.get(set).copied()
+        self.by_name.get(set).and_then(|known| known.set.object)
     }
 
     /// The groups of a set; the one that takes every other key last.
     pub(super) fn groups(&self, set: &str) -> Result<&[Group<'a>], String> {
-        match self.by_name.get(set) {
-            Some((_, Ok(groups))) => Ok(groups),
-            Some((_, Err(reason))) => Err(reason.clone()),
-            None => Err(format!("the set {set} was not read")),
-        }
+        let known = self.by_name.get(set).ok_or_else(|| format!("the set {set} was not read"))?;
+        known.groups.get_or_init(|| groups(known.set)).as_deref().map_err(Clone::clone)
     }
 }
 
@@ -61,24 +59,23 @@ impl Group<'_> {
     }
 }
 
-fn groups(set: &Set) -> Result<Vec<Group<'_>>, String> {
+fn groups<'a>(set: &'a Set) -> Result<Vec<Group<'a>>, String> {
     let elements = set.elements.known().map_err(|gap| gap.to_string())?;
     let length = set.key_length as usize;
-    let mut list: Vec<Group<'_>> = Vec::new();
+    let mut list: Vec<Group<'a>> = Vec::new();
     let mut index: HashMap<(Vec<u8>, bool), usize> = HashMap::new();
-    let mut add = |element: &Element, data, first: &[u8], last: &[u8]| {
-        // A plain set is one group; only maps tell their elements apart.
-        let key = (data_key(data), element.conditional);
-        let at = *index.entry(key).or_insert_with(|| {
-            list.push(Group {
-                data,
-                every: false,
-                conditional: element.conditional,
-                bytes: Vec::new(),
-                length,
-            });
-            list.len() - 1
+    // Neighbours mostly give the same, and a plain set is one group.
+    let mut latest: Option<(Option<&Data>, bool, usize)> = None;
+    let mut add = |element: &'a Element, first: &[u8], last: &[u8]| {
+        let (data, conditional) = (element.data.as_ref(), element.conditional);
+        let known = latest.filter(|(known, state, _)| *known == data && *state == conditional);
+        let at = known.map(|(.., at)| at).unwrap_or_else(|| {
+            *index.entry((data_key(data), conditional)).or_insert_with(|| {
+                list.push(Group { data, every: false, conditional, bytes: Vec::new(), length });
+                list.len() - 1
+            })
         });
+        latest = Some((data, conditional, at));
         if let Some(group) = list.get_mut(at) {
             group.bytes.extend_from_slice(first);
             group.bytes.extend_from_slice(last);
@@ -94,10 +91,10 @@ fn groups(set: &Set) -> Result<Vec<Group<'_>>, String> {
             if last.len() < length {
                 return Err(format!("the set {} has a key that is too short", set.name));
             }
-            add(element, element.data.as_ref(), cut(&element.key, length), cut(last, length));
+            add(element, cut(&element.key, length), cut(last, length));
         } else {
             let key = cut(&element.key, length);
-            add(element, element.data.as_ref(), key, key);
+            add(element, key, key);
         }
     }
     if let Some(element) = every {
