@@ -171,11 +171,12 @@ fn one_answer(parts: Vec<Part>, context: &Context<'_>, program: &Program) -> Ans
     let Some(first) = parts.first() else {
         return Answer::plain(Verdict::Unknown, "the walk through the rules had no end");
     };
-    let evidence = |part: &Part| part.by.map(|place| program.evidence(place, context));
+    let origins = program.origins();
+    let evidence = |part: &Part| part.by.map(|place| origins.evidence(place, context));
     let mut trace: Vec<Evidence> = Vec::new();
     let mut at = first.state.trace.as_deref();
     while let Some(Trace { place, before }) = at {
-        trace.push(program.evidence(*place, context));
+        trace.push(origins.evidence(*place, context));
         at = before.as_deref();
     }
     trace.reverse();

@@ -145,6 +145,8 @@ impl Ranges {
                 rest.0.push((first, *last));
             }
         }
+        // Holes can double the list, and a long one stays.
+        rest.0.shrink_to_fit();
         rest
     }
 

@@ -153,25 +153,35 @@ impl Program {
         }
     }
 
+    /// Where its tables are in the facts.
+    pub(crate) fn origins(&self) -> Origins {
+        Origins(self.tables.iter().map(|table| table.source).collect())
+    }
+}
+
+/// What is left to say of a program when it is not needed any more: where its rules are in the facts.
+pub(crate) struct Origins(Vec<Source>);
+
+impl Origins {
     /// A rule or a policy as a person finds it again: its table, chain, handle and position, and what it says.
     pub(crate) fn evidence(&self, place: Place, context: &Context<'_>) -> Evidence {
-        let found = match self.tables.get(place.table).map(|table| table.source) {
-            Some(Source::Nftables(at)) => self.nft_evidence(at, place, context.ruleset),
-            Some(Source::Legacy(at)) => legacy_evidence(at, place, context),
+        let found = match self.0.get(place.table) {
+            Some(Source::Nftables(at)) => nft_evidence(*at, place, context.ruleset),
+            Some(Source::Legacy(at)) => legacy_evidence(*at, place, context),
             None => None,
         };
         found.unwrap_or_else(|| Evidence::of("the packet filter"))
     }
+}
 
-    fn nft_evidence(&self, at: usize, place: Place, ruleset: &Ruleset) -> Option<Evidence> {
-        let table = ruleset.nftables.value()?.tables.get(at)?;
-        let chain = table.chains.get(place.chain)?;
-        let name = format!("{} {} {}", table.family.name(), table.name, chain.name);
-        let Some(position) = place.rule else { return Some(by_policy(name, chain.base.as_ref()?.policy)) };
-        let rule = chain.rules.get(position)?;
-        let name = format!("{name} handle {} (rule {})", rule.handle, position + 1);
-        Some(Evidence::of(name).says(nft_text::rule(table, rule)))
-    }
+fn nft_evidence(at: usize, place: Place, ruleset: &Ruleset) -> Option<Evidence> {
+    let table = ruleset.nftables.value()?.tables.get(at)?;
+    let chain = table.chains.get(place.chain)?;
+    let name = format!("{} {} {}", table.family.name(), table.name, chain.name);
+    let Some(position) = place.rule else { return Some(by_policy(name, chain.base.as_ref()?.policy)) };
+    let rule = chain.rules.get(position)?;
+    let name = format!("{name} handle {} (rule {})", rule.handle, position + 1);
+    Some(Evidence::of(name).says(nft_text::rule(table, rule)))
 }
 
 fn legacy_evidence(at: usize, place: Place, context: &Context<'_>) -> Option<Evidence> {

@@ -470,12 +470,14 @@ fn set(attributes: &Attributes<'_>) -> Result<Set, Gap> {
 
 /// NFTA_RULE_HANDLE, _EXPRESSIONS, _USERDATA
 fn rule(attributes: &Attributes<'_>, family: Family) -> Result<Rule, Gap> {
-    let expressions = match attributes.nested(4)? {
+    let mut expressions: Vec<Expression> = match attributes.nested(4)? {
         None => Vec::new(),
         Some(list) => {
             list.each(1).map(|element| decode::expression(&element?, family)).collect::<Result<_, Gap>>()?
         }
     };
+    // There may be ten thousand of them, and they stay.
+    expressions.shrink_to_fit();
     let comment = attributes.find(7).and_then(comment);
     Ok(Rule { handle: attributes.long(3)?.unwrap_or(0), expressions, comment })
 }

@@ -63,29 +63,30 @@ pub(super) fn everything(facts: &Facts, sockets: &Sockets) -> Result<Exposure, G
             continue;
         }
         for protocol in [Protocol::Tcp, Protocol::Udp] {
-            let context = Context::new(family, protocol, network, ruleset).lasting();
-            let program = Program::new(&context);
-            contexts.push((context, program));
+            contexts.push(Context::new(family, protocol, network, ruleset).lasting());
         }
     }
+    let programs: Vec<Program> = contexts.iter().map(Program::new).collect();
     let mut outlooks = Vec::new();
-    for (context, program) in &contexts {
+    for (context, program) in contexts.iter().zip(&programs) {
         let outside = hooks::outside(context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
         let domains = outside
             .iter()
             .map(|packets| (packets.interfaces, packets.sources.ranges().as_ref().clone()))
             .collect();
-        let outlook = Outlook::new(context, program, domains);
+        let outlook = Outlook::new(context, program.origins(), domains);
         asking.ask(&outlook, program, &outside);
         outlooks.push(outlook);
     }
-    for (context, program) in &contexts {
+    for (context, program) in contexts.iter().zip(&programs) {
         asking.within(context, program);
     }
-    for (context, program) in &contexts {
+    for (context, program) in contexts.iter().zip(&programs) {
         asking.connected_elsewhere(context);
         asking.proxies(context, program);
     }
+    // Compiled rules take more memory than the facts, and what is left to say needs them no more.
+    drop(programs);
     asking.control_groups();
     Ok(asking.finish(&outlooks))
 }

@@ -25,7 +25,7 @@ pub fn without_rewriting(facts: &Facts, published: &Published) -> Result<Access,
     program.bases.retain(|base| !(base.nat && base.hook == Hook::Prerouting));
     let outside = hooks::outside(&context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
     let domains = outside.iter().map(|one| (one.interfaces, one.sources.ranges().as_ref().clone())).collect();
-    let outlook = Outlook::new(&context, &program, domains);
+    let outlook = Outlook::new(&context, program.origins(), domains);
     let targets: Vec<Target> = representatives(&context, &program)
         .into_iter()
         .map(|own| Target { address: number(own), port: published.port, socket: None })

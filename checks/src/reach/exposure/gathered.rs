@@ -8,10 +8,10 @@ use crate::evidence::Evidence;
 use crate::facts::ruleset::IpFamily;
 use crate::reach::context::Context;
 use crate::reach::program::Free;
-use crate::reach::ranges::Ranges;
+use crate::reach::ranges::{Ranges, largest};
 use crate::reach::resolve::{Part, Resolved};
 use crate::reach::sources::Sources;
-use crate::reach::tables::{Place, Program};
+use crate::reach::tables::{Origins, Place};
 use crate::reach::walk::{End, Tally};
 use crate::reach::words;
 
@@ -44,7 +44,7 @@ struct Open {
 /// What one family's walk says in words: the sources by interface, and which interfaces face the internet.
 pub(super) struct Outlook<'a> {
     pub(super) context: &'a Context<'a>,
-    program: &'a Program,
+    origins: Origins,
     /// Interfaces that packets come in through from outside, with every source that the kernel takes there.
     domains: Vec<(u128, Ranges)>,
     facing: u128,
@@ -52,7 +52,7 @@ pub(super) struct Outlook<'a> {
 }
 
 impl<'a> Outlook<'a> {
-    pub(super) fn new(context: &'a Context<'a>, program: &'a Program, domains: Vec<(u128, Ranges)>) -> Self {
+    pub(super) fn new(context: &'a Context<'a>, origins: Origins, domains: Vec<(u128, Ranges)>) -> Self {
         let outside = domains.iter().fold(0, |set, (interfaces, _)| set | interfaces);
         let public = words::public(context.family);
         let global = |address: std::net::IpAddr| {
@@ -63,7 +63,7 @@ impl<'a> Outlook<'a> {
         let facing = (with_address | with_route) & outside;
         // Where nothing tells which interface faces the internet, each may.
         let facing = if facing == 0 { outside } else { facing };
-        Self { context, program, domains, facing, evidence: std::cell::RefCell::default() }
+        Self { context, origins, domains, facing, evidence: std::cell::RefCell::default() }
     }
 
     pub(super) fn evidence(&self, place: Option<Place>) -> Evidence {
@@ -72,7 +72,7 @@ impl<'a> Outlook<'a> {
             return evidence.clone();
         }
         let evidence = match place {
-            Some(place) => self.program.evidence(place, self.context),
+            Some(place) => self.origins.evidence(place, self.context),
             None => Evidence::of("the packet filter")
                 .says(format!("no rule speaks of inbound {}", self.context.family)),
         };
@@ -288,18 +288,6 @@ fn describe(outlook: &Outlook<'_>, interfaces: u128, sources: &Ranges, needs: &[
     let bit = 1_u128 << interfaces.trailing_zeros();
     let all = Ranges::all(family.bits());
     let domain = outlook.domain(bit).cloned().unwrap_or_else(|| all.clone());
-    // Sources that no packet can have, such as the machine's own addresses, do not make holes worth naming.
-    let never = all.without(&domain);
-    let within = |number: Option<u128>| {
-        number.is_none_or(|number| sources.contains(number) || number > family_last(family))
-    };
-    let filled: Ranges = never
-        .as_slice()
-        .iter()
-        .filter(|(first, last)| within(first.checked_sub(1)) && within(last.checked_add(1)))
-        .copied()
-        .chain(sources.as_slice().iter().copied())
-        .collect();
     let missing = domain.without(sources);
     let names = match (missing.is_empty(), words::is_most(sources, family)) {
         (true, _) => words::networks(&all, family, 1),
@@ -307,7 +295,7 @@ fn describe(outlook: &Outlook<'_>, interfaces: u128, sources: &Ranges, needs: &[
             let but = words::networks(&missing, family, 3).join(", ");
             vec![format!("{} but {but}", words::networks(&all, family, 1).concat())]
         }
-        (false, false) => words::networks(&filled, family, NETWORKS),
+        (false, false) => words::networks(&filled(sources, &domain, family), family, NETWORKS),
     };
     let outside = outlook.domains.iter().fold(0, |set, (interfaces, _)| set | interfaces);
     let place = if interfaces & outside == outside {
@@ -319,6 +307,12 @@ fn describe(outlook: &Outlook<'_>, interfaces: u128, sources: &Ranges, needs: &[
     names.into_iter().map(|name| format!("{name}{place}{needs}")).collect()
 }
 
-fn family_last(family: IpFamily) -> u128 {
-    crate::reach::ranges::largest(family.bits())
+/// The sources without holes for those that no packet can have, such as the machine's own addresses.
+fn filled(sources: &Ranges, domain: &Ranges, family: IpFamily) -> Ranges {
+    let never = Ranges::all(family.bits()).without(domain);
+    let within = |number: Option<u128>| {
+        number.is_none_or(|number| sources.contains(number) || number > largest(family.bits()))
+    };
+    let beside = |(first, last): &&(u128, u128)| within(first.checked_sub(1)) && within(last.checked_add(1));
+    never.as_slice().iter().filter(beside).chain(sources.as_slice()).copied().collect()
 }

@@ -72,7 +72,7 @@ pub fn unnamed(facts: &Facts) -> Result<Vec<Unnamed>, Gap> {
             let outside = hooks::outside(&context, 0).map_err(|reason| Gap::unsupported(&*reason))?;
             let domains =
                 outside.iter().map(|one| (one.interfaces, one.sources.ranges().as_ref().clone())).collect();
-            let outlook = Outlook::new(&context, &program, domains);
+            let outlook = Outlook::new(&context, program.origins(), domains);
             found.extend(asked(facts, &outlook, &program, &outside));
         }
     }
