@@ -109,6 +109,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     for (reason, sockets) in &said.doubts {
         judgement.unknown(format!("who reaches {}: {reason}", names(sockets)));
     }
+    if let Some(gap) = &exposure.unasked {
+        judgement.unknown(format!("more ports may be sent on than were looked at: {gap}"));
+    }
     // A program at a hook of netfilter can only stop more, and what is open without it is worth saying.
     if let Some(gap) = facts.network.value().and_then(|network| network.bpf.gap()) {
         judgement.unknown(format!("what else stands in the way of packets is not known: {gap}"));

@@ -1,8 +1,11 @@
 //! Every socket and every published port, with who can reach it and by which rule.
 
 mod ask;
+mod beyond;
 mod bypass;
 mod gathered;
+mod senders;
+mod targets;
 mod unnamed;
 
 use std::net::IpAddr;
@@ -27,6 +30,8 @@ pub struct Exposure {
     pub published: Vec<Published>,
     /// What could not be looked at and limits what is said.
     pub gaps: Vec<Gap>,
+    /// Why there may be more published ports than these.
+    pub unasked: Option<Gap>,
 }
 
 /// One socket.

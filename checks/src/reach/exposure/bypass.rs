@@ -1,7 +1,8 @@
 //! Who would reach a published port if no rule sent it on: whether publishing it went around the input chains.
 
-use super::ask::{every, neighbours, representatives};
 use super::gathered::{Gathered, Outlook};
+use super::senders::{every, neighbours};
+use super::targets::representatives;
 use super::{Access, Published, Reach};
 use crate::facts::Facts;
 use crate::facts::ruleset::{Hook, IpFamily};

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::ask::{every, neighbours, representatives, walk_tests};
 use super::gathered::{Gathered, Outlook};
+use super::senders::{every, neighbours};
+use super::targets::{representatives, walk_tests};
 use super::{Access, Reach};
 use crate::evidence::Evidence;
 use crate::facts::Facts;

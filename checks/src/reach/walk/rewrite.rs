@@ -1,7 +1,7 @@
 //! New destinations: rules that send packets on to another machine, another port or this machine.
 
 use super::state::Flow;
-use super::{Frame, Walk};
+use super::{End, Frame, Walk};
 use crate::reach::context::redirects_to;
 use crate::reach::program::Rewrite;
 use crate::reach::routing::number;
@@ -11,15 +11,17 @@ impl Walk<'_> {
     pub(super) fn rewrite(&mut self, place: Place, choices: &[Rewrite], flow: Flow, frame: &mut Frame) {
         for flow in self.by_destination(flow) {
             let Some((address, port)) = self.destination(&flow) else { continue };
-            for choice in choices {
-                let (first, last) = choice.addresses.unwrap_or((address, address));
-                let (low, high) = choice.ports.unwrap_or((port, port));
+            let choices = destinations(choices, (address, port));
+            if choices.is_empty() {
+                self.end(flow, End::Unknown("a rule rewrites the destination to nothing".into()), Some(place));
+                continue;
+            }
+            for destination in &choices {
                 let mut flow = flow.clone();
-                // The kernel chooses one of a range; the first stands for all where there is only one.
-                if first != last || low != high || choices.len() > 1 {
+                if choices.len() > 1 {
                     flow.state.doubt = Some("the kernel chooses one of several new destinations".into());
                 }
-                flow.state.destination = Some((first, low));
+                flow.state.destination = Some(*destination);
                 flow.state.rewritten_by = Some(place);
                 flow.state.accepted_by = Some(place);
                 frame.accepted.push(flow);
@@ -55,4 +57,22 @@ impl Walk<'_> {
         }
         rest
     }
+}
+
+/// New destinations of one rule that are followed, ends of ranges among them; the others are as unknown as these.
+const FOLLOWED: usize = 64;
+
+/// The destinations that the kernel may choose.
+fn destinations(choices: &[Rewrite], own: (u128, u16)) -> Vec<(u128, u16)> {
+    let mut found = Vec::new();
+    for choice in choices {
+        let (first, last) = choice.addresses.unwrap_or((own.0, own.0));
+        let (low, high) = choice.ports.unwrap_or((own.1, own.1));
+        let addresses = (first..last.max(first)).take(FOLLOWED).chain([last.max(first)]);
+        for address in addresses {
+            let ports = (low..high.max(low)).take(FOLLOWED).chain([high.max(low)]);
+            found.extend(ports.map(|port| (address, port)).take(FOLLOWED.saturating_sub(found.len())));
+        }
+    }
+    found
 }
