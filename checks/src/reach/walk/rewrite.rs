@@ -13,7 +13,11 @@ impl Walk<'_> {
             let Some((address, port)) = self.destination(&flow) else { continue };
             let choices = destinations(choices, (address, port));
             if choices.is_empty() {
-                self.end(flow, End::Unknown("a rule rewrites the destination to nothing".into()), Some(place));
+                self.end(
+                    flow,
+                    End::Unknown("a rule rewrites the destination to nothing".into()),
+                    Some(place),
+                );
                 continue;
             }
             for destination in &choices {
