@@ -78,7 +78,7 @@ impl Sockets {
     /// Why there may be more sockets in other network namespaces than are known.
     pub fn unseen_namespaces(&self) -> impl Iterator<Item = &Gap> {
         let known = self.namespaces.value().into_iter().flatten();
-        let parts = known.flat_map(|one| one.addresses.gap().into_iter().chain(one.sockets.gap()));
+        let parts = known.filter_map(|one| one.sockets.gap().or(one.addresses.gap()));
         self.namespaces.gap().into_iter().chain(parts)
     }
 }

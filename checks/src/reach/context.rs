@@ -1,7 +1,7 @@
 //! What the rules are compiled for: one family of addresses, one protocol, this machine's interfaces and routes.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -9,8 +9,11 @@ use super::program::Test;
 use super::ranges::Ranges;
 use super::routing::Routing;
 use crate::facts::network::{Interface, Network};
-use crate::facts::ruleset::{IpFamily, Ruleset};
+use crate::facts::ruleset::nftables::Expression;
+use crate::facts::ruleset::xtables::Target;
+use crate::facts::ruleset::{IpFamily, Ruleset, legacy};
 use crate::facts::sockets::Protocol;
+use crate::gap::Reading;
 
 /// A set of ipset by its index, for each dimension whether it is the source's, and whether exceptions are asked for.
 pub(crate) type AskedSet = (u16, Vec<bool>, bool);
@@ -28,6 +31,7 @@ pub(crate) struct Context<'a> {
     pub(crate) lasting: bool,
     /// Tests of sets of ipset that were asked before.
     pub(crate) ipsets: RefCell<BTreeMap<AskedSet, Test>>,
+    filled_ipsets: OnceCell<BTreeSet<u16>>,
 }
 
 impl<'a> Context<'a> {
@@ -53,6 +57,7 @@ impl<'a> Context<'a> {
             interfaces,
             lasting: false,
             ipsets: RefCell::default(),
+            filled_ipsets: OnceCell::new(),
         }
     }
 
@@ -67,6 +72,30 @@ impl<'a> Context<'a> {
             true => Test::Any(vec![test, Test::Chance(format!("what rules add to {list}").into())]),
             false => test,
         }
+    }
+
+    /// The sets of ipset that rules add to, by their index.
+    pub(crate) fn filled_ipsets(&self) -> &BTreeSet<u16> {
+        self.filled_ipsets.get_or_init(|| {
+            let tables = [&self.ruleset.legacy_ipv4, &self.ruleset.legacy_ipv6];
+            let chains =
+                tables.into_iter().filter_map(Reading::value).flatten().flat_map(|table| &table.chains);
+            let legacy = chains.flat_map(|chain| &chain.rules).filter_map(|rule| match &rule.target {
+                legacy::Target::Extension(target) => Some(target),
+                _ => None,
+            });
+            let tables = self.ruleset.nftables.value().into_iter().flat_map(|nftables| &nftables.tables);
+            let rules = tables.flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
+            let nft = rules.flat_map(|rule| &rule.expressions).filter_map(|expression| match expression {
+                Expression::Target(target) => Some(target),
+                _ => None,
+            });
+            let added = |target: &Target| match target {
+                Target::Set(set) => set.add.as_ref().map(|key| key.index),
+                _ => None,
+            };
+            legacy.chain(nft).filter_map(added).collect()
+        })
     }
 
     /// The interfaces of which this holds.

@@ -156,6 +156,11 @@ impl<'a> Compiler<'a> {
             Expression::Socket { key, register, .. } => {
                 (register, loads::socket(*key), Test::Socket(Socket::Exists))
             }
+            // kube-proxy chooses among one endpoint in this way too.
+            Expression::Numgen { modulus: 0 | 1, offset, register, .. } => {
+                registers.set(*register, &offset.to_le_bytes());
+                return Some(Test::Always);
+            }
             Expression::Numgen { register, .. } => {
                 (register, open(Test::Chance("numgen".into())), Test::Always)
             }

@@ -14,6 +14,8 @@ use crate::host::{Host, read_text};
 
 /// More namespaces than this are not looked at; any user may make some.
 const NAMESPACES: usize = 256;
+/// Processes whose namespace may be denied, as some sandboxes deny that of process 1, without giving up on all.
+const DENIED: usize = 8;
 /// More sockets than this, in all other namespaces together, are not kept.
 const SOCKETS: usize = 20_000;
 /// A table of another namespace stays under this many bytes: about 25,000 sockets.
@@ -23,7 +25,7 @@ const TABLE: usize = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Namespace {
-    /// Inode of the namespace.
+    /// Inode of the namespace; 0 where that was denied.
     pub inode: u64,
     /// The lowest process id in it, through which it was read.
     pub pid: u32,
@@ -51,17 +53,20 @@ pub(super) fn read(host: &dyn Host, facts: &Facts) -> Result<Vec<Namespace>, Gap
     let processes = facts.processes.known()?;
     let own = inode(host, "self")?;
     let mut others: BTreeMap<u64, Vec<&Process>> = BTreeMap::new();
+    let mut denied: Vec<&Process> = Vec::new();
     for process in &processes.list {
         match inode(host, &process.pid.to_string()) {
             Ok(inode) if inode != own => others.entry(inode).or_default().push(process),
             Ok(_) => {}
             // It ended meanwhile.
             Err(gap) if gap.is_absent() => {}
-            Err(gap) if gap.why == GapKind::Denied => {
-                return Err(Gap::denied("the network namespaces of other users' processes"));
-            }
+            Err(gap) if gap.why == GapKind::Denied => denied.push(process),
             Err(gap) => return Err(gap),
         }
+    }
+    // Without any privilege most are denied, and what is left says little.
+    if denied.len() > DENIED {
+        return Err(Gap::denied("the network namespaces of other users' processes"));
     }
     if others.len() > NAMESPACES {
         return Err(Gap::too_large("the list of network namespaces"));
@@ -79,7 +84,21 @@ pub(super) fn read(host: &dyn Host, facts: &Facts) -> Result<Vec<Namespace>, Gap
         }
         namespaces.push(namespace);
     }
+    namespaces.extend(denied.into_iter().map(unseen));
     Ok(namespaces)
+}
+
+/// What stands for the namespace of a process that cannot be told: it may be one of its own.
+fn unseen(process: &Process) -> Namespace {
+    let gap = || Gap::denied(format!("the network namespace of process {} ({})", process.pid, process.name));
+    Namespace {
+        inode: 0,
+        pid: process.pid,
+        name: process.name.clone(),
+        unit: process.unit.clone(),
+        addresses: Reading::Gap(gap()),
+        sockets: Reading::Gap(gap()),
+    }
 }
 
 /// The inode of the network namespace of a process.
@@ -189,8 +208,17 @@ mod tests {
         let why = |host: &Tree, facts: &Facts| read(host, facts).unwrap_err().why;
         assert_eq!(why(&host(), &Facts::default()), GapKind::NotGathered);
         assert_eq!(why(&Tree::new(Timestamp(0)), &facts(&[1])), GapKind::Absent);
-        let denied = host().refuse("/proc/9/ns/net", Gap::denied("/proc/9/ns/net"));
-        assert_eq!(why(&denied, &facts(&[1, 9])), GapKind::Denied);
+        let deny = |host: Tree, pid: u32| {
+            let path = format!("/proc/{pid}/ns/net");
+            host.refuse(&path, Gap::denied(&path))
+        };
+        let one = read(&deny(host(), 9), &facts(&[1, 8, 9])).unwrap();
+        let [seen, unseen] = one.as_slice() else { panic!("{one:?}") };
+        assert!(seen.inode == 2 && seen.sockets.known().is_ok());
+        assert_eq!((unseen.inode, unseen.pid, unseen.sockets.gap().unwrap().why), (0, 9, GapKind::Denied));
+        let pids: Vec<u32> = (100..120).collect();
+        let denied = pids.iter().fold(host(), |host, pid| deny(host, *pid));
+        assert_eq!(why(&denied, &facts(&pids)), GapKind::Denied);
         let broken = host().file("/proc/8/net/tcp", "x\ny").file("/proc/8/net/if_inet6", "x\n");
         let found = read(&broken, &facts(&[8])).unwrap();
         assert!(found[0].sockets.known().is_err() && found[0].addresses.known().is_err());

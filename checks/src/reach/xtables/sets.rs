@@ -27,7 +27,23 @@ pub(super) fn test(asked: &SetMatch, context: &Context<'_>) -> Test {
         (None, None) => Test::Always,
         _ => Test::Chance("counters of a set".into()),
     };
-    all(vec![xor(any(vec![member, Test::Added(set_name(&asked.set))]), asked.invert), counted])
+    let listed = any(vec![member, Test::Added(set_name(&asked.set))]);
+    let listed = match find(&asked.set, context) {
+        Ok(set) if filled(set, context) => context.filled_by_rules(listed, &set.name),
+        _ => listed,
+    };
+    all(vec![xor(listed, asked.invert), counted])
+}
+
+/// Whether rules add to a set, or to one that it lists.
+fn filled(set: &IpSet, context: &Context<'_>) -> bool {
+    let by_rules = context.filled_ipsets();
+    let listed = |part: &Part| {
+        let sets = context.ruleset.ipsets.value().into_iter().flatten();
+        matches!(part, Part::Set(name) if sets.clone().any(|set| set.name == *name && by_rules.contains(&set.index)))
+    };
+    let parts = || set.elements.value().into_iter().flatten().flat_map(|element| &element.parts);
+    by_rules.contains(&set.index) || !by_rules.is_empty() && set.kind == "list:set" && parts().any(listed)
 }
 
 /// Sets are large and asked by many rules: each is turned into a test once for each way to ask it.

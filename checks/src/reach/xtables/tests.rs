@@ -428,6 +428,43 @@ fn sets_of_addresses_and_networks() {
     assert!(holds(&member_of(vec![lists, other], &[true], false), "10.9.9.9"));
 }
 
+/// A source that a rule lets into a set by knocking will be in it, if not yet.
+#[test]
+fn sets_that_rules_fill() {
+    let add = SetTarget { add: Some(key(&[true])), delete: None, map: None, timeout: None, flags: 0 };
+    let rule = plain(legacy::Target::Extension(Target::Set(Box::new(add))));
+    let chain = Chain { name: "INPUT".into(), base: None, rules: vec![rule] };
+    let table = legacy::Table { name: "filter".into(), chains: vec![chain] };
+    let empty = || set("hash:ip", Vec::new());
+    let list = IpSet {
+        name: "list".into(),
+        index: 9,
+        ..set("list:set", vec![(vec![Part::Set(empty().name)], false)])
+    };
+    let asked = |index| {
+        let set = SetKey { index, ..key(&[true]) };
+        Match::Set(SetMatch {
+            set,
+            invert: false,
+            return_nomatch: false,
+            skip: 0,
+            packets: None,
+            bytes: None,
+        })
+    };
+    let chance =
+        |test: &Test| matches!(test, Test::Any(ways) if matches!(ways.last(), Some(Test::Chance(_))));
+    for (index, rules, lasting) in [(3, true, true), (9, true, true), (3, false, false)] {
+        let tables = if rules { vec![table.clone()] } else { Vec::new() };
+        let sets = Reading::Known(vec![empty(), list.clone()]);
+        let ruleset = Ruleset { ipsets: sets, legacy_ipv4: Reading::Known(tables), ..Ruleset::default() };
+        let network = network();
+        let context = || Context::new(IpFamily::V4, Protocol::Tcp, &network, &ruleset);
+        assert_eq!(chance(&test(&asked(index), &context().lasting())), lasting, "{index} {rules}");
+        assert!(!chance(&test(&asked(index), &context())), "{index} {rules}");
+    }
+}
+
 #[test]
 fn sets_of_several_dimensions() {
     let parts =
