@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::facts::ruleset::nftables::{Family, Table};
 
 /// A program that people type rules into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum FrontEnd {
     /// ufw(8), of Ubuntu.
     Ufw,
@@ -16,6 +16,7 @@ pub(crate) enum FrontEnd {
     /// iptables(8), with tables saved by netfilter-persistent(8) or a service of the distribution.
     Iptables,
     /// None that is enabled.
+    #[default]
     None,
 }
 
@@ -55,27 +56,16 @@ pub(crate) fn of(facts: &Facts) -> FrontEnd {
     }
 }
 
-#[allow(dead_code, reason = "the remedies of other checks use them")]
 impl FrontEnd {
-    /// As people call it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ufw => "ufw",
-            Self::Firewalld => "firewalld",
-            Self::Nft => "nftables",
-            Self::Iptables => "iptables",
-            Self::None => "no front end",
-        }
-    }
-
-    /// What closes a port that a rule opens, now and after a boot.
-    pub(crate) fn closes(self, protocol: &str, port: u16) -> String {
-        match self {
+    /// What closes a port that a rule opens, now and after a boot; nothing where no front end would do it.
+    pub(crate) fn closes(self, protocol: &str, port: u16) -> Option<String> {
+        let steps = match self {
             Self::Ufw => format!("ufw delete allow {port}/{protocol} && ufw deny {port}/{protocol}"),
             Self::Firewalld => {
                 format!("firewall-cmd --permanent --remove-port={port}/{protocol} && firewall-cmd --reload")
             }
-            Self::Nft | Self::None => format!(
+            Self::None => return None,
+            Self::Nft => format!(
                 "Take the rule that accepts {protocol} {port} out of /etc/nftables.conf, or put `{protocol} dport {port} \
                  drop` before it; then systemctl reload nftables"
             ),
@@ -83,32 +73,8 @@ impl FrontEnd {
                 "iptables -I INPUT -p {protocol} --dport {port} ! -i lo -j DROP && netfilter-persistent save   # and the \
                  same with ip6tables"
             ),
-        }
-    }
-
-    /// What opens a port to one network, now and after a boot.
-    pub(crate) fn opens(self, protocol: &str, port: u16, from: &str) -> String {
-        match self {
-            Self::Ufw => format!("ufw allow from {from} to any port {port} proto {protocol}"),
-            Self::Firewalld => format!(
-                "firewall-cmd --permanent --add-rich-rule='rule family={} source address={from} port port={port} \
-                 protocol={protocol} accept' && firewall-cmd --reload",
-                if from.contains(':') { "ipv6" } else { "ipv4" }
-            ),
-            Self::Nft | Self::None => {
-                let family = if from.contains(':') { "ip6" } else { "ip" };
-                format!(
-                    "Put `{family} saddr {from} {protocol} dport {port} accept` into the input chain of /etc/nftables.conf; \
-                     then systemctl reload nftables"
-                )
-            }
-            Self::Iptables => {
-                let tool = if from.contains(':') { "ip6tables" } else { "iptables" };
-                format!(
-                    "{tool} -I INPUT -s {from} -p {protocol} --dport {port} -j ACCEPT && netfilter-persistent save"
-                )
-            }
-        }
+        };
+        Some(steps)
     }
 
     /// What closes a port that a container publishes: rules of INPUT do not see it.

@@ -89,13 +89,6 @@ pub(crate) fn names(list: &[String]) -> String {
     }
 }
 
-/// What to type so that nobody reaches a port any more, in the words of the front end that is in use. The one place
-/// where that is chosen.
-pub(crate) fn closing(_facts: &Facts, protocol: Protocol, port: u16) -> Option<String> {
-    let _ = (protocol, port);
-    None
-}
-
 /// Whether a family needs no filter, which is then said.
 pub(crate) fn needs_none(
     facts: &Facts,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::front_end::{self, FrontEnd};
 use crate::gap::Gap;
 use crate::host::System;
-use crate::packet_filter::{self, AllowList, Allowed, closing, holder_name, names, seen};
+use crate::packet_filter::{self, AllowList, Allowed, holder_name, names, seen};
 use crate::policy::Policy;
 use crate::reach::{self, Exposed, Reach};
 
@@ -80,9 +81,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let exposure = reach::exposure(facts)?;
     let list = AllowList::new(facts, policy);
     let mut judgement = Judgement::new();
-    let mut said = Said::default();
+    let mut said = Said { front_end: front_end::of(facts), ..Said::default() };
     for exposed in exposure.sockets.iter().filter(|exposed| exposed.namespace.is_none()) {
-        judge_socket(facts, exposed, &list, &mut judgement, &mut said);
+        judge_socket(exposed, &list, &mut judgement, &mut said);
     }
     for published in &exposure.published {
         let place = published.access.decided_by.first().cloned();
@@ -90,7 +91,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         let name = published.to_string();
         match (published.access.reach, list.of(published.protocol, published.address, published.port)) {
             (Reach::Anyone, Allowed::No) => {
-                said.open(facts, published.protocol, published.port);
+                // Rules of INPUT do not see it.
+                let (protocol, inner) = (published.protocol.name(), published.to.1);
+                said.open(Some(FrontEnd::closes_published(published.port, inner, protocol)));
                 judgement.fail(Finding::new(name, "is open to anyone", place));
             }
             (Reach::Anyone, Allowed::Unknown(reason)) => {
@@ -135,6 +138,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
 /// What is said of several sockets at once.
 #[derive(Default)]
 struct Said {
+    front_end: FrontEnd,
     allowed: Vec<String>,
     allowed_at: Option<Evidence>,
     closed: Vec<String>,
@@ -148,9 +152,9 @@ impl Said {
         self.doubts.entry(reason.unwrap_or("no reason is known").to_owned()).or_default().push(name);
     }
 
-    /// Something is open that should not be: how its front end closes it.
-    fn open(&mut self, facts: &Facts, protocol: crate::facts::sockets::Protocol, port: u16) {
-        self.closings.extend(closing(facts, protocol, port).filter(|step| !self.closings.contains(step)));
+    /// Something is open that should not be: what closes it.
+    fn open(&mut self, closing: Option<String>) {
+        self.closings.extend(closing.filter(|step| !self.closings.contains(step)));
     }
 
     /// The check's own remedy, with the front end's words where they are known.
@@ -162,13 +166,7 @@ impl Said {
     }
 }
 
-fn judge_socket(
-    facts: &Facts,
-    exposed: &Exposed,
-    list: &AllowList<'_>,
-    judgement: &mut Judgement,
-    said: &mut Said,
-) {
+fn judge_socket(exposed: &Exposed, list: &AllowList<'_>, judgement: &mut Judgement, said: &mut Said) {
     let (socket, access) = (&exposed.socket, &exposed.access);
     let allowed = list.of(socket.protocol, socket.address, socket.port);
     let open = matches!(access.reach, Reach::Anyone | Reach::Networks | Reach::Unknown);
@@ -189,7 +187,7 @@ fn judge_socket(
             if let Allowed::Unknown(reason) = allowed {
                 return judgement.unknown(format!("{socket} is open to anyone: {reason}"));
             }
-            said.open(facts, socket.protocol, socket.port);
+            said.open(said.front_end.closes(socket.protocol.name(), socket.port));
             let how = match access.decided_by.iter().any(|rule| rule.text.is_some()) {
                 true if access.rate_limited => ", as far as a rate or chance lets it",
                 _ => "",
@@ -260,6 +258,11 @@ mod tests {
         assert!(finding.message.starts_with("of mariadbd is open to anyone"), "{}", finding.message);
         assert!(finding.evidence[1].source.starts_with("inet filter input handle 12"), "{finding:?}");
         assert!(judgement.observations[0].message.ends_with("tcp 0.0.0.0:5432"), "{judgement:?}");
+        let remedy = judgement.remedy.unwrap_or_default();
+        assert!(
+            remedy.contains("`tcp dport 3306 drop`") && remedy.contains("/etc/nftables.conf"),
+            "{remedy}"
+        );
         assert_eq!(verdict(&facts, &policy()), Verdict::Pass);
     }
 

@@ -217,9 +217,9 @@ impl Gathered {
     }
 }
 
-/// How much so many sources matter beside those of the other family: the first 32 bits of an address count.
+/// How much so many sources matter beside those of the other family. All of IPv4 comes before all of IPv6.
 fn weight(sources: u128, family: IpFamily) -> u128 {
-    if family == IpFamily::V6 { sources >> 96 } else { sources }
+    if family == IpFamily::V6 { sources >> 98 } else { sources }
 }
 
 /// What a packet needs besides the right source, in words; nothing that every usual sender has.
