@@ -8,6 +8,8 @@ use checks::{providers, registry};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
+use crate::sandbox;
+
 const EXIT_CODES: &str = "Exit codes:
   0  every check that applies is kept (waived failures count as kept)
   1  at least one check fails
@@ -102,6 +104,22 @@ pub(crate) enum Command {
     /// Print the manual page in roff
     #[command(after_help = PLAIN_EXIT_CODES)]
     Man,
+}
+
+impl Command {
+    /// The folders that it may write to, and no others; nothing for what starts the system's own tools.
+    pub(crate) fn writes_to(&self) -> Option<Vec<PathBuf>> {
+        let output = match self {
+            Self::Report(report) => report.answer.output.as_deref(),
+            Self::Duties(duties) => duties.answer.output.as_deref(),
+            Self::Exposure(exposure) => exposure.answer.output.as_deref(),
+            Self::Reach(reach) => reach.answer.output.as_deref(),
+            Self::Facts(facts) => facts.output.as_deref(),
+            Self::Doctor(_) => return None,
+            _ => None,
+        };
+        Some(output.map(sandbox::folder).into_iter().collect())
+    }
 }
 
 /// What is looked at.

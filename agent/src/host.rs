@@ -26,6 +26,12 @@ mod xenstore;
 #[cfg(any(target_os = "macos", test))]
 mod macos;
 
+/// Opens what can only be asked by writing to it, while that is still allowed.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_what_takes_writing() {
+    xenstore::keep_open();
+}
+
 pub(crate) use live::Live;
 pub(crate) use record::{Recorder, Touch};
 pub(crate) use root::Root;

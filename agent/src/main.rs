@@ -6,6 +6,7 @@ mod config;
 mod host;
 mod output;
 mod render;
+mod sandbox;
 mod source;
 #[cfg(target_os = "linux")]
 mod sys;
@@ -20,7 +21,11 @@ use cli::{Cli, Command};
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     sys::survive_the_file_size_limit();
-    let outcome = match &Cli::parse().command {
+    let command = Cli::parse().command;
+    if let Some(folders) = command.writes_to() {
+        sandbox::confine(folders);
+    }
+    let outcome = match &command {
         Command::Report(arguments) => command::report::run(arguments),
         Command::Duties(arguments) => command::duties::run(arguments),
         Command::List(arguments) => command::list::run(arguments),

@@ -9,6 +9,7 @@ use checks::redact::redact;
 use serde::Serialize;
 
 use crate::cli::Color;
+use crate::sandbox;
 
 /// Why an answer could not be given.
 #[derive(Debug)]
@@ -144,6 +145,11 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 /// attacker where to push.
 pub(crate) fn deliver(text: &str, file: Option<&Path>) -> Result<(), Error> {
     let Some(file) = file else { return print(text) };
+    let (text, file) = (text.to_owned(), file.to_owned());
+    sandbox::write(move || replace(&text, &file))
+}
+
+fn replace(text: &str, file: &Path) -> Result<(), Error> {
     if !may_replace(file) {
         return Err(Error::Taken(file.display().to_string()));
     }

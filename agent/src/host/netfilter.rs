@@ -80,8 +80,9 @@ pub(super) fn legacy_table(ipv6: bool, table: &str) -> Result<Vec<u8>, Gap> {
         Errno::EPERM | Errno::EACCES => Gap::denied(format!("{what}: needs CAP_NET_ADMIN")),
         other => Gap::unsupported(format!("the kernel does not answer about {what}: {other}")),
     };
-    // The options sit on every socket of the family. A datagram socket takes no CAP_NET_RAW, which a raw one would.
-    let socket = socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).map_err(failed)?;
+    // The options sit on every socket of the family. One of TCP takes no CAP_NET_RAW, as a raw one would, and carries
+    // nothing anywhere until it is connected, which the sandbox forbids.
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map_err(failed)?;
     for _ in 0..3 {
         let mut info = [0; INFO];
         name(&mut info, table)?;

@@ -1,8 +1,9 @@
 //! Asks xenstored for a key of this domain, over the kernel's own device; see xen/include/public/io/xs_wire.h.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use checks::gap::Gap;
@@ -14,19 +15,33 @@ const XS_ERROR: u32 = 16;
 const MAX_PAYLOAD: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The value of a key relative to this domain. The request is the only thing ever written; it changes nothing.
-pub(super) fn read(key: &str) -> Result<Vec<u8>, Gap> {
-    let what = || format!("{key} in xenstore");
+/// Connections for questions to come; each takes one, so that no late answer meets another question.
+static OPEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+/// More questions than one gathering asks.
+const QUESTIONS: usize = 16;
+
+/// Opens connections ahead, for a thread that will not be allowed to.
+pub(super) fn keep_open() {
+    if let Ok(mut kept) = OPEN.lock() {
+        kept.extend((0..QUESTIONS).map_while(|_| open().ok()));
+    }
+}
+
+fn open() -> Result<File, Gap> {
     let kind = std::fs::metadata(DEVICE).map_err(|error| gap(&error, DEVICE))?;
     if !kind.file_type().is_char_device() {
         return Err(Gap::unsupported(format!("{DEVICE} is not a device")));
     }
-    let mut device = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
-        .open(DEVICE)
-        .map_err(|error| gap(&error, &what()))?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits());
+    options.open(DEVICE).map_err(|error| gap(&error, "xenstore"))
+}
+
+/// The value of a key relative to this domain. The request is the only thing ever written; it changes nothing.
+pub(super) fn read(key: &str) -> Result<Vec<u8>, Gap> {
+    let what = || format!("{key} in xenstore");
+    let kept = OPEN.lock().ok().and_then(|mut open| open.pop());
+    let mut device = kept.map_or_else(open, Ok)?;
     let mut request = Vec::new();
     let length = u32::try_from(key.len() + 1).map_err(|_| Gap::too_large(what()))?;
     for word in [XS_READ, 0, 0, length] {
