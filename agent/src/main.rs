@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod config;
+mod history;
 mod host;
 mod output;
 mod render;

@@ -8,6 +8,7 @@ pub mod date;
 pub mod evidence;
 pub mod facts;
 pub mod gap;
+pub mod history;
 pub mod host;
 pub mod policy;
 pub mod providers;

@@ -1,0 +1,85 @@
+//! The host's record: a folder of JSON Lines that only grows, each line chained to the one before by its hash.
+
+mod clock;
+mod folder;
+mod store;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(crate) use clock::Clock;
+pub(crate) use folder::{Folder, Piece};
+pub(crate) use store::{Head, Store};
+
+/// Where the record is if nobody says otherwise.
+const FOLDER: &str = "/var/lib/hostduty";
+
+/// The state folder: the one that was named, else systemd's, else /var/lib/hostduty.
+pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
+    let given = || {
+        // With several state folders systemd puts colons between them; the first is the record's.
+        let list = std::env::var_os("STATE_DIRECTORY")?.into_string().ok()?;
+        list.split(':').next().filter(|first| first.starts_with('/')).map(PathBuf::from)
+    };
+    named.map(Path::to_owned).or_else(given).unwrap_or_else(|| PathBuf::from(FOLDER))
+}
+
+/// Why the record could not be read or written.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The folder cannot be opened.
+    Folder(PathBuf, io::Error),
+    /// Another process writes to it.
+    Busy(PathBuf),
+    /// A file of the folder is not what hostduty wrote.
+    Foreign(PathBuf, String),
+    /// A file cannot be read.
+    Read(PathBuf, io::Error),
+    /// A file cannot be written. What should have been is kept in memory: so many entries wait.
+    Write(PathBuf, io::Error, usize),
+    /// The entry is in the file, and the system does not vouch for its being on the disk.
+    Sync(PathBuf, io::Error),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(path, error) => write!(
+                f,
+                "the state folder {} cannot be opened: {error}\n`hostduty watch` keeps it; name another with --state, \
+                 or run as root",
+                path.display()
+            ),
+            Self::Busy(path) => write!(
+                f,
+                "another hostduty writes to the state folder {}\nstop it first, or name another folder with --state",
+                path.display()
+            ),
+            Self::Foreign(path, why) => write!(
+                f,
+                "{} is not a file that hostduty wrote: {why}\nmove it out of the state folder",
+                path.display()
+            ),
+            Self::Read(path, error) => {
+                write!(f, "{} cannot be read: {error}\nrun as root or as hostduty's own user", path.display())
+            }
+            Self::Write(path, error, waiting) => write!(
+                f,
+                "{} cannot be written: {error}\n{waiting} entries wait in memory; make room or mend the permissions",
+                path.display()
+            ),
+            Self::Sync(path, error) => write!(
+                f,
+                "{} was written, but is not safe on the disk: {error}\nlook at the kernel's messages about the disk",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl Error {
+    /// Whether the folder is merely not there: nothing was ever recorded.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Folder(_, error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
