@@ -3,10 +3,12 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod drift;
 pub(crate) mod duties;
 pub(crate) mod explain;
 pub(crate) mod exposure;
 pub(crate) mod facts;
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod reach;
@@ -17,7 +19,7 @@ use checks::providers::{self, Detected};
 
 use crate::cli::{Against, Subject};
 use crate::config::{self as configuration, Settings, nearest};
-use crate::{output, source};
+use crate::{history as record, output, sign, source};
 
 /// Why a verb could not do its work. The message is what, where, and what to do next.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ pub(crate) enum Error {
     Config(configuration::Error),
     /// The answer could not be given.
     Output(output::Error),
+    /// The record could not be read.
+    History(record::Error),
+    /// There is no signature.
+    Sign(sign::Error),
     /// The command line names something that does not exist.
     Usage(String),
 }
@@ -38,6 +44,8 @@ impl std::fmt::Display for Error {
             Self::Source(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
+            Self::History(error) => error.fmt(f),
+            Self::Sign(error) => error.fmt(f),
             Self::Usage(message) => f.write_str(message),
         }
     }
@@ -61,6 +69,18 @@ impl From<output::Error> for Error {
     }
 }
 
+impl From<record::Error> for Error {
+    fn from(error: record::Error) -> Self {
+        Self::History(error)
+    }
+}
+
+impl From<sign::Error> for Error {
+    fn from(error: sign::Error) -> Self {
+        Self::Sign(error)
+    }
+}
+
 /// "there is no X, did you mean Y" for an id on the command line.
 fn no_such(what: &str, typed: &str, known: &[&str]) -> Error {
     let cure = match nearest(typed, known.iter().copied()) {
@@ -76,24 +96,40 @@ fn judgeable(
     against: &Against,
 ) -> Result<(checks::facts::Facts, Settings, Detected), Error> {
     // The configuration first: a mistake in it should not wait for the facts.
-    if let Some(id) = &against.offer
-        && !providers::ids().any(|known| known == id)
-    {
-        return Err(no_such("offer", id, &providers::ids().collect::<Vec<_>>()));
-    }
+    known_offer(against)?;
     let named = against.config.as_deref().map(configuration::from_file).transpose()?;
     let (facts, host) = source::facts(subject)?;
-    let mut settings = match (named, host) {
+    let settings = match (named, host) {
         (Some(settings), _) => settings,
         (None, Some(host)) => configuration::from_host(host.as_ref())?,
         // The snapshot's own configuration is not known here, and this machine's is about this machine.
         (None, None) => configuration::none()?,
     };
+    let (settings, detected) = settled(against, settings, &facts)?;
+    Ok((facts, settings, detected))
+}
+
+fn known_offer(against: &Against) -> Result<(), Error> {
+    match &against.offer {
+        Some(id) if !providers::ids().any(|known| known == id) => {
+            Err(no_such("offer", id, &providers::ids().collect::<Vec<_>>()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The configuration with the offer that the command line, the configuration or the facts name.
+fn settled(
+    against: &Against,
+    mut settings: Settings,
+    facts: &checks::facts::Facts,
+) -> Result<(Settings, Detected), Error> {
+    known_offer(against)?;
     let detected = match (&against.offer, &settings.offer) {
         (Some(id), _) => Detected { offer: id.clone(), how: "named on the command line".to_owned() },
         (None, Some((id, place))) => Detected { offer: id.clone(), how: format!("configured in {place}") },
-        (None, None) => providers::detect(&facts),
+        (None, None) => providers::detect(facts),
     };
     settings.policy.offer = providers::offer(&detected.offer).unwrap_or_default();
-    Ok((facts, settings, detected))
+    Ok((settings, detected))
 }

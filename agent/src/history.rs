@@ -2,6 +2,8 @@
 
 mod clock;
 mod folder;
+pub(crate) mod past;
+#[allow(dead_code, reason = "`hostduty watch` is its one user")]
 mod store;
 
 use std::io;
@@ -9,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use clock::Clock;
 pub(crate) use folder::{Folder, Piece};
-pub(crate) use store::{Head, Store};
+pub(crate) use store::Head;
+#[allow(unused_imports, reason = "`hostduty watch` is its one user")]
+pub(crate) use store::Store;
 
 /// Where the record is if nobody says otherwise.
 const FOLDER: &str = "/var/lib/hostduty";
@@ -26,6 +30,7 @@ pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
 
 /// Why the record could not be read or written.
 #[derive(Debug)]
+#[allow(dead_code, reason = "`hostduty watch` writes")]
 pub(crate) enum Error {
     /// The folder cannot be opened.
     Folder(PathBuf, io::Error),
@@ -78,8 +83,12 @@ impl std::fmt::Display for Error {
 }
 
 impl Error {
-    /// Whether the folder is merely not there: nothing was ever recorded.
-    pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, Self::Folder(_, error) if error.kind() == io::ErrorKind::NotFound)
+    /// What it means that a file could not be opened for writing, when so many entries wait.
+    fn while_writing(self, waiting: usize) -> Self {
+        match self {
+            Self::Read(place, error) => Self::Write(place, error, waiting),
+            Self::Foreign(place, why) => Self::Write(place, io::Error::other(why), waiting),
+            other => other,
+        }
     }
 }

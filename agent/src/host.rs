@@ -2,6 +2,7 @@
 
 mod files;
 mod live;
+pub(crate) mod program;
 mod record;
 mod root;
 
@@ -21,10 +22,6 @@ mod netlink;
 mod route;
 #[cfg(target_os = "linux")]
 mod xenstore;
-
-// Its tests run on Linux too: what it does is portable, only its use is not.
-#[cfg(any(target_os = "macos", test))]
-mod macos;
 
 /// Opens what can only be asked by writing to it, while that is still allowed.
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ mod host;
 mod output;
 mod render;
 mod sandbox;
+mod sign;
 mod source;
 #[cfg(target_os = "linux")]
 mod sys;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         Command::Sshd(arguments) => command::sshd::run(arguments),
         Command::Exposure(arguments) => command::exposure::run(arguments),
         Command::Reach(arguments) => command::reach::run(arguments),
+        Command::History(arguments) => command::history::run(arguments),
+        Command::Drift(arguments) => command::drift::run(arguments),
         Command::Config(arguments) => command::config::run(arguments),
         Command::Doctor(arguments) => command::doctor::run(arguments),
         Command::Completions(arguments) => command::completions::run(arguments),

@@ -99,16 +99,27 @@ pub(crate) fn gathered(host: &dyn Host, rooms: &[&str]) -> Facts {
 }
 
 fn snapshot(path: &Path) -> Result<Facts, Error> {
-    let not = |why: String| Error::NotASnapshot(path.to_owned(), why);
+    parsed(path, &text(path)?)
+}
+
+/// The text of a file that is no larger than any snapshot.
+pub(crate) fn text(path: &Path) -> Result<String, Error> {
     let mut text = String::new();
     open(path)
         .and_then(|source| source.take(MAX_SNAPSHOT + 1).read_to_string(&mut text))
         .map_err(|error| Error::Snapshot(path.to_owned(), error))?;
     if text.len() as u64 > MAX_SNAPSHOT {
-        return Err(not("it is larger than any snapshot".to_owned()));
+        let why = "it is larger than any snapshot".to_owned();
+        return Err(Error::NotASnapshot(path.to_owned(), why));
     }
+    Ok(text)
+}
+
+/// The facts that the text of a snapshot holds.
+pub(crate) fn parsed(path: &Path, text: &str) -> Result<Facts, Error> {
+    let not = |why: String| Error::NotASnapshot(path.to_owned(), why);
     // The schema first: a snapshot of another version would only give a confusing error about a field.
-    let table: toml::Table = toml::from_str(&text).map_err(|error| not(error.to_string()))?;
+    let table: toml::Table = toml::from_str(text).map_err(|error| not(error.to_string()))?;
     match table.get("schema").and_then(toml::Value::as_integer) {
         Some(schema) if schema == i64::from(facts::SCHEMA) => {}
         Some(schema) => {

@@ -1,15 +1,19 @@
 //! `hostduty report`: judge every check and print what is kept, what is broken and what could not be known.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use checks::check::Verdict;
+use checks::history::timeline::Since;
 use checks::registry;
 use checks::report::{self, Report, Status};
 
 use super::{Error, judgeable, no_such};
 use crate::cli::{self, Codes, Format};
+use crate::history::{self, Clock, Folder, past};
 use crate::output;
 use crate::render::{human, json_v1};
+use crate::sign::{self, Purpose};
 
 /// Every check kept.
 const KEPT: u8 = 0;
@@ -27,16 +31,45 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
     }
     let (facts, settings, detected) = judgeable(&arguments.subject, &arguments.against)?;
     let report = report::judge(&facts, &settings.policy, &detected, &arguments.checks);
+    let since = since(arguments, &report)?;
     let file = arguments.answer.output.as_deref();
     let text = match arguments.format {
-        Format::Json => output::json(&json_v1::report(&report))?,
+        Format::Json => output::json(&json_v1::report(&report, &since))?,
         Format::Human => {
             let paint = human::Paint(output::coloured(arguments.answer.color, file.is_some()));
-            human::report(&report, paint, arguments.verbose)
+            human::report(&report, &since, paint, arguments.verbose)
         }
     };
-    output::deliver(&text, file)?;
+    match file {
+        Some(file) if arguments.sign => {
+            let signature = sign::sign(&text, arguments.key.as_deref(), Purpose::Report)?;
+            let machine = facts.machine.value();
+            let host = machine.and_then(|machine| machine.name.value()).map_or("", String::as_str);
+            output::print(&sign::deliver(&text, &signature, file, host)?)?;
+        }
+        _ => output::deliver(&text, file)?,
+    }
     Ok(ExitCode::from(code(&report, &arguments.codes)))
+}
+
+/// Since when the verdicts hold, as far as the record of this very machine tells. It is somebody else's for a root folder
+/// or a snapshot, and one that cannot be read is an error only where it was named.
+fn since(arguments: &cli::Report, report: &Report<'_>) -> Result<BTreeMap<&'static str, Since>, Error> {
+    if arguments.subject.root.is_some() || arguments.subject.facts.is_some() {
+        return Ok(BTreeMap::new());
+    }
+    let folder = history::folder(arguments.state.as_deref());
+    let past = Folder::open(&folder).and_then(|folder| past::read(&folder, &Clock::new(), None));
+    let past = match past {
+        Err(error) if arguments.state.is_some() => return Err(error.into()),
+        Err(_) => return Ok(BTreeMap::new()),
+        Ok(past) => past,
+    };
+    let held = |outcome: &report::Outcome| {
+        let since = past.timeline.since(outcome.check.id)?;
+        (since.verdict == outcome.verdict).then_some((outcome.check.id, since))
+    };
+    Ok(report.outcomes.iter().filter_map(held).collect())
 }
 
 /// The exit code that a report earns: 1 beats 3 beats 0.

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use checks::history::{Entry, Event, Moment, NONE_BEFORE, hash};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::folder::{Folder, name};
@@ -90,7 +91,9 @@ impl Store {
         let mut store =
             Self { folder, _lock: lock, head: tail.head, file: None, number: tail.number, queue, rotate };
         if let Some(last) = tail.last {
-            let file = store.folder.file(&name(last.number), OFlag::O_RDWR | OFlag::O_APPEND)?;
+            let flags = OFlag::O_RDWR | OFlag::O_APPEND;
+            let file =
+                store.folder.file(&name(last.number), flags).map_err(|error| error.while_writing(0))?;
             let torn = last.torn > 0;
             let mut open = Open { file, number: last.number, size: last.size, torn };
             let mended = if last.unended { open.end_line() } else { open.mend() };
@@ -165,11 +168,7 @@ impl Store {
         let place = self.folder.place(&name);
         let waiting = self.queue.len();
         let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_EXCL;
-        let file = self.folder.file(&name, flags).map_err(|error| match error {
-            Error::Read(place, error) => Error::Write(place, error, waiting),
-            Error::Foreign(place, why) => Error::Write(place, io::Error::other(why), waiting),
-            other => other,
-        })?;
+        let file = self.folder.file(&name, flags).map_err(|error| error.while_writing(waiting))?;
         nix::unistd::fsync(&self.folder.handle)
             .map_err(|errno| Error::Write(place, errno.into(), waiting))?;
         self.file = Some(Open { file, number: number.saturating_add(1), size: 0, torn: false });
@@ -210,7 +209,7 @@ impl Open {
                 return Ok(());
             }
             // What the rest would have met: there is no room for it.
-            Ok(_) => io::ErrorKind::StorageFull.into(),
+            Ok(_) => Errno::ENOSPC.into(),
             Err(error) => error,
         };
         self.torn = true;

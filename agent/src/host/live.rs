@@ -83,7 +83,7 @@ impl Host for Live {
     }
     #[cfg(target_os = "macos")]
     fn run(&self, command: &Command) -> Result<Output, Gap> {
-        super::macos::run(command)
+        super::program::run(command)
     }
     #[cfg(not(target_os = "macos"))]
     fn run(&self, command: &Command) -> Result<Output, Gap> {

@@ -1,10 +1,12 @@
 //! The report for people: grouped by duty, failures first, readable at 80 columns, colour never the only carrier.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use checks::check::{Evidence, Finding, Severity, Verdict};
 use checks::date::Day;
+use checks::history::timeline::Since;
 use checks::report::{DutyOutcome, Outcome, Report, Status};
 
 use super::json_v1::platform_name;
@@ -56,7 +58,12 @@ impl Paint {
 }
 
 /// The whole report.
-pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String {
+pub(crate) fn report(
+    report: &Report<'_>,
+    since: &BTreeMap<&'static str, Since>,
+    paint: Paint,
+    verbose: bool,
+) -> String {
     let mut out = header(report);
     let mut groups: Vec<(&str, Vec<&Outcome>)> =
         GROUPS.iter().map(|(heading, _)| (*heading, Vec::new())).collect();
@@ -77,7 +84,7 @@ pub(crate) fn report(report: &Report<'_>, paint: Paint, verbose: bool) -> String
         outcomes.first().map(|worst| (rank(worst.verdict), std::cmp::Reverse(worst.severity)))
     });
     for (heading, outcomes) in &groups {
-        group(&mut out, heading, outcomes, report, paint, verbose);
+        group(&mut out, heading, outcomes, report, since, paint, verbose);
     }
     if groups.iter().any(|(_, outcomes)| !stands_out(outcomes, verbose)) {
         out.push('\n');
@@ -172,6 +179,7 @@ fn group(
     heading: &str,
     outcomes: &[&Outcome],
     report: &Report<'_>,
+    since: &BTreeMap<&'static str, Since>,
     paint: Paint,
     verbose: bool,
 ) {
@@ -182,7 +190,7 @@ fn group(
     let _ = writeln!(out, "{}", paint.bold(heading));
     for outcome in outcomes {
         if verbose || !matches!(outcome.verdict, Verdict::Pass | Verdict::NotApplicable) {
-            one(out, outcome, report, paint, verbose);
+            one(out, outcome, report, since.get(outcome.check.id), paint, verbose);
         }
     }
     if !verbose {
@@ -201,7 +209,14 @@ fn group(
     }
 }
 
-fn one(out: &mut String, outcome: &Outcome, report: &Report<'_>, paint: Paint, verbose: bool) {
+fn one(
+    out: &mut String,
+    outcome: &Outcome,
+    report: &Report<'_>,
+    since: Option<&Since>,
+    paint: Paint,
+    verbose: bool,
+) {
     let label = match outcome.verdict {
         Verdict::Pass => "kept",
         Verdict::Fail => "FAIL",
@@ -211,6 +226,9 @@ fn one(out: &mut String, outcome: &Outcome, report: &Report<'_>, paint: Paint, v
     };
     out.push_str(&paint.verdict(outcome.verdict, &format!("  {label:<8}")));
     let _ = writeln!(out, "{}  {}", paint.bold(outcome.check.id), paint.dim(outcome.severity.name()));
+    if let Some(since) = since {
+        wrapped(out, "          ", 10, &super::history::since(since));
+    }
     if !verbose && outcome.verdict == Verdict::Fail && outcome.severity == Severity::Advice {
         wrapped(out, "          ", 10, &outcome.reason);
         if let Some(line) = other_answer(outcome, report) {

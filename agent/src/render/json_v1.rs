@@ -3,9 +3,14 @@
 //! `packaging/schema/report-v1.schema.json` describes it. Fields may be added; none changes its meaning or goes away
 //! without a version 2.
 
+use std::collections::BTreeMap;
+
 use checks::facts::hypervisor::Platform;
+use checks::history::timeline::Since as Held;
 use checks::report;
 use serde::Serialize;
+
+use super::history_v1::{self, Since};
 
 /// The version of this format.
 const SCHEMA_VERSION: u32 = 1;
@@ -56,6 +61,8 @@ struct Check {
     title: &'static str,
     severity: &'static str,
     verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Since>,
     reason: String,
     remedy: String,
     findings: Vec<Finding>,
@@ -115,7 +122,7 @@ struct Attestation {
 }
 
 /// The report in this format.
-pub(crate) fn report(report: &report::Report<'_>) -> Report {
+pub(crate) fn report(report: &report::Report<'_>, since: &BTreeMap<&'static str, Held>) -> Report {
     let facts = report.facts;
     let machine = facts.machine.value();
     let part = |pick: fn(&checks::facts::machine::Machine) -> Option<String>| machine.and_then(pick);
@@ -142,7 +149,7 @@ pub(crate) fn report(report: &report::Report<'_>) -> Report {
             how: report.how.clone(),
         },
         summary: summary(report),
-        checks: report.outcomes.iter().map(|outcome| check(outcome, report)).collect(),
+        checks: report.outcomes.iter().map(|outcome| check(outcome, report, since)).collect(),
         duties: duties(report),
         unused: report.unused.clone(),
     }
@@ -206,12 +213,17 @@ fn summary(report: &report::Report<'_>) -> Summary {
     summary
 }
 
-fn check(outcome: &report::Outcome, report: &report::Report<'_>) -> Check {
+fn check(
+    outcome: &report::Outcome,
+    report: &report::Report<'_>,
+    since: &BTreeMap<&'static str, Held>,
+) -> Check {
     Check {
         id: outcome.check.id,
         title: outcome.check.title,
         severity: outcome.severity.name(),
         verdict: outcome.verdict.name(),
+        since: since.get(outcome.check.id).map(history_v1::since),
         reason: outcome.reason.clone(),
         remedy: outcome.remedy.to_string(),
         findings: outcome.findings.iter().map(finding).collect(),

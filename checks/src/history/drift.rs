@@ -1,6 +1,6 @@
 //! What changed between two looks at a host: verdicts, and findings that came and went.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::check::Verdict;
 use crate::report::Report;
@@ -93,16 +93,20 @@ fn change(check: &str, old: Option<&Seen>, new: Option<&Seen>) -> Option<Change>
         seen.map(|seen| seen.findings.iter().cloned().collect()).unwrap_or_default()
     };
     let (before, after) = (findings(old), findings(new));
-    let mut went: Vec<_> = before.difference(&after).cloned().collect();
+    let mut left: BTreeMap<&str, VecDeque<&(String, String)>> = BTreeMap::new();
+    for then in before.difference(&after) {
+        left.entry(&then.0).or_default().push_back(then);
+    }
     let mut came = Vec::new();
     let mut changed = Vec::new();
     for now in after.difference(&before) {
         // Both are sorted, so the first of the same subject is the nearest in words too.
-        match went.iter().position(|then| then.0 == now.0) {
-            Some(place) => changed.push((went.remove(place), now.clone())),
+        match left.get_mut(now.0.as_str()).and_then(VecDeque::pop_front) {
+            Some(then) => changed.push((then.clone(), now.clone())),
             None => came.push(now.clone()),
         }
     }
+    let went: Vec<_> = left.into_values().flatten().cloned().collect();
     let (from, to) = (old.map(|seen| seen.verdict), new.map(|seen| seen.verdict));
     if from == to && came.is_empty() && went.is_empty() && changed.is_empty() {
         return None;

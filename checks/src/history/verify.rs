@@ -63,6 +63,11 @@ pub enum Problem {
         /// The file that it names.
         file: String,
     },
+    /// An entry that somebody vouched for is not there, or is another.
+    NotVouched {
+        /// Its number.
+        sequence: u64,
+    },
     /// A file could not be looked at.
     File {
         /// Its name.
@@ -115,6 +120,8 @@ pub struct Verifier {
     last: Last,
     /// An entry whose hash is not the one that the last entry holds; the next decides which of the two was altered.
     doubted: Option<(u64, Place)>,
+    /// The number and the hash of an entry that has to be there.
+    vouched: Option<(u64, String)>,
 }
 
 /// The last line that took a number.
@@ -139,7 +146,15 @@ impl Verifier {
     pub fn new() -> Self {
         let last = Last { hash: NONE_BEFORE.to_owned(), ..Last::default() };
         let found = Verified { head: NONE_BEFORE.to_owned(), ..Verified::default() };
-        Self { found, here: Place::default(), before: None, last, doubted: None }
+        Self { found, here: Place::default(), before: None, last, doubted: None, vouched: None }
+    }
+
+    /// The record also has to hold an entry that somebody vouched for: a chain that was cut, or forged as a whole, holds
+    /// another or none.
+    #[must_use]
+    pub fn vouching(mut self, sequence: u64, hash: String) -> Self {
+        self.vouched = (sequence > 0).then_some((sequence, hash));
+        self
     }
 
     /// The lines that follow are those of another file.
@@ -179,6 +194,9 @@ impl Verifier {
     pub fn finish(mut self) -> Verified {
         if let Some((sequence, place)) = self.doubted.take() {
             self.tell(Problem::Altered { sequence, place, certain: false });
+        }
+        if let Some((sequence, _)) = self.vouched.take() {
+            self.tell(Problem::NotVouched { sequence });
         }
         self.found
     }
@@ -223,6 +241,9 @@ impl Verifier {
     }
 
     fn takes(&mut self, sequence: u64, hash: String, is_entry: bool) {
+        if self.vouched.as_ref().is_some_and(|(number, head)| *number == sequence && *head == hash) {
+            self.vouched = None;
+        }
         self.found.sequence = sequence;
         self.found.head.clone_from(&hash);
         self.last = Last { sequence, hash, place: self.here.clone(), is_entry };
@@ -268,6 +289,9 @@ impl std::fmt::Display for Problem {
             }
             Self::Discontinued { place, file } => {
                 write!(f, "{place} says that it goes on after {file}, and it does not")
+            }
+            Self::NotVouched { sequence } => {
+                write!(f, "entry {sequence} is not there any more, or is not the one that was vouched for")
             }
             Self::File { file, why } => write!(f, "{file}: {why}"),
         }

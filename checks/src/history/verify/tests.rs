@@ -115,6 +115,23 @@ fn the_first_file_may_not_be_left_out() {
 }
 
 #[test]
+fn a_record_that_was_cut_or_forged_lacks_the_entry_that_was_vouched_for() {
+    let lines = chain(5);
+    let read = |lines: &[Vec<u8>]| {
+        let mut verifier = Verifier::new().vouching(5, hash(&chain(5)[4]));
+        verifier.file("h");
+        lines.iter().for_each(|line| verifier.line(line));
+        verifier.finish().problems
+    };
+    assert!(read(&chain(5)).is_empty());
+    assert_eq!(read(&lines[..4]), [Problem::NotVouched { sequence: 5 }]);
+    let mut forged = lines;
+    forged[4] =
+        String::from_utf8(forged[4].clone()).unwrap().replace("kept_entries\":5", "kept_entries\":6").into();
+    assert_eq!(read(&forged), [Problem::NotVouched { sequence: 5 }]);
+}
+
+#[test]
 fn hostile_records_cost_little() {
     let found = verify(&[("h", &vec![b'\n'; 100_000])]);
     assert_eq!((found.problems.len(), found.more), (MOST, 99_000));

@@ -1,9 +1,8 @@
-//! Runs one of macOS's own tools with a cleared environment, a time limit and a bound on what it prints.
+//! Runs one of the system's own programs with a cleared environment, a time limit and a bound on what it prints.
 //!
-//! It is plain Unix code, so that its tests run on Linux too; only the macOS host calls it.
-#![cfg(any(target_os = "macos", test))]
+//! The macOS host asks macOS's tools; on Linux only signing starts ssh-keygen.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -15,26 +14,32 @@ use checks::host::{Command, Output};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// A tool that has not ended by then is killed, with all that it started.
+/// A program that has not ended by then is killed, with all that it started.
 const TIME: Duration = Duration::from_secs(20);
 /// More than this on either stream is refused.
 const LIMIT: usize = 1 << 20;
-/// macOS keeps every tool that hostduty asks in these folders; none of them is writable without root.
+/// Systems keep every program that hostduty starts in these folders; none of them is writable without root.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
 
 /// Runs a command to its end and returns what it printed.
+#[cfg(any(target_os = "macos", test))]
 pub(super) fn run(command: &Command) -> Result<Output, Gap> {
-    run_within(command, TIME)
+    run_within(command, None, TIME)
 }
 
-fn run_within(command: &Command, time: Duration) -> Result<Output, Gap> {
+/// The same with something to read on its standard input.
+pub(crate) fn run_with_input(command: &Command, input: Vec<u8>) -> Result<Output, Gap> {
+    run_within(command, Some(input), TIME)
+}
+
+fn run_within(command: &Command, input: Option<Vec<u8>>, time: Duration) -> Result<Output, Gap> {
     let deadline = Instant::now() + time;
     let mut child = std::process::Command::new(command.program)
         .args(&command.arguments)
         .env_clear()
         .envs([("LC_ALL", "C"), ("LANG", "C"), ("PATH", PATH)])
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // A group of its own, so that what the tool starts ends with it.
@@ -45,6 +50,10 @@ fn run_within(command: &Command, time: Duration) -> Result<Output, Gap> {
             ErrorKind::PermissionDenied => Gap::denied(command.program),
             _ => Gap::unsupported(format!("`{}` cannot be started: {error}", command.line())),
         })?;
+    if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+        // In a thread, as a program may print before it has read all. One that reads no further says why itself.
+        thread::spawn(move || stdin.write_all(&input));
+    }
     match finish(&mut child, deadline) {
         Ok((status, [stdout, stderr])) => {
             let status = status.code().unwrap_or_else(|| status.signal().map_or(-1, |signal| -signal));
@@ -148,6 +157,13 @@ mod tests {
     }
 
     #[test]
+    fn input_arrives_whole_and_may_be_left_unread() {
+        let input = vec![b'x'; 300_000];
+        assert_eq!(run_with_input(&shell("cat"), input.clone()).unwrap().stdout, input);
+        assert_eq!(run_with_input(&shell("echo done"), input).unwrap().stdout, b"done\n");
+    }
+
+    #[test]
     fn nothing_of_the_environment_arrives() {
         let output = run(&shell("env | grep -v -e ^PWD= -e ^OLDPWD= -e ^SHLVL= -e ^_= | sort; cat")).unwrap();
         let expected = format!("LANG=C\nLC_ALL=C\nPATH={PATH}\n");
@@ -180,7 +196,7 @@ mod tests {
             // The streams end, and the tool does not.
             "exec >&- 2>&-; exec sleep 600",
         ] {
-            let gap = run_within(&shell(script), quick).unwrap_err();
+            let gap = run_within(&shell(script), None, quick).unwrap_err();
             assert_eq!(gap.why, GapKind::TimedOut, "{script}");
             assert!(gap.what.contains("/bin/sh"), "{gap}");
         }
@@ -192,7 +208,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pids");
         let script = format!("sleep 600 & echo $! $$ > {}; wait", file.display());
-        run_within(&shell(&script), Duration::from_millis(500)).unwrap_err();
+        run_within(&shell(&script), None, Duration::from_millis(500)).unwrap_err();
         let pids = std::fs::read_to_string(file).unwrap();
         let mut pids = pids.split_whitespace().map(|pid| pid.parse().map(Pid::from_raw).unwrap());
         let (grandchild, child) = (pids.next().unwrap(), pids.next().unwrap());

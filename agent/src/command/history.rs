@@ -1,0 +1,136 @@
+//! `hostduty history`: since when, for how long, and whether the record is what was written.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use checks::history::timeline::Timeline;
+use checks::history::verify::{Verified, Verifier};
+use checks::host::{Host, Query};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::cli::{self, Format, HistoryVerb};
+use crate::history::{self as record, Clock, Folder, Head, past};
+use crate::host::Live;
+use crate::render::{history as render, history_v1, human};
+use crate::sign::{self, Purpose};
+use crate::{output, source};
+
+/// The record is not what was written.
+const BROKEN: u8 = 1;
+
+pub(crate) fn run(arguments: &cli::History) -> Result<ExitCode, Error> {
+    match &arguments.verb {
+        None => tell(arguments),
+        Some(HistoryVerb::Verify { state, statement }) => verify(state.as_deref(), statement.as_deref()),
+        Some(HistoryVerb::Sign { file, state, key }) => sign(file, state.as_deref(), key.as_deref()),
+    }
+}
+
+fn tell(arguments: &cli::History) -> Result<ExitCode, Error> {
+    let folder = record::folder(arguments.state.as_deref());
+    let clock = Clock::new();
+    let since = arguments.since.map(|since| since.instant(clock.now().wall));
+    let past = past::read(&Folder::open(&folder)?, &clock, since)?;
+    let only = arguments.check.as_deref();
+    if let Some(id) = only {
+        known(id, &past.timeline)?;
+    }
+    let file = arguments.answer.output.as_deref();
+    let text = match arguments.format {
+        Format::Json => output::json(&history_v1::history(&past, only))?,
+        Format::Human => {
+            let paint = human::Paint(output::coloured(arguments.answer.color, file.is_some()));
+            render::human(&past, &folder.display().to_string(), only, paint)
+        }
+    };
+    output::deliver(&text, file)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A check that this version has, or that the record tells of: one that went away with a version still has a past.
+fn known(id: &str, timeline: &Timeline) -> Result<(), Error> {
+    if timeline.checks.contains_key(id) || checks::registry::find(id).is_some() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = checks::registry::CHECKS.iter().map(|check| check.id).collect();
+    Err(super::no_such("check", id, &ids))
+}
+
+/// What is signed: where the chain ended at an instant. Who holds it can tell later that nothing before was changed.
+#[derive(Serialize, Deserialize)]
+struct Statement {
+    schema_version: u32,
+    hostduty: String,
+    host: String,
+    made_at: String,
+    sequence: u64,
+    head: String,
+}
+
+fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Error> {
+    let place = record::folder(state);
+    let mut verifier = Verifier::new();
+    let mut vouched = String::new();
+    if let Some(path) = statement {
+        let statement = read(path)?;
+        vouched = format!(", among them entry {} of the statement", statement.sequence);
+        verifier = verifier.vouching(statement.sequence, statement.head);
+    }
+    let verified = past::verify(&Folder::open(&place)?, verifier)?;
+    let Verified { entries, sequence, head, problems, more } = &verified;
+    let place = place.display();
+    let mut out = String::new();
+    for problem in problems {
+        human::wrapped(&mut out, "", 2, &problem.to_string());
+    }
+    if *more > 0 {
+        human::wrapped(&mut out, "", 2, &format!("and {more} more"));
+    }
+    let sum = if problems.is_empty() {
+        format!("{place}: {entries} entries are as they were written{vouched}")
+    } else {
+        format!("{place}: {entries} entries; not all is as it was written")
+    };
+    human::wrapped(&mut out, "", 2, &sum);
+    out += &format!("The chain ends with entry {sequence}, {head}\n");
+    output::print(&out)?;
+    Ok(ExitCode::from(if problems.is_empty() { 0 } else { BROKEN }))
+}
+
+fn read(path: &Path) -> Result<Statement, Error> {
+    let not = |why: String| {
+        Error::Usage(format!(
+            "{} is not a statement about a record: {why}\nmake one with `hostduty history sign FILE`",
+            path.display()
+        ))
+    };
+    let statement: Statement =
+        serde_json::from_str(&source::text(path)?).map_err(|error| not(error.to_string()))?;
+    if statement.schema_version == 1 {
+        Ok(statement)
+    } else {
+        Err(not("it is of another version".to_owned()))
+    }
+}
+
+fn sign(file: &Path, state: Option<&Path>, key: Option<&Path>) -> Result<ExitCode, Error> {
+    let head = Head::of(&Folder::open(&record::folder(state))?)?;
+    if head.sequence == 0 {
+        return Err(Error::Usage("there is no entry yet\n`hostduty watch` writes the record".to_owned()));
+    }
+    let live = Live::new();
+    let host = live.query(&Query::HostName).ok().and_then(|name| String::from_utf8(name).ok());
+    let host = host.map(|name| name.trim().to_owned()).unwrap_or_default();
+    let text = output::json(&Statement {
+        schema_version: 1,
+        hostduty: env!("CARGO_PKG_VERSION").to_owned(),
+        host: host.clone(),
+        made_at: live.now().to_string(),
+        sequence: head.sequence,
+        head: head.hash,
+    })?;
+    let signature = sign::sign(&text, key, Purpose::History)?;
+    output::print(&sign::deliver(&text, &signature, file, &host)?)?;
+    Ok(ExitCode::SUCCESS)
+}

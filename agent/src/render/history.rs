@@ -1,0 +1,240 @@
+//! The record as a timeline that people read: what changed, when nobody observed, and how long each verdict lasted.
+
+use std::fmt::Write;
+
+use checks::check::Verdict;
+use checks::date::Timestamp;
+use checks::history::timeline::{Past as Check, Since, Span, Timeline, Totals, Unobserved, Why};
+
+use super::human::{Paint, wrapped};
+use crate::history::past::Past;
+use crate::output::clean;
+
+/// Problems of the chain before "and N more".
+const PROBLEMS: usize = 3;
+
+/// An instant as people say it, in UTC like every instant of a report.
+pub(crate) fn instant(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.split_once('T') {
+        Some((day, time)) if time.len() == 9 => format!("{day} {}", time.get(..5).unwrap_or_default()),
+        _ => text,
+    }
+}
+
+/// "since 2026-11-20 14:03", and what keeps that from being the whole truth.
+pub(crate) fn since(since: &Since) -> String {
+    let mut text = format!("since {}", instant(since.at));
+    if !since.change_seen {
+        text += " or before";
+    }
+    if since.unobserved_seconds > 0 {
+        let _ = write!(text, ", unobserved for {} of it", length(since.unobserved_seconds));
+    }
+    text
+}
+
+/// A length of time in its two largest units.
+pub(crate) fn length(seconds: u64) -> String {
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let from = parts.iter().position(|(count, _)| *count > 0).unwrap_or(3);
+    let told: Vec<String> = parts
+        .iter()
+        .skip(from)
+        .take(2)
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect();
+    if told.is_empty() { "0 s".to_owned() } else { told.join(" ") }
+}
+
+/// One line of the timeline.
+struct Line<'a> {
+    at: Timestamp,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Change { check: &'a str, span: &'a Span, before: Option<&'a Span> },
+    Unobserved(&'a Unobserved),
+    Clock(i64),
+    Note(&'a str),
+}
+
+/// The timeline of all checks, or of one.
+pub(crate) fn human(past: &Past, place: &str, only: Option<&str>, paint: Paint) -> String {
+    let timeline = &past.timeline;
+    let mut out = String::new();
+    header(&mut out, past, place);
+    let mut lines = lines(timeline, only);
+    lines.sort_by_key(|line| line.at);
+    for line in &lines {
+        told(&mut out, line, paint);
+    }
+    if !lines.is_empty() {
+        out.push('\n');
+    }
+    totals(&mut out, timeline, only, paint);
+    out
+}
+
+fn header(out: &mut String, past: &Past, place: &str) {
+    let timeline = &past.timeline;
+    let Some(from) = timeline.from else {
+        wrapped(out, "", 2, &format!("{place} holds no record yet: `hostduty watch` writes it"));
+        return;
+    };
+    let until = instant(timeline.until);
+    wrapped(out, "", 2, &format!("{place}, from {} to {until} (UTC)", instant(from)));
+    let state = if past.observing { "hostduty observes now" } else { "nobody observes now" };
+    let _ = writeln!(out, "{} entries; {state}", past.verified.entries);
+    if past.left_out > 0 {
+        let _ = writeln!(out, "The {} oldest files were left out: there is too much to read", past.left_out);
+    }
+    for problem in past.verified.problems.iter().take(PROBLEMS) {
+        wrapped(out, "Not as it was written: ", 2, &problem.to_string());
+    }
+    if past.verified.problems.len() > PROBLEMS {
+        let _ = writeln!(out, "and more; `hostduty history verify` tells all");
+    }
+    out.push('\n');
+}
+
+fn lines<'a>(timeline: &'a Timeline, only: Option<&str>) -> Vec<Line<'a>> {
+    let mut lines: Vec<Line<'a>> = Vec::new();
+    lines.extend(timeline.notes.iter().map(|note| Line { at: note.at, what: What::Note(&note.what) }));
+    lines.extend(timeline.jumps.iter().map(|jump| Line { at: jump.at, what: What::Clock(jump.seconds) }));
+    lines.extend(timeline.unobserved.iter().map(|gap| Line { at: gap.from, what: What::Unobserved(gap) }));
+    for (check, past) in shown(timeline, only) {
+        let mut before: Option<&Span> = None;
+        for span in past.spans.iter().filter(|span| span.verdict.is_some()) {
+            // The state with which a record begins is in the totals; a gap with the same verdict on both sides is no change.
+            let is_change = before.is_some_and(|before| before.verdict != span.verdict);
+            if is_change || (before.is_none() && only.is_some()) {
+                lines.push(Line { at: span.from, what: What::Change { check, span, before } });
+            }
+            before = Some(span);
+        }
+    }
+    lines
+}
+
+fn shown<'a>(timeline: &'a Timeline, only: Option<&str>) -> impl Iterator<Item = (&'a str, &'a Check)> {
+    let only = only.map(str::to_owned);
+    timeline
+        .checks
+        .iter()
+        .map(|(check, past)| (check.as_str(), past))
+        .filter(move |(check, _)| only.as_ref().is_none_or(|only| only == check))
+}
+
+fn told(out: &mut String, line: &Line<'_>, paint: Paint) {
+    let at = instant(line.at);
+    let indent = 18;
+    match &line.what {
+        What::Change { check, span, before } => {
+            let verdict = span.verdict.unwrap_or(Verdict::Unknown);
+            let until = match before {
+                Some(before) if before.until == span.from => {
+                    format!(", {} until then for {}", word(before.verdict), length(before.seconds))
+                }
+                Some(before) => format!(", {} when last seen", word(before.verdict)),
+                None => String::new(),
+            };
+            let word = paint.verdict(verdict, loud(verdict));
+            let _ = writeln!(out, "{at}  {}  {word}{until}", paint.bold(&clean(check)));
+            if !span.reason.is_empty() {
+                wrapped(out, &" ".repeat(indent), indent, &span.reason);
+            }
+            for seen in &span.evidence {
+                wrapped(out, &format!("{}at ", " ".repeat(indent + 2)), indent + 5, seen);
+            }
+        }
+        What::Unobserved(gap) => {
+            let why = match &gap.why {
+                Why::Stopped => "hostduty was stopped".to_owned(),
+                Why::Interrupted => "hostduty or the machine ended without a word".to_owned(),
+                Why::Lost(entries, why) => format!("{entries} entries were lost: {why}"),
+            };
+            let until = instant(gap.until);
+            let text = format!("not observed for {}, until {until}: {why}", length(gap.seconds));
+            wrapped(out, &format!("{at}  "), indent, &text);
+        }
+        What::Clock(seconds) => {
+            let way = if *seconds < 0 { "back" } else { "forward" };
+            let text = format!(
+                "the clock was set {way} by {}; lengths do not follow it",
+                length(seconds.unsigned_abs())
+            );
+            wrapped(out, &format!("{at}  "), indent, &text);
+        }
+        What::Note(what) => wrapped(out, &format!("{at}  "), indent, what),
+    }
+}
+
+fn totals(out: &mut String, timeline: &Timeline, only: Option<&str>, paint: Paint) {
+    let width = shown(timeline, only).map(|(check, _)| check.chars().count()).max().unwrap_or(0);
+    if width == 0 {
+        return;
+    }
+    // A column that is empty throughout says nothing; kept and broken are what everybody asks for.
+    let columns: Vec<(&str, fn(&Totals) -> u64)> = [
+        ("kept", (|totals| totals.pass) as fn(&Totals) -> u64),
+        ("broken", |totals| totals.fail),
+        ("unknown", |totals| totals.unknown),
+        ("waived", |totals| totals.waived),
+        ("n/a", |totals| totals.not_applicable),
+        ("unobserved", |totals| totals.unobserved),
+    ]
+    .into_iter()
+    .filter(|(name, of)| {
+        matches!(*name, "kept" | "broken") || shown(timeline, only).any(|(_, past)| of(&past.totals) > 0)
+    })
+    .collect();
+    let mut heading = format!("{:width$}", "");
+    for (name, _) in &columns {
+        let _ = write!(heading, "  {name:>11}");
+    }
+    let _ = writeln!(out, "{}", paint.bold(&heading));
+    for (check, past) in shown(timeline, only) {
+        let _ = write!(out, "{:width$}", clean(check));
+        for (_, of) in &columns {
+            let seconds = of(&past.totals);
+            let text = if seconds == 0 { "-".to_owned() } else { length(seconds) };
+            let _ = write!(out, "  {text:>11}");
+        }
+        out.push('\n');
+    }
+}
+
+fn word(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Pass) => "kept",
+        Some(Verdict::Fail) => "broken",
+        Some(Verdict::NotApplicable) => "not applicable",
+        Some(other) => other.name(),
+        None => "not observed",
+    }
+}
+
+fn loud(verdict: Verdict) -> &'static str {
+    if verdict == Verdict::Fail { "FAIL" } else { word(Some(verdict)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_instants_are_short() {
+        let lengths: Vec<String> = [0, 59, 60, 3660, 86_400 + 59, 90_000, 400 * 86_400].map(length).into();
+        assert_eq!(lengths, ["0 s", "59 s", "1 min", "1 h 1 min", "1 d", "1 d 1 h", "400 d"]);
+        assert_eq!(instant("2026-11-20T14:03:59Z".parse().unwrap()), "2026-11-20 14:03");
+        assert_eq!(instant(Timestamp(i64::MAX)), "@9223372036854775807");
+    }
+}
