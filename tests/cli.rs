@@ -170,7 +170,19 @@ fn every_check_explains_itself_and_every_verb_documents_its_codes() {
             assert!(text.contains(heading), "{id}: {heading}");
         }
     }
-    for verb in ["report", "duties", "list", "explain", "facts", "config", "doctor", "completions", "man"] {
+    for verb in [
+        "report",
+        "duties",
+        "list",
+        "explain",
+        "facts",
+        "config",
+        "doctor",
+        "completions",
+        "man",
+        "history",
+        "drift",
+    ] {
         assert!(run(&[verb, "--help"]).0.contains("Exit codes:"), "{verb}");
     }
 }

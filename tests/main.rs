@@ -10,6 +10,7 @@ mod cli;
 mod exposure;
 mod generated;
 mod golden;
+mod history;
 mod hostile;
 mod policy;
 mod schema;

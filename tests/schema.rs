@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::history::record::Record;
+use crate::history::signatures::key;
 use crate::support::{left_out, run, top};
 
 /// What `tests/run` installs.
@@ -87,4 +89,42 @@ fn exposure_and_reach_are_valid_and_broken_ones_are_refused() {
         fs::write(&file, broken).unwrap();
         assert!(valid_as(schema, &program, &[file]).is_err(), "{schema}");
     }
+}
+
+#[test]
+fn a_record_and_what_is_told_of_it_is_valid_and_broken_ones_are_not() {
+    let Some(program) = validator() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let record = Record::eventful();
+    let state = ["--state", record.folder()];
+    let check = |schema: &str, text: &str, from: &str, to: &str| {
+        let file = dir.path().join("value.json");
+        fs::write(&file, text).unwrap();
+        valid_as(schema, &program, std::slice::from_ref(&file)).unwrap_or_else(|why| panic!("{text}: {why}"));
+        let broken = text.replacen(from, to, 1);
+        assert_ne!(broken, text, "{schema}");
+        fs::write(&file, broken).unwrap();
+        assert!(valid_as(schema, &program, std::slice::from_ref(&file)).is_err(), "{schema}: {to}");
+    };
+    let lines = fs::read_to_string(record.file()).unwrap();
+    let entry = |(number, line): (usize, &str)| {
+        let file = dir.path().join(format!("{number}.json"));
+        fs::write(&file, line).unwrap();
+        file
+    };
+    let entries: Vec<PathBuf> = lines.lines().enumerate().map(entry).collect();
+    valid_as("history-entry-v1", &program, &entries).unwrap();
+    check("history-entry-v1", lines.lines().nth(1).unwrap(), "\"to\":\"fail\"", "\"to\":\"failed\"");
+    let (text, _) = run(&[&["history", "--format", "json"], &state[..]].concat());
+    check("history-v1", &text, "\"verdict\": null", "\"verdict\": \"unobserved\"");
+    let snapshot = "tests/snapshots/mac-mini-m2.toml";
+    let (text, _) = run(&["drift", "--format", "json", "tests/snapshots/filtered.toml", snapshot]);
+    check("drift-v1", &text, "\"weight\": \"worse\"", "\"weight\": \"bad\"");
+    let known = Record::of_this_machine();
+    let (text, _) = run(&["report", "--format", "json", "--state", known.folder()]);
+    check("report-v1", &text, "\"change_seen\": false", "\"change_seen\": \"no\"");
+    let Some(key) = key(dir.path(), "ed25519", "256") else { return };
+    let head = dir.path().join("head.json");
+    run(&[&["history", "sign", "--key", &key, head.to_str().unwrap()], &state[..]].concat());
+    check("history-head-v1", &fs::read_to_string(&head).unwrap(), "sha256:", "");
 }

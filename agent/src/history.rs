@@ -70,7 +70,7 @@ impl std::fmt::Display for Error {
             }
             Self::Write(path, error, waiting) => write!(
                 f,
-                "{} cannot be written: {error}\n{waiting} entries wait in memory; make room or mend the permissions",
+                "{} cannot be written: {error}\nentries that wait in memory: {waiting}; make room or mend the permissions",
                 path.display()
             ),
             Self::Sync(path, error) => write!(

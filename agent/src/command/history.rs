@@ -65,8 +65,12 @@ struct Statement {
     host: String,
     made_at: String,
     sequence: u64,
+    /// With its label, without which a long random word is taken for a secret.
     head: String,
 }
+
+/// How a hash is labelled.
+const LABEL: &str = "sha256:";
 
 fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Error> {
     let place = record::folder(state);
@@ -75,7 +79,8 @@ fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Er
     if let Some(path) = statement {
         let statement = read(path)?;
         vouched = format!(", among them entry {} of the statement", statement.sequence);
-        verifier = verifier.vouching(statement.sequence, statement.head);
+        let head = statement.head.trim_start_matches(LABEL).to_owned();
+        verifier = verifier.vouching(statement.sequence, head);
     }
     let verified = past::verify(&Folder::open(&place)?, verifier)?;
     let Verified { entries, sequence, head, problems, more } = &verified;
@@ -88,12 +93,12 @@ fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Er
         human::wrapped(&mut out, "", 2, &format!("and {more} more"));
     }
     let sum = if problems.is_empty() {
-        format!("{place}: {entries} entries are as they were written{vouched}")
+        format!("{place}: all as it was written, {}{vouched}", render::entries(*entries))
     } else {
-        format!("{place}: {entries} entries; not all is as it was written")
+        format!("{place}: not all is as it was written, {}", render::entries(*entries))
     };
     human::wrapped(&mut out, "", 2, &sum);
-    out += &format!("The chain ends with entry {sequence}, {head}\n");
+    out += &format!("The chain ends with entry {sequence}, {LABEL}{head}\n");
     output::print(&out)?;
     Ok(ExitCode::from(if problems.is_empty() { 0 } else { BROKEN }))
 }
@@ -128,7 +133,7 @@ fn sign(file: &Path, state: Option<&Path>, key: Option<&Path>) -> Result<ExitCod
         host: host.clone(),
         made_at: live.now().to_string(),
         sequence: head.sequence,
-        head: head.hash,
+        head: format!("{LABEL}{}", head.hash),
     })?;
     let signature = sign::sign(&text, key, Purpose::History)?;
     output::print(&sign::deliver(&text, &signature, file, &host)?)?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -100,8 +101,12 @@ impl Folder {
         Ok(file)
     }
 
-    /// Hands out a file of it piece by piece.
-    pub(crate) fn read(&self, name: &str, each: impl FnMut(Piece<'_>)) -> Result<(), Error> {
+    /// Hands out a file of it piece by piece, until it is told to stop.
+    pub(crate) fn read(
+        &self,
+        name: &str,
+        each: impl FnMut(Piece<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
         let file = self.file(name, OFlag::O_RDONLY)?;
         pieces(file.take(MAX_FILE), each).map_err(|error| Error::Read(self.place(name), error))
     }
@@ -127,7 +132,7 @@ impl Folder {
 }
 
 /// Cuts what a source holds at its newlines, with memory for one line.
-pub(super) fn pieces(source: impl Read, mut each: impl FnMut(Piece<'_>)) -> io::Result<()> {
+fn pieces(source: impl Read, mut each: impl FnMut(Piece<'_>) -> ControlFlow<()>) -> io::Result<()> {
     let mut source = BufReader::with_capacity(64 << 10, source);
     let (mut line, mut length) = (Vec::new(), 0_u64);
     loop {
@@ -145,13 +150,16 @@ pub(super) fn pieces(source: impl Read, mut each: impl FnMut(Piece<'_>)) -> io::
         let taken = part.len() + usize::from(end.is_some());
         source.consume(taken);
         if end.is_some() {
-            each(if length > MAX_LINE as u64 { Piece::TooLong(length) } else { Piece::Line(&line) });
+            let piece = if length > MAX_LINE as u64 { Piece::TooLong(length) } else { Piece::Line(&line) };
+            if each(piece).is_break() {
+                return Ok(());
+            }
             line.clear();
             length = 0;
         }
     }
     if length > 0 {
-        each(Piece::Torn(&line, length));
+        let _ = each(Piece::Torn(&line, length));
     }
     Ok(())
 }
@@ -168,6 +176,7 @@ mod tests {
                 Piece::TooLong(length) => format!("too long {length}"),
                 Piece::Torn(rest, length) => format!("torn {} of {length}", rest.len()),
             });
+            ControlFlow::Continue(())
         })
         .unwrap();
         all

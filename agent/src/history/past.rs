@@ -1,5 +1,7 @@
 //! Reads the record without taking it: what it tells, and whether it is what was written.
 
+use std::ops::ControlFlow;
+
 use checks::date::Timestamp;
 use checks::history::Entry;
 use checks::history::timeline::{Builder, Timeline};
@@ -30,11 +32,8 @@ pub(crate) fn read(folder: &Folder, clock: &Clock, since: Option<Timestamp>) -> 
     let names = folder.names()?;
     let left_out = too_much(folder, &names);
     let mut builder = Builder::new();
-    let mut verified = walk(folder, &names[left_out..], observing, Verifier::new(), |line| {
-        if let Ok(entry) = Entry::parse(line) {
-            builder.push(&entry);
-        }
-    });
+    let mut verified =
+        walk(folder, &names[left_out..], observing, Verifier::new(), |entry| builder.push(entry));
     if left_out > 0 {
         // What was left out is said once, and not missed.
         verified.problems.retain(|problem| !matches!(problem, Problem::Missing { from: 1, .. }));
@@ -54,24 +53,27 @@ fn walk(
     names: &[String],
     observing: bool,
     mut verifier: Verifier,
-    mut each: impl FnMut(&[u8]),
+    mut each: impl FnMut(&Entry),
 ) -> Verified {
     for (number, name) in names.iter().enumerate() {
         verifier.file(name);
         let is_last = number + 1 == names.len();
-        let read = folder.read(name, |piece| match piece {
-            Piece::Line(line) => {
-                verifier.line(line);
-                each(line);
+        let read = folder.read(name, |piece| {
+            match piece {
+                Piece::Line(line) => verifier.line(line).iter().for_each(&mut each),
+                Piece::TooLong(bytes) => verifier.too_long(bytes),
+                // Somebody is writing this very line.
+                Piece::Torn(..) if observing && is_last => {}
+                Piece::Torn(_, bytes) => verifier.torn(bytes),
             }
-            Piece::TooLong(bytes) => verifier.too_long(bytes),
-            // Somebody is writing this very line.
-            Piece::Torn(..) if observing && is_last => {}
-            Piece::Torn(_, bytes) => verifier.torn(bytes),
+            if verifier.is_hopeless() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if let Err(error) = read {
             let why = error.to_string();
             verifier.unreadable(name, why.lines().next().unwrap_or_default());
+        }
+        if verifier.is_hopeless() {
+            break;
         }
     }
     verifier.finish()

@@ -53,6 +53,11 @@ pub(crate) fn length(seconds: u64) -> String {
     if told.is_empty() { "0 s".to_owned() } else { told.join(" ") }
 }
 
+/// So many entries.
+pub(crate) fn entries(count: u64) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+}
+
 /// One line of the timeline.
 struct Line<'a> {
     at: Timestamp,
@@ -92,7 +97,7 @@ fn header(out: &mut String, past: &Past, place: &str) {
     let until = instant(timeline.until);
     wrapped(out, "", 2, &format!("{place}, from {} to {until} (UTC)", instant(from)));
     let state = if past.observing { "hostduty observes now" } else { "nobody observes now" };
-    let _ = writeln!(out, "{} entries; {state}", past.verified.entries);
+    let _ = writeln!(out, "{}; {state}", entries(past.verified.entries));
     if past.left_out > 0 {
         let _ = writeln!(out, "The {} oldest files were left out: there is too much to read", past.left_out);
     }
@@ -159,7 +164,7 @@ fn told(out: &mut String, line: &Line<'_>, paint: Paint) {
             let why = match &gap.why {
                 Why::Stopped => "hostduty was stopped".to_owned(),
                 Why::Interrupted => "hostduty or the machine ended without a word".to_owned(),
-                Why::Lost(entries, why) => format!("{entries} entries were lost: {why}"),
+                Why::Lost(count, why) => format!("lost {}: {why}", entries(*count)),
             };
             let until = instant(gap.until);
             let text = format!("not observed for {}, until {until}: {why}", length(gap.seconds));

@@ -4,6 +4,8 @@ use super::{Entry, Event, NONE_BEFORE, hash};
 
 /// More problems than this are counted and not told.
 const MOST: usize = 1000;
+/// With more than these it is no record at all, and the rest is not worth the time.
+const HOPELESS: u64 = 10_000;
 
 /// A line of a file of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -168,12 +170,24 @@ impl Verifier {
         self.tell(Problem::File { file: name.to_owned(), why: why.into() });
     }
 
-    /// The next line, without its newline.
-    pub fn line(&mut self, line: &[u8]) {
+    /// Whether so much is wrong that the rest need not be read.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.found.more > HOPELESS
+    }
+
+    /// The next line, without its newline, and the entry that it is.
+    pub fn line(&mut self, line: &[u8]) -> Option<Entry> {
         self.here.line = self.here.line.saturating_add(1);
         match Entry::parse(line) {
-            Ok(entry) => self.entry(&entry, hash(line)),
-            Err(why) => self.not_an_entry(line, why),
+            Ok(entry) => {
+                self.entry(&entry, hash(line));
+                Some(entry)
+            }
+            Err(why) => {
+                self.not_an_entry(line, why);
+                None
+            }
         }
     }
 

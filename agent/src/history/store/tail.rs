@@ -1,5 +1,7 @@
 //! Where a folder's chain ends: its last whole line, and what a loss of power left behind it.
 
+use std::ops::ControlFlow;
+
 use checks::history::{Entry, hash};
 
 use super::Head;
@@ -31,7 +33,6 @@ pub(super) struct Last {
 /// What one file holds.
 #[derive(Debug, Default)]
 struct Content {
-    lines: u64,
     last: Option<Vec<u8>>,
     whole: u64,
     torn: Vec<u8>,
@@ -66,23 +67,24 @@ pub(super) fn find(folder: &Folder) -> Result<Tail, Error> {
 
 fn content(folder: &Folder, number: u32) -> Result<Content, Error> {
     let mut content = Content::default();
-    folder.read(&name(number), |piece| match piece {
-        Piece::Line(line) => {
-            content.lines += 1;
-            content.whole += line.len() as u64 + 1;
-            let last = content.last.get_or_insert_default();
-            last.clear();
-            last.extend_from_slice(line);
+    folder.read(&name(number), |piece| {
+        match piece {
+            Piece::Line(line) => {
+                content.whole += line.len() as u64 + 1;
+                let last = content.last.get_or_insert_default();
+                last.clear();
+                last.extend_from_slice(line);
+            }
+            Piece::TooLong(length) => {
+                content.whole += length + 1;
+                content.last = Some(Vec::new());
+            }
+            Piece::Torn(rest, length) => {
+                content.torn = rest.to_vec();
+                content.torn_bytes = length;
+            }
         }
-        Piece::TooLong(length) => {
-            content.lines += 1;
-            content.whole += length + 1;
-            content.last = Some(Vec::new());
-        }
-        Piece::Torn(rest, length) => {
-            content.torn = rest.to_vec();
-            content.torn_bytes = length;
-        }
+        ControlFlow::Continue(())
     })?;
     Ok(content)
 }
@@ -104,6 +106,7 @@ fn counted(folder: &Folder, number: u32) -> Result<u64, Error> {
             (None, Piece::Line(_) | Piece::TooLong(_)) => sequence = sequence.saturating_add(1),
             (None, Piece::Torn(..)) => {}
         }
+        ControlFlow::Continue(())
     })?;
     Ok(sequence)
 }

@@ -6,6 +6,7 @@ mod say;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 
 use checks::check::Verdict;
 use checks::date::Timestamp;
@@ -29,9 +30,12 @@ fn entries(path: &Path) -> Vec<Entry> {
     let mut entries = Vec::new();
     for file in folder.names().unwrap() {
         folder
-            .read(&file, |piece| match piece {
-                Piece::Line(line) => entries.push(Entry::parse(line).unwrap()),
-                other => panic!("{other:?}"),
+            .read(&file, |piece| {
+                match piece {
+                    Piece::Line(line) => entries.push(Entry::parse(line).unwrap()),
+                    other => panic!("{other:?}"),
+                }
+                ControlFlow::Continue(())
             })
             .unwrap();
     }

@@ -48,7 +48,7 @@ fn on_a_small_disk() {
         assert!(written < 10_000);
     }
     let error = store.append(clock.now(), digest(Verdict::Fail)).unwrap_err();
-    assert!(error.to_string().contains("2 entries wait in memory; make room"), "{error}");
+    assert!(error.to_string().contains("entries that wait in memory: 2; make room"), "{error}");
     assert_eq!((store.waiting(), store.head().sequence), (2, written));
     let found = verified(&folder);
     assert_eq!((found.entries, found.problems.len()), (written, 0), "{found:?}");
