@@ -182,25 +182,28 @@ fn told(out: &mut String, line: &Line<'_>, paint: Paint) {
     }
 }
 
+/// A heading, and what stands below it.
+type Column = (&'static str, fn(&Totals) -> u64);
+
+const COLUMNS: [Column; 6] = [
+    ("kept", |totals| totals.pass),
+    ("broken", |totals| totals.fail),
+    ("unknown", |totals| totals.unknown),
+    ("waived", |totals| totals.waived),
+    ("n/a", |totals| totals.not_applicable),
+    ("unobserved", |totals| totals.unobserved),
+];
+
 fn totals(out: &mut String, timeline: &Timeline, only: Option<&str>, paint: Paint) {
     let width = shown(timeline, only).map(|(check, _)| check.chars().count()).max().unwrap_or(0);
     if width == 0 {
         return;
     }
     // A column that is empty throughout says nothing; kept and broken are what everybody asks for.
-    let columns: Vec<(&str, fn(&Totals) -> u64)> = [
-        ("kept", (|totals| totals.pass) as fn(&Totals) -> u64),
-        ("broken", |totals| totals.fail),
-        ("unknown", |totals| totals.unknown),
-        ("waived", |totals| totals.waived),
-        ("n/a", |totals| totals.not_applicable),
-        ("unobserved", |totals| totals.unobserved),
-    ]
-    .into_iter()
-    .filter(|(name, of)| {
+    let is_shown = |(name, of): &&Column| {
         matches!(*name, "kept" | "broken") || shown(timeline, only).any(|(_, past)| of(&past.totals) > 0)
-    })
-    .collect();
+    };
+    let columns: Vec<&Column> = COLUMNS.iter().filter(is_shown).collect();
     let mut heading = format!("{:width$}", "");
     for (name, _) in &columns {
         let _ = write!(heading, "  {name:>11}");

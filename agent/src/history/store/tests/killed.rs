@@ -59,7 +59,7 @@ fn kill(dir: tempfile::TempDir) {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         // Some are killed before their first word, most between their first and their twentieth millisecond of writing.
         let mut numbers: Box<dyn Iterator<Item = u64>> = Box::new(numbers);
-        if random % 8 != 0 {
+        if !random.is_multiple_of(8) {
             said = numbers.next().unwrap_or(said);
         }
         std::thread::sleep(Duration::from_micros(u64::from(random >> 8) % 20_000));
