@@ -81,8 +81,9 @@ Exit codes:
 
 /// Checks the customer's half of a server's shared-responsibility contract, by effect and with evidence.
 ///
-/// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process unless
-/// it is asked to sign. What it may not read becomes `unknown`, never `pass`: run it as root to know everything, or see `hostduty doctor`.
+/// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process unless it is
+/// asked to sign. What it may not read becomes `unknown`, never `pass`: run it as root to know everything, or see
+/// `hostduty doctor`.
 #[derive(Debug, Parser)]
 #[command(name = "hostduty", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {

@@ -1,11 +1,11 @@
 //! Signatures with the host's own SSH key (SSHSIG), made by the system's ssh-keygen, so that stock ssh-keygen verifies them.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use checks::gap::{Gap, GapKind};
 use checks::host::Command;
+use nix::unistd::{AccessFlags, access};
 
 use crate::host::program;
 use crate::output;
@@ -134,10 +134,13 @@ fn beside(file: &Path) -> PathBuf {
 }
 
 fn find(named: Option<&Path>) -> Result<PathBuf, Error> {
+    // Asked and not opened: a private key is nobody's to read but ssh-keygen's.
+    let may_read = |path: &Path| access(path, AccessFlags::R_OK);
     if let Some(path) = named {
-        return File::open(path).map(|_| path.to_owned()).map_err(|error| Error::Key(path.to_owned(), error));
+        let key = may_read(path).map(|()| path.to_owned());
+        return key.map_err(|errno| Error::Key(path.to_owned(), errno.into()));
     }
-    KEYS.iter().map(PathBuf::from).find(|path| File::open(path).is_ok()).ok_or(Error::NoKey)
+    KEYS.iter().map(PathBuf::from).find(|path| may_read(path).is_ok()).ok_or(Error::NoKey)
 }
 
 fn ask(arguments: &[&str], input: &str, key: &Path) -> Result<String, Error> {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -94,6 +95,9 @@ impl Folder {
         let meta = file.metadata().map_err(|error| Error::Read(self.place(name), error))?;
         if !meta.is_file() {
             return Err(foreign("it is not a regular file"));
+        }
+        if flags.contains(OFlag::O_APPEND) && meta.nlink() > 1 {
+            return Err(foreign("it has another name elsewhere"));
         }
         if meta.len() > MAX_FILE {
             return Err(foreign("it is larger than any file of a record"));

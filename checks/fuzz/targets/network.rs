@@ -19,7 +19,8 @@ const OBJECTS: [RouteObject; 7] = [
 
 /// `nlmsghdr`, `rtmsg` of a default route in the table 254, RTA_OIF.
 const DEFAULT: [u8; 36] = [
-    36, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0, 8, 0, 4, 0, 77, 0, 0, 0,
+    36, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0, 8, 0, 4, 0, 77,
+    0, 0, 0,
 ];
 
 fuzz_target!(|data: &[u8]| {

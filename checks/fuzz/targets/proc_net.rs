@@ -30,7 +30,8 @@ fuzz_target!(|data: &[u8]| {
     let mut tree = with_files(host(), data, FILES)
         .link("/proc/self/ns/net", "net:[4026531840]")
         .link("/proc/7/ns/net", "net:[4026532000]");
-    let options = [(Protocol::Tcp, false), (Protocol::Tcp, true), (Protocol::Udp, false), (Protocol::Udp, true)];
+    let options =
+        [(Protocol::Tcp, false), (Protocol::Tcp, true), (Protocol::Udp, false), (Protocol::Udp, true)];
     for (part, (protocol, ipv6)) in parts(data).skip(FILES.len()).zip(options) {
         tree = tree.answer(Query::SocketDiag { protocol, ipv6 }, part);
     }

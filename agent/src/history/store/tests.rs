@@ -125,6 +125,22 @@ fn what_was_tampered_with_stays_and_is_told() {
 }
 
 #[test]
+fn a_file_of_somebody_else_is_never_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let theirs = dir.path().join("theirs");
+    fs::write(&theirs, "a word").unwrap();
+    let state = dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    fs::hard_link(&theirs, state.join(name(1))).unwrap();
+    let error = Store::open(&state).unwrap_err().to_string();
+    assert!(error.contains("it has another name elsewhere"), "{error}");
+    fs::remove_file(state.join(name(1))).unwrap();
+    std::os::unix::fs::symlink(&theirs, state.join(name(1))).unwrap();
+    assert!(matches!(Store::open(&state).unwrap_err(), Error::Foreign(..)));
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "a word");
+}
+
+#[test]
 fn a_file_that_was_begun_and_nothing_more_is_gone_on_with() {
     let (dir, _) = written(2);
     fs::write(dir.path().join(name(2)), "").unwrap();

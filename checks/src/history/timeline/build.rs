@@ -16,12 +16,19 @@ pub struct Builder {
     observed: Option<Point>,
     /// Since when nobody does, and why.
     left: Option<(Point, Why)>,
-    tracks: BTreeMap<String, Vec<Part>>,
+    tracks: BTreeMap<String, Track>,
     unobserved: Vec<(Point, Point, Why)>,
     jumps: Vec<Jump>,
     notes: Vec<(Point, String)>,
     first: Option<Point>,
 }
+
+/// More checks than this no version has, and those beyond are not told of.
+const MOST: usize = 500;
+
+/// What a check was, one after the other.
+#[derive(Debug, Clone)]
+struct Track(Vec<Part>);
 
 /// From a point on, this.
 #[derive(Debug, Clone)]
@@ -110,7 +117,7 @@ impl Builder {
         Timeline {
             from: self.first.map(|first| telling.clip(self.axis.date(first))),
             until: self.axis.date(end),
-            checks: checks.into_iter().map(|(check, parts)| (check, telling.past(parts))).collect(),
+            checks: checks.into_iter().map(|(check, parts)| (check, telling.past(parts.0))).collect(),
             unobserved: self.unobserved.iter().filter_map(|gap| telling.unobserved(gap)).collect(),
             jumps: self
                 .jumps
@@ -141,9 +148,7 @@ impl Builder {
     fn leave(&mut self, at: Option<Point>, why: Why) {
         let Some(last) = self.observed.take() else { return };
         let at = at.unwrap_or(last);
-        for check in self.tracks.keys().cloned().collect::<Vec<_>>() {
-            self.set(&check, Part::unobserved(at));
-        }
+        self.tracks.values_mut().for_each(|track| track.set(Part::unobserved(at)));
         self.left = Some((at, why));
     }
 
@@ -167,22 +172,20 @@ impl Builder {
             if holds {
                 self.tell(check, Some(*verdict));
             }
-            let known = self.tracks.get(check).and_then(|parts| parts.last()).map(|part| part.what);
+            let known = self.tracks.get(check).and_then(|track| track.0.last()).map(|part| part.what);
             if known != Some(What::Verdict(*verdict)) {
                 let change_seen = matches!(known, Some(What::Verdict(_)));
                 self.set(check, Part { what: What::Verdict(*verdict), change_seen, ..Part::unobserved(at) });
             }
         }
-        let gone: Vec<String> =
-            self.tracks.keys().filter(|check| !verdicts.contains_key(*check)).cloned().collect();
-        for check in gone {
-            self.set(&check, Part::unobserved(at));
+        for (_, track) in self.tracks.iter_mut().filter(|(check, _)| !verdicts.contains_key(*check)) {
+            track.set(Part::unobserved(at));
         }
     }
 
     /// What was untold of a check turns out.
     fn tell(&mut self, check: &str, verdict: Option<Verdict>) {
-        let last = self.tracks.get_mut(check).and_then(|parts| parts.last_mut());
+        let last = self.tracks.get_mut(check).and_then(|track| track.0.last_mut());
         if let (Some(part), Some(verdict)) = (last, verdict)
             && part.what == What::Untold
         {
@@ -194,23 +197,40 @@ impl Builder {
         let from = self.axis.earlier(since, at);
         self.resume(from);
         self.observed = Some(at);
-        for check in self.tracks.keys().cloned().collect::<Vec<_>>() {
-            self.set(&check, Part::unobserved(from));
-            self.set(&check, Part { what: What::Untold, ..Part::unobserved(at) });
+        for track in self.tracks.values_mut() {
+            track.set(Part::unobserved(from));
+            track.set(Part { what: What::Untold, ..Part::unobserved(at) });
         }
         self.unobserved.push((from, at, Why::Lost(entries, why.to_owned())));
     }
 
-    /// From a point on a check is this. What began later than that gives way: a change is as old as its first sight.
-    fn set(&mut self, check: &str, mut part: Part) {
-        let parts = self.tracks.entry(check.to_owned()).or_default();
-        if let Some(last) = parts.last() {
+    /// From a point on a check is this.
+    fn set(&mut self, check: &str, part: Part) {
+        let has_room = self.tracks.len() < MOST;
+        match self.tracks.get_mut(check) {
+            Some(track) => track.set(part),
+            None if has_room => {
+                self.tracks.insert(check.to_owned(), Track(vec![part]));
+            }
+            None => {}
+        }
+    }
+}
+
+impl Track {
+    /// From a point on it is this. What began later than that gives way: a change is as old as its first sight.
+    fn set(&mut self, mut part: Part) {
+        // What nobody ever told of was not observed.
+        if self.0.last().is_some_and(|last| last.what == What::Untold) {
+            self.0.pop();
+        }
+        if let Some(last) = self.0.last() {
             part.from = part.from.max(last.from);
-            if last.what == part.what && part.what != What::Untold {
+            if last.what == part.what {
                 return;
             }
         }
-        parts.push(part);
+        self.0.push(part);
     }
 }
 

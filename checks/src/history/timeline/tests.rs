@@ -168,3 +168,22 @@ fn only_what_is_asked_for_is_told() {
     assert_eq!((timeline.unobserved[0].seconds, timeline.notes.len()), (500, 1));
     assert_eq!(timeline.from, Some(Timestamp(START + 2500)));
 }
+
+#[test]
+fn what_is_lost_again_and_again_costs_no_more_than_its_lines() {
+    let mut tape = Tape::default();
+    tape.start(0, 100, Verdict::Pass);
+    let lost = |since: Moment| Event::Lost { since, entries: 1, why: String::new() };
+    for round in 1..1000 {
+        let since = tape.at(0, 100 + round * 10);
+        tape.event(0, 105 + round * 10, lost(since));
+        if round % 2 == 0 {
+            tape.event(0, 106 + round * 10, Event::Digest { verdicts: BTreeMap::new() });
+        }
+    }
+    let verdicts = (0..10_000).map(|number| (number.to_string(), Verdict::Pass)).collect();
+    tape.event(0, 20_000, Event::Digest { verdicts });
+    let timeline = tape.finish(0, 20_000, true);
+    assert_eq!(spans(&timeline), [(Some(Verdict::Pass), 100, 10), (None, 110, 19_890)]);
+    assert_eq!(timeline.checks.len(), 500);
+}
