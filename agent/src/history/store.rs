@@ -146,11 +146,16 @@ impl Store {
             self.begin()?;
         }
         let number = self.file.as_ref().map_or(0, |open| open.number);
+        let mut synced = Ok(());
         if self.number != 0 && self.number != number {
             let before = Event::Continued { file: name(self.number), head: self.head.hash.clone() };
-            self.line(moment, before)?;
+            synced = self.line(moment, before);
+            if let Err(Error::Write(..)) = synced {
+                return synced;
+            }
         }
-        self.line(moment, event.clone())
+        // What is in the file is written, whether or not the line before is safe on the disk.
+        self.line(moment, event.clone()).and(synced)
     }
 
     /// Nothing torn may stay behind in a file that is written to no more.
