@@ -1,5 +1,7 @@
 //! The command line: one definition from which parsing, help, man page and completions follow.
 
+mod remote;
+
 use std::path::PathBuf;
 
 use checks::check::Severity;
@@ -7,6 +9,7 @@ use checks::date::Timestamp;
 use checks::{providers, registry};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
+pub(crate) use remote::Remote;
 
 use crate::sandbox;
 
@@ -15,6 +18,18 @@ const EXIT_CODES: &str = "Exit codes:
   1  at least one check fails
   2  hostduty could not do its work
   3  nothing fails, but something is unknown (0 with --allow-unknown)";
+
+const REPORT_HELP: &str = "Examples:
+  hostduty report --verbose                        this machine, every finding and every place
+  hostduty report --host ann@web1 --sudo           another one over SSH, where nothing has to be installed
+  hostduty report --inventory hosts.ini --format json --output fleet.json
+
+Exit codes:
+  0  every check that applies is kept (waived failures count as kept)
+  1  at least one check fails
+  2  hostduty could not do its work, on one host at least
+  3  nothing fails, but something is unknown (0 with --allow-unknown)
+Of several hosts the worst: 2, then 1, then 3, then 0.";
 
 const PLAIN_EXIT_CODES: &str = "Exit codes:
   0  done
@@ -57,8 +72,9 @@ Exit codes:
 
 /// Checks the customer's half of a server's shared-responsibility contract, by effect and with evidence.
 ///
-/// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process. What it
-/// may not read becomes `unknown`, never `pass`: run it as root to know everything, or see `hostduty doctor`.
+/// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process; only
+/// `report --host` starts ssh, to ask other machines. What it may not read becomes `unknown`, never `pass`: run it as
+/// root to know everything, or see `hostduty doctor`.
 #[derive(Debug, Parser)]
 #[command(name = "hostduty", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -69,8 +85,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Judge every check and print what is kept, what is broken and what could not be known
-    #[command(after_help = EXIT_CODES)]
-    Report(Report),
+    #[command(after_help = REPORT_HELP)]
+    Report(Box<Report>),
     /// Print the offer's matrix: every duty of the customer and where it stands
     #[command(after_help = EXIT_CODES)]
     Duties(Duties),
@@ -139,7 +155,7 @@ pub(crate) struct Subject {
 /// Against what it is judged.
 #[derive(Debug, Args)]
 pub(crate) struct Against {
-    /// Read this configuration file instead of /etc/hostduty and its relatives
+    /// Read this configuration file instead of /etc/hostduty and its relatives (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Whose machine it is, such as scaleway-elastic-metal; beats the configuration
@@ -176,11 +192,13 @@ pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) subject: Subject,
     #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
     pub(crate) against: Against,
     /// Judge only this check; may be repeated
     #[arg(long = "check", value_name = "ID", value_parser = Names(check_ids), hide_possible_values = true, conflicts_with = "require_attestations")]
     pub(crate) checks: Vec<String>,
-    /// human for people, json for programs (schema: packaging/schema/report-v1.schema.json)
+    /// human for people, json for programs (schema: packaging/schema/report-v1.schema.json; of others fleet-v1)
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: Format,
     /// Show every finding and every piece of evidence, also of what is kept

@@ -7,6 +7,7 @@ pub(crate) mod duties;
 pub(crate) mod explain;
 pub(crate) mod exposure;
 pub(crate) mod facts;
+pub(crate) mod fleet;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod reach;
@@ -17,7 +18,7 @@ use checks::providers::{self, Detected};
 
 use crate::cli::{Against, Subject};
 use crate::config::{self as configuration, Settings, nearest};
-use crate::{output, source};
+use crate::{fleet as hosts, output, source};
 
 /// Why a verb could not do its work. The message is what, where, and what to do next.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) enum Error {
     Config(configuration::Error),
     /// The answer could not be given.
     Output(output::Error),
+    /// Nobody could be asked.
+    Fleet(hosts::Error),
     /// The command line names something that does not exist.
     Usage(String),
 }
@@ -38,6 +41,7 @@ impl std::fmt::Display for Error {
             Self::Source(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
+            Self::Fleet(error) => error.fmt(f),
             Self::Usage(message) => f.write_str(message),
         }
     }
@@ -58,6 +62,12 @@ impl From<configuration::Error> for Error {
 impl From<output::Error> for Error {
     fn from(error: output::Error) -> Self {
         Self::Output(error)
+    }
+}
+
+impl From<hosts::Error> for Error {
+    fn from(error: hosts::Error) -> Self {
+        Self::Fleet(error)
     }
 }
 

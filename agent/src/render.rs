@@ -1,6 +1,8 @@
 //! How a report looks: one file per format.
 
 pub(crate) mod exposure;
+pub(crate) mod fleet;
+pub(crate) mod fleet_v1;
 pub(crate) mod human;
 pub(crate) mod json_v1;
 pub(crate) mod logins;
