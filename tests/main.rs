@@ -11,6 +11,7 @@ mod exposure;
 mod generated;
 mod golden;
 mod hostile;
+mod inventory;
 mod policy;
 mod schema;
 mod secrets;

@@ -20,9 +20,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+#[cfg(test)]
+pub(crate) use answer::parse;
 pub(crate) use answer::{code, severity, verdict};
 pub(crate) use destination::Destination;
 pub(crate) use failure::Failure;
+#[cfg(test)]
+pub(crate) use failure::Reason;
 
 use crate::cli;
 use crate::render::json_v1;
@@ -55,7 +59,10 @@ impl std::fmt::Display for Error {
             }
             Self::Host(host, why) => write!(f, "--host {host}: {why}"),
             Self::Unreadable(file, error) => {
-                write!(f, "{file} cannot be read: {error}\nname a list of hosts or an inventory that you may read")
+                write!(
+                    f,
+                    "{file} cannot be read: {error}\nname a list of hosts or an inventory that you may read"
+                )
             }
             Self::Inventory(file, why) => write!(f, "{file}: {why}"),
             Self::Line(file, line, why) => write!(f, "{file}:{line}: {why}"),
@@ -94,7 +101,7 @@ pub(crate) fn hosts(arguments: &cli::Remote) -> Result<Hosts, Error> {
         hosts.notes.extend(listed.notes);
     }
     let mut seen = BTreeSet::new();
-    hosts.list.retain(|host| seen.insert((host.target.clone(), host.port)));
+    hosts.list.retain(|host| seen.insert((host.name.clone(), host.target.clone(), host.port)));
     if hosts.list.is_empty() { Err(Error::Nobody) } else { Ok(hosts) }
 }
 

@@ -78,7 +78,8 @@ impl Town {
         let log = fs::read_to_string(work.path().join("log")).unwrap_or_default();
         assert_eq!(line, "ready\n", "{log}");
         // The binary for the other side is the one under test; without its debugging information it travels faster.
-        let folder = work.path().join("binaries").join(format!("{}-unknown-linux-musl", std::env::consts::ARCH));
+        let folder =
+            work.path().join("binaries").join(format!("{}-unknown-linux-musl", std::env::consts::ARCH));
         fs::create_dir_all(&folder).unwrap();
         let binary = env!("CARGO_BIN_EXE_hostduty");
         let stripped = Command::new("strip").args([binary, "-o"]).arg(folder.join("hostduty")).status();
@@ -135,8 +136,10 @@ impl Town {
         loop {
             let (before, after) = (self.files_before(host), self.files(host));
             // What sudo itself remembers about a user.
-            let more: Vec<&String> =
-                after.iter().filter(|file| !before.contains(file) && !file.starts_with("/run/sudo")).collect();
+            let more: Vec<&String> = after
+                .iter()
+                .filter(|file| !before.contains(file) && !file.starts_with("/run/sudo"))
+                .collect();
             if more.is_empty() {
                 return Ok(());
             }
@@ -147,12 +150,23 @@ impl Town {
         }
     }
 
-    /// The processes of a host but for those that it was built with, `tail` being what liars wait with.
-    fn processes(&self, host: &str) -> Vec<String> {
-        let text = self.on(host, &["sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null"]);
-        // `pid (name) state`; the first process of a host waits for nobody, so that the dead stay in the list.
-        let alive = text.lines().filter(|line| !line.contains(") Z "));
-        alive.filter(|line| !line.contains("(sshd)") && !line.contains("(tail)") && !line.starts_with("1 (")).map(str::to_owned).collect()
+    /// Waits until no process runs on a host but those that it was built with, and `tail`, with which liars wait.
+    fn is_quiet(&self, host: &str) -> Result<(), String> {
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            let text = self.on(host, &["sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null"]);
+            // `pid (name) state`; the first process of a host waits for nobody, so that the dead stay in the list.
+            let alive = text.lines().filter(|line| !line.contains(") Z ") && !line.starts_with("1 ("));
+            let left: Vec<&str> =
+                alive.filter(|line| !["(sshd)", "(tail)"].iter().any(|own| line.contains(own))).collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(format!("{host} still runs {left:?}"));
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 
@@ -189,8 +203,34 @@ fn is_installed(program: &str) -> bool {
 
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{error}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        panic!(
+            "{error}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
     })
+}
+
+/// Holds the merged report against its schema, and each report in it against that of reports.
+fn valid(town: &Town, fleet: &Value) {
+    let program = top().join("target/validator/bin/check-jsonschema");
+    if !program.exists() {
+        left_out("the validation of the merged report (tests/run installs the validator)");
+        return;
+    }
+    let merged = town.path("fleet.json");
+    fs::write(&merged, fleet.to_string()).unwrap();
+    let mut reports = Vec::new();
+    for host in fleet["hosts"].as_array().unwrap().iter().filter(|host| host["report"].is_object()) {
+        let file = town.path(&format!("{}.json", host["name"].as_str().unwrap()));
+        fs::write(&file, host["report"].to_string()).unwrap();
+        reports.push(file);
+    }
+    for (schema, files) in [("fleet-v1", vec![merged]), ("report-v1", reports)] {
+        let schema = top().join(format!("packaging/schema/{schema}.schema.json"));
+        let output = Command::new(&program).arg("--schemafile").arg(schema).args(files).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
 }
 
 #[test]
@@ -205,10 +245,10 @@ fn fifty_machines_are_asked_and_nothing_stays_on_them() {
     fs::write(&config, "offer = \"ovhcloud-public-cloud\" # it's the operator's\n").unwrap();
     let (inventory_file, config) = (inventory_file.to_str().unwrap(), config.to_str().unwrap());
     let begun = Instant::now();
-    let mut command = town.hostduty(&["--inventory", inventory_file, "--config", config, "--sudo", "--timeout", "15"]);
+    let mut command =
+        town.hostduty(&["--inventory", inventory_file, "--config", config, "--sudo", "--timeout", "15"]);
     let output = command.args(["--jobs", "16", "--format", "json"]).output().unwrap();
     eprintln!("{HOSTS} hosts took {:.1} s", begun.elapsed().as_secs_f64());
-    if let Some(path) = std::env::var_os("FLEETDUMP") { fs::write(path, &output.stdout).unwrap(); }
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     // Nothing that a terminal would obey, and nothing beside the answer.
     assert!(output.stdout.iter().all(|byte| *byte >= b' ' || *byte == b'\n'));
@@ -216,8 +256,14 @@ fn fifty_machines_are_asked_and_nothing_stays_on_them() {
     let fleet = json(&output);
     assert_eq!(fleet["summary"]["hosts"], HOSTS);
 
-    let outcomes: BTreeMap<&str, &Value> =
-        fleet["hosts"].as_array().unwrap().iter().map(|host| (host["name"].as_str().unwrap(), host)).collect();
+    valid(&town, &fleet);
+
+    let outcomes: BTreeMap<&str, &Value> = fleet["hosts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|host| (host["name"].as_str().unwrap(), host))
+        .collect();
     let mut problems = Vec::new();
     for (kind, _, expected) in KINDS {
         let host = outcomes[kind];
@@ -269,12 +315,53 @@ fn fifty_machines_are_asked_and_nothing_stays_on_them() {
     for (name, kind) in hosts() {
         if kind != "absent" {
             problems.extend(town.is_clean(&name, Duration::from_secs(20)).err());
-            let left = town.processes(&name);
-            if !left.is_empty() {
-                problems.push(format!("{name} still runs {left:?}"));
-            }
+            problems.extend(town.is_quiet(&name).err());
         }
     }
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
     eprintln!("with the search for what stays {:.1} s", begun.elapsed().as_secs_f64());
+}
+
+#[test]
+fn a_broken_connection_leaves_nothing() {
+    if !super::allowed("connections over SSH that break while the binary travels") {
+        return;
+    }
+    let town = Town::build(&[("killed".to_owned(), "late"), ("unplugged".to_owned(), "late")]);
+    let ask = |host: &str, timeout: &str| {
+        let mut command =
+            town.hostduty(&["--host", &format!("root@{host}"), "--timeout", timeout, "--format", "json"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // The other side waits four seconds before it reads the binary.
+        let until = Instant::now() + Duration::from_secs(20);
+        while !town.files(host).iter().any(|file| file.contains("/hostduty.") && file.ends_with("/hostduty"))
+        {
+            assert!(Instant::now() < until, "{host} was never sent anything");
+            thread::sleep(Duration::from_millis(50));
+        }
+        child
+    };
+
+    // Neither hostduty nor ssh can say good-bye.
+    let mut child = ask("killed", "30");
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
+    for pid in children.split_whitespace().map(|pid| pid.parse().unwrap()).chain([child.id()]) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+    child.wait().unwrap();
+    town.is_clean("killed", Duration::from_secs(10)).unwrap();
+
+    // Nothing tells the other side that nobody is there any more: its watchdog has to find out.
+    let child = ask("unplugged", "6");
+    let pid = town.keeper.id().to_string();
+    let pulled = town.within(&pid, &["-n"]).args(["ip", "link", "set", "far2", "down"]).status().unwrap();
+    assert!(pulled.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(json(&output)["hosts"][0]["outcome"], "timed-out", "{}", json(&output)["hosts"][0]);
+    assert!(town.is_clean("unplugged", Duration::ZERO).is_err(), "the test looks at the wrong place");
+    town.is_clean("unplugged", Duration::from_secs(15)).unwrap();
+    for host in ["killed", "unplugged"] {
+        town.is_quiet(host).unwrap();
+    }
 }

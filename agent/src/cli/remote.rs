@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 /// Who is asked over SSH instead of this machine, and how.
 #[derive(Debug, Args)]
-#[group(id = "remote")]
+#[command(group = ArgGroup::new("named").args(["hosts", "lists", "inventories"]).multiple(true))]
 pub(crate) struct Remote {
     /// Ask this machine over SSH (user@server, ssh://user@server:port); may be repeated
-    #[arg(long = "host", value_name = "DESTINATION", help_heading = "Other machines", group = "named", conflicts_with_all = ["root", "facts", "at"])]
+    #[arg(long = "host", value_name = "DESTINATION", help_heading = "Other machines", conflicts_with_all = ["root", "facts", "at"])]
     pub(crate) hosts: Vec<String>,
     /// Ask those that a file names, one destination a line
-    #[arg(long = "hosts", value_name = "FILE", help_heading = "Other machines", group = "named", conflicts_with_all = ["root", "facts", "at"])]
+    #[arg(long = "hosts", value_name = "FILE", help_heading = "Other machines", conflicts_with_all = ["root", "facts", "at"])]
     pub(crate) lists: Vec<PathBuf>,
     /// Ask those of an Ansible inventory, INI or YAML
-    #[arg(long = "inventory", value_name = "FILE", help_heading = "Other machines", group = "named", conflicts_with_all = ["root", "facts", "at"])]
+    #[arg(long = "inventory", value_name = "FILE", help_heading = "Other machines", conflicts_with_all = ["root", "facts", "at"])]
     pub(crate) inventories: Vec<PathBuf>,
     /// Run there as root by `sudo -n`, which never asks for a password
     #[arg(long, help_heading = "Other machines", requires = "named")]

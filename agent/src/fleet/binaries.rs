@@ -54,7 +54,9 @@ impl Binaries {
         let known = TARGETS.iter().find(|(system, machine, ..)| (*system, *machine) == asked);
         let Some((_, _, target, machine)) = known else {
             let uname: String = uname.chars().take(64).collect();
-            return Err(Reason::NoBinary.because(format!("it says that it is `{uname}`, for which none exists")));
+            return Err(
+                Reason::NoBinary.because(format!("it says that it is `{uname}`, for which none exists"))
+            );
         };
         // A poisoned lock means that another host's thread panicked while reading; its map is whole all the same.
         let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -114,7 +116,8 @@ fn is_static(bytes: &[u8]) -> bool {
         let at = usize::try_from(offset).ok()?.checked_add(usize::from(index) * usize::from(size))?;
         Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
     };
-    bytes.get(4..6) == Some(&[2, 1]) && (0..count).all(|index| kind(index).is_some_and(|kind| kind != PT_INTERP))
+    bytes.get(4..6) == Some(&[2, 1])
+        && (0..count).all(|index| kind(index).is_some_and(|kind| kind != PT_INTERP))
 }
 
 #[cfg(test)]

@@ -110,7 +110,9 @@ fn checked(name: &str) -> Result<(), String> {
         one.is_control() || one.is_whitespace() || "'`\"$;&<>|(){}*?!#,".contains(one) || !one.is_ascii()
     };
     match name.chars().find(|one| odd(*one)) {
-        Some(one) => Err(format!("`{}` does not belong into the name of a host or user", one.escape_default())),
+        Some(one) => {
+            Err(format!("`{}` does not belong into the name of a host or user", one.escape_default()))
+        }
         None => Ok(()),
     }
 }

@@ -151,8 +151,14 @@ mod tests {
         for (said, name) in [
             ("ssh: Could not resolve hostname db.example.org: Name or service not known\r\n", "unreachable"),
             ("ssh: connect to host 192.0.2.9 port 22: Connection refused\r\n", "unreachable"),
-            ("Connection timed out during banner exchange\r\nConnection to 192.0.2.9 port 22 timed out\r\n", "unreachable"),
-            ("@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nHost key verification failed.\r\n", "host-key-changed"),
+            (
+                "Connection timed out during banner exchange\r\nConnection to 192.0.2.9 port 22 timed out\r\n",
+                "unreachable",
+            ),
+            (
+                "@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nHost key verification failed.\r\n",
+                "host-key-changed",
+            ),
             ("Host key verification failed.\r\n", "host-key-unknown"),
             ("ann@192.0.2.9: Permission denied (publickey).\r\n", "authentication-refused"),
             ("/root/.ssh/config: line 3: Bad configuration option: hosst\r\n", "ssh-failed"),
@@ -162,6 +168,9 @@ mod tests {
         }
         let failure = of_ssh(Some(1), "\nThis account is currently not available.\n");
         assert_eq!(failure.reason, Reason::NoShell);
-        assert_eq!(failure.detail, "the login shell ended with status 1: This account is currently not available.");
+        assert_eq!(
+            failure.detail,
+            "the login shell ended with status 1: This account is currently not available."
+        );
     }
 }

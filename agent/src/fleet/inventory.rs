@@ -71,7 +71,10 @@ struct Inventory {
 pub(crate) fn read(path: &Path) -> Result<Listed, Error> {
     let file = path.display().to_string();
     if path.is_dir() {
-        return Err(Error::Inventory(file, "it is a folder: name the files in it, each with --inventory".to_owned()));
+        return Err(Error::Inventory(
+            file,
+            "it is a folder: name the files in it, each with --inventory".to_owned(),
+        ));
     }
     let text = super::read(path)?;
     let mut listed = parsed(&text, is_yaml(path, &text), &file)
@@ -115,7 +118,13 @@ impl Inventory {
     }
 
     /// Adds the hosts that a pattern such as `web[01:10]:2222` means to a group.
-    fn add(&mut self, pattern: &str, group: &str, variables: &Variables, line: usize) -> Result<(), Complaint> {
+    fn add(
+        &mut self,
+        pattern: &str,
+        group: &str,
+        variables: &Variables,
+        line: usize,
+    ) -> Result<(), Complaint> {
         let (pattern, port) = range::without_port(pattern);
         self.group(group);
         for name in range::expanded(pattern).map_err(|why| (line, why))? {
@@ -137,7 +146,8 @@ impl Inventory {
 
     fn listed(mut self, file: &str) -> Result<Listed, Complaint> {
         self.sink("all", 0, &mut Vec::new())?;
-        let nested: BTreeSet<String> = self.groups.values().flat_map(|group| group.children.clone()).collect();
+        let nested: BTreeSet<String> =
+            self.groups.values().flat_map(|group| group.children.clone()).collect();
         let tops: Vec<String> = self.groups.keys().filter(|name| !nested.contains(*name)).cloned().collect();
         // A ring has no top; it is found because its groups keep the depth that only `all` may have.
         for top in tops.iter().filter(|name| *name != "all") {
@@ -211,7 +221,10 @@ impl Inventory {
     ) -> Result<(), Complaint> {
         let either = |one: &str, other: &str| variables.get(other).or_else(|| variables.get(one));
         if let Some(way) = variables.get("ansible_connection")
-            && !matches!(way.text.as_str(), "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "ansible.builtin.ssh")
+            && !matches!(
+                way.text.as_str(),
+                "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "ansible.builtin.ssh"
+            )
         {
             let note = format!("{name} is left out: {file}:{} reaches it by `{}`", way.line, way.text);
             listed.notes.push(note);
@@ -219,7 +232,8 @@ impl Inventory {
         }
         for key in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"] {
             if let Some(value) = variables.get(key).filter(|value| !value.text.is_empty()) {
-                let note = format!("{file}:{} is not followed: put what {key} says into ~/.ssh/config", value.line);
+                let note =
+                    format!("{file}:{} is not followed: put what {key} says into ~/.ssh/config", value.line);
                 if !listed.notes.contains(&note) {
                     listed.notes.push(note);
                 }
@@ -235,9 +249,7 @@ impl Inventory {
         let user = plain(either("ansible_user", "ansible_ssh_user"))?;
         let identity = plain(either("ansible_private_key_file", "ansible_ssh_private_key_file"))?;
         let port = match plain(either("ansible_port", "ansible_ssh_port"))? {
-            Some((text, line)) => Some(
-                text.parse().map_err(|_| (line, format!("`{text}` is no port")))?,
-            ),
+            Some((text, line)) => Some(text.parse().map_err(|_| (line, format!("`{text}` is no port")))?),
             None => None,
         };
         let line = [&host, &user, &identity].into_iter().flatten().map(|(_, line)| *line).next().unwrap_or(1);

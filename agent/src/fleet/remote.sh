@@ -50,11 +50,14 @@ fi
 (
     pause=''
     trap 'kill $pause 2>/dev/null; exit' TERM
-    sleep "$patience" &
-    pause=$!
-    wait $pause
+    rest() {
+        sleep "$1" &
+        pause=$!
+        wait $pause
+    }
+    rest "$patience"
     kill -TERM $$
-    sleep 3
+    rest 3
     rm -rf "$folder"
     kill -KILL $$
 ) </dev/null >/dev/null 2>&1 &

@@ -76,10 +76,13 @@ pub(super) fn ask(order: &Order<'_>, host: &Destination) -> Result<json_v1::Repo
             let last = if last.is_empty() { String::new() } else { format!(": {last}") };
             Err(Reason::ConnectionLost.because(format!("it ended {}{last}", conversation.stage)))
         }
-        Err(Obstacle::TimedOut) => Err(Reason::TimedOut
-            .because(format!("{} seconds were over {}", order.timeout, conversation.stage))),
-        Err(Obstacle::TooMuch) => Err(Reason::TooMuchOutput
-            .because(format!("it went on printing {}", conversation.stage))),
+        Err(Obstacle::TimedOut) => {
+            Err(Reason::TimedOut
+                .because(format!("{} seconds were over {}", order.timeout, conversation.stage)))
+        }
+        Err(Obstacle::TooMuch) => {
+            Err(Reason::TooMuchOutput.because(format!("it went on printing {}", conversation.stage)))
+        }
     }
 }
 

@@ -111,7 +111,8 @@ fn across(
         ("Unknown across hosts", "unknown", Verdict::Unknown, |check| &check.unknown),
     ];
     for (heading, label, verdict, pick) in sections {
-        let mut checks: Vec<&Check<'_>> = fleet.checks.iter().filter(|check| !pick(check).is_empty()).collect();
+        let mut checks: Vec<&Check<'_>> =
+            fleet.checks.iter().filter(|check| !pick(check).is_empty()).collect();
         if checks.is_empty() {
             continue;
         }
@@ -124,6 +125,10 @@ fn across(
             let _ = writeln!(out, "{}  {}", paint.bold(&clean(check.id)), paint.dim(&of));
             if verbose || reports.len() == 1 {
                 details(out, check.id, reports, verdict, verbose);
+                continue;
+            }
+            if hosts.len() == reports.len() {
+                out.push_str("          every host that reported\n");
                 continue;
             }
             let mut names = hosts.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
@@ -164,7 +169,10 @@ fn details(
         if lines.len() > most {
             let _ = writeln!(out, "            and {} more (--verbose)", lines.len() - most);
         }
-        if reports.len() == 1 && asked_for == Verdict::Fail && let Some(step) = check.remedy.lines().next() {
+        if reports.len() == 1
+            && asked_for == Verdict::Fail
+            && let Some(step) = check.remedy.lines().next()
+        {
             wrapped(out, "          → ", 12, step);
         }
     }
@@ -206,7 +214,8 @@ fn failures(out: &mut String, asked: &[Asked], paint: Paint) {
 
 fn sum(fleet: &Fleet<'_>, reports: &[(&Asked, &json_v1::Report)], paint: Paint) -> String {
     let failing = reports.iter().filter(|(_, report)| report.summary.fail > 0).count();
-    let open = reports.iter().filter(|(_, report)| report.summary.fail == 0 && report.summary.unknown > 0).count();
+    let open =
+        reports.iter().filter(|(_, report)| report.summary.fail == 0 && report.summary.unknown > 0).count();
     let part = |count: usize, verdict, words: &str| {
         let text = format!("{count} {words}");
         if count == 0 { paint.dim(&text) } else { paint.verdict(verdict, &text) }
@@ -225,4 +234,82 @@ fn sum(fleet: &Fleet<'_>, reports: &[(&Asked, &json_v1::Report)], paint: Paint) 
         }
     }
     line + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fleet_v1;
+    use super::*;
+    use crate::fleet::Reason;
+
+    fn asked(name: &str, answer: Result<json_v1::Report, Failure>) -> Asked {
+        Asked { host: Destination::typed(name).unwrap(), answer, milliseconds: 7 }
+    }
+
+    fn reported(verdict: &str, finding: &str) -> Result<json_v1::Report, Failure> {
+        let findings = if verdict == "fail" {
+            format!(
+                r#"[{{"subject":"ann","message":"{finding}","evidence":[{{"source":"/etc/shadow","line":3,"text":null}}]}}]"#
+            )
+        } else {
+            "[]".to_owned()
+        };
+        let text = format!(
+            r#"{{"schema_version":1,"hostduty":"0.1.0","generated_at":"2026-11-22T08:00:00Z","host":{{"name":"web1",
+            "os":null,"kernel":null,"virtualisation":null,"instance_uuid":null,"time_synchronised":null,"seen_by_uid":0}},
+            "offer":{{"id":"generic","name":"Any server","how":"x"}},
+            "summary":{{"pass":0,"fail":0,"unknown":0,"not_applicable":0,"waived":0}},
+            "checks":[{{"id":"ssh-key-only","title":"t","severity":"critical","verdict":"{verdict}","reason":"r","remedy":"mend it\nthen look",
+            "findings":{findings},"waived":[],"unknowns":["why"],"observations":[],"duties":[]}}],"duties":[],"unused":[]}}"#
+        );
+        Ok(crate::fleet::parse(text.as_bytes()).unwrap())
+    }
+
+    fn text(asked: &[Asked], notes: &[String], verbose: bool) -> String {
+        let now = "2026-11-22T08:00:00Z".parse().unwrap();
+        let fleet = fleet_v1::fleet(asked, notes, now);
+        report(&fleet, asked, notes, now, Paint(false), verbose)
+    }
+
+    #[test]
+    fn hosts_checks_and_reasons_have_their_places() {
+        let lost = Failure { reason: Reason::TimedOut, detail: "gone \u{1b}[2J".to_owned() };
+        let all = [
+            asked("web1", reported("fail", "has a \\u001b]0;x password")),
+            asked("web2", reported("unknown", "")),
+            asked("web3", Err(lost)),
+        ];
+        let wanted = "3 hosts asked until 2026-11-22T08:00:00Z, 2 reported
+
+host  failed  unknown  waived  kept  n/a
+web1       1        0       0     0    0
+web2       0        1       0     0    0
+
+Failures across hosts
+  FAIL    ssh-key-only  critical  1 of 2
+          web1
+
+Unknown across hosts
+  unknown ssh-key-only  critical  1 of 2
+          web2
+
+Hosts without a report
+  timed-out
+          web3: gone \\u{1b}[2J
+          → try again with a longer --timeout
+
+Not followed: a note
+
+1 without a report, 1 with failures, 1 with unknowns alone, 0 with all kept
+hostduty explain CHECK says why and how to mend it; --verbose shows every place
+";
+        assert_eq!(text(&all, &["a note".to_owned()], false), wanted);
+        let verbose = text(&all, &[], true);
+        assert!(
+            verbose.contains("          web1: ann has a \\u{1b}]0;x password (at /etc/shadow:3)\n"),
+            "{verbose}"
+        );
+        let alone = text(&all[..1], &[], false);
+        assert!(alone.contains("          → mend it\n") && !alone.contains("web1: ann"), "{alone}");
+    }
 }

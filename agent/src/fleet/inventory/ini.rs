@@ -27,7 +27,9 @@ pub(super) fn parse(text: &str) -> Result<Inventory, Complaint> {
                 "hosts" => Section::Hosts,
                 "children" => Section::Children,
                 "vars" => Section::Variables,
-                _ => return Err((number, format!("`[{heading}]`: write :children or :vars after the group"))),
+                _ => {
+                    return Err((number, format!("`[{heading}]`: write :children or :vars after the group")));
+                }
             };
             group = name.to_owned();
             if matches!(section, Section::Variables) {
@@ -81,8 +83,12 @@ fn heading(line: &str) -> Option<&str> {
 
 fn remember(variables: &mut Variables, name: &str, value: &str, line: usize) {
     if let Some(key) = key(name) {
-        // Ansible reads values as Python does: quotes are not part of them.
-        let unquoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+        // Ansible reads values as Python does: quotes are not part of them, and a comment may follow.
+        let unquoted = ['"', '\''].into_iter().find_map(|quote| {
+            let (inside, rest) = value.strip_prefix(quote)?.split_once(quote)?;
+            let rest = rest.trim_start();
+            (rest.is_empty() || rest.starts_with('#')).then_some(inside)
+        });
         variables.insert(key, Value { text: unquoted.unwrap_or(value).to_owned(), line });
     }
 }

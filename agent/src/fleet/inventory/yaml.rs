@@ -119,7 +119,9 @@ fn mapping<'a, 'b>(entry: &Entry<'a, 'b>) -> Result<Vec<Entry<'a, 'b>>, Complain
         return entries(entry.below);
     }
     let inside = inline.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    match inside.filter(|inside| entry.below.is_empty() && !inside.contains(['{', '[', '&', '*', '!'])) {
+    match inside.filter(|inside| {
+        entry.below.is_empty() && !outside_quotes(inside).any(|(_, one)| "{[&*!".contains(one))
+    }) {
         Some(inside) => flow(inside, entry.number),
         None => Err((
             entry.number,
@@ -131,7 +133,14 @@ fn mapping<'a, 'b>(entry: &Entry<'a, 'b>) -> Result<Vec<Entry<'a, 'b>>, Complain
 /// `a: b, c: d`
 fn flow<'a, 'b>(inside: &'a str, number: usize) -> Result<Vec<Entry<'a, 'b>>, Complaint> {
     let mut list = Vec::new();
-    for part in inside.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (at, _) in outside_quotes(inside).filter(|(_, one)| *one == ',') {
+        parts.push(inside.get(from..at).unwrap_or_default());
+        from = at + 1;
+    }
+    parts.push(inside.get(from..).unwrap_or_default());
+    for part in parts.into_iter().map(str::trim).filter(|part| !part.is_empty()) {
         let (key, inline) = keyed(part).ok_or_else(|| (number, format!("`{part}` is no `key: value`")))?;
         list.push(Entry { key, number, inline, below: &[] });
     }
@@ -148,14 +157,18 @@ fn entries<'a, 'b>(lines: &'b [Line<'a>]) -> Result<Vec<Entry<'a, 'b>>, Complain
             return Err((line.number, "it is indented like nothing above it".to_owned()));
         }
         let (key, inline) = keyed(line.text).ok_or_else(|| {
-            (line.number, format!("`{}` is no key: write `{}:`", line.text, line.text.trim_start_matches("- ")))
+            (
+                line.number,
+                format!("`{}` is no key: write `{}:`", line.text, line.text.trim_start_matches("- ")),
+            )
         })?;
         if list.iter().any(|other| other.key == key) {
             return Err((line.number, format!("`{key}` is there twice")));
         }
         // A list may stand as far left as its key.
         let end = below.iter().position(|line| {
-            line.indent < indent || (line.indent == indent && !line.text.starts_with("- ") && line.text != "-")
+            line.indent < indent
+                || (line.indent == indent && !line.text.starts_with("- ") && line.text != "-")
         });
         let (below, after) = below.split_at(end.unwrap_or(below.len()));
         list.push(Entry { key, number: line.number, inline, below });
@@ -171,7 +184,9 @@ fn keyed(text: &str) -> Option<(String, &str)> {
         let rest = rest.trim_start().strip_prefix(':')?;
         return (!key.contains('\\')).then(|| (key.to_owned(), rest.trim_start()));
     }
-    if text.starts_with(['-', '?', '&', '*', '!', '{', '[', '|', '>', '%', '@', '`']) && !text.starts_with("--") {
+    if text.starts_with(['-', '?', '&', '*', '!', '{', '[', '|', '>', '%', '@', '`'])
+        && !text.starts_with("--")
+    {
         return None;
     }
     let at = text.match_indices(':').map(|(at, _)| at).find(|at| {
@@ -185,7 +200,10 @@ fn keyed(text: &str) -> Option<(String, &str)> {
 /// A value that stands on one line.
 fn scalar(entry: &Entry<'_, '_>) -> Result<String, Complaint> {
     let wrong = || {
-        (entry.number, format!("the value of `{}` is not understood: write it on one line, as text", entry.key))
+        (
+            entry.number,
+            format!("the value of `{}` is not understood: write it on one line, as text", entry.key),
+        )
     };
     let text = entry.inline;
     if !entry.below.is_empty() {
@@ -208,7 +226,33 @@ fn uncommented(text: &str) -> &str {
     if text.starts_with('#') {
         return "";
     }
-    text.split_once(" #").map_or(text, |(text, _)| text).trim_end()
+    // In a plain scalar an apostrophe is one.
+    let is_flow = text.starts_with('{');
+    let comment = match is_flow {
+        true => outside_quotes(text)
+            .map(|(at, _)| at)
+            .find(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(" #"))),
+        false => text.find(" #"),
+    };
+    comment.and_then(|at| text.get(..at)).unwrap_or(text).trim_end()
+}
+
+/// The characters of a mapping on one line that do not stand in quotes, each with its place.
+fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let (mut quote, mut before) = (None, ',');
+    text.char_indices().filter(move |(_, one)| {
+        let opens = quote.is_none() && matches!(one, '"' | '\'') && matches!(before, '{' | ',' | ':');
+        let is_outside = quote.is_none() && !opens;
+        match quote {
+            Some(open) if *one == open => quote = None,
+            None if opens => quote = Some(*one),
+            _ => {}
+        }
+        if !one.is_whitespace() {
+            before = *one;
+        }
+        is_outside
+    })
 }
 
 fn is_null(text: &str) -> bool {
