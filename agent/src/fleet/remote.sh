@@ -3,6 +3,7 @@
 # Lines before this one set token, place, size, patience, elevate, config and the arguments. The binary follows on
 # standard input. Wherever /proc is, the file has lost its name before the report begins, so that nothing that happens
 # then can leave it behind; before that the traps, and a watchdog for connections that nobody ever closes, take care.
+# shellcheck disable=SC2154 # those lines assign them
 umask 077
 folder='' running='' watchdog=''
 
