@@ -19,18 +19,6 @@ const EXIT_CODES: &str = "Exit codes:
   2  hostduty could not do its work
   3  nothing fails, but something is unknown (0 with --allow-unknown)";
 
-const REPORT_HELP: &str = "Examples:
-  hostduty report --verbose                        this machine, every finding and every place
-  hostduty report --host ann@web1 --sudo           another one over SSH, where nothing has to be installed
-  hostduty report --inventory hosts.ini --format json --output fleet.json
-
-Exit codes:
-  0  every check that applies is kept (waived failures count as kept)
-  1  at least one check fails
-  2  hostduty could not do its work, on one host at least
-  3  nothing fails, but something is unknown (0 with --allow-unknown)
-Of several hosts the worst: 2, then 1, then 3, then 0.";
-
 const PLAIN_EXIT_CODES: &str = "Exit codes:
   0  done
   2  hostduty could not do its work";
@@ -85,7 +73,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Judge every check and print what is kept, what is broken and what could not be known
-    #[command(after_help = REPORT_HELP)]
+    #[command(after_help = remote::REPORT_HELP)]
     Report(Box<Report>),
     /// Print the offer's matrix: every duty of the customer and where it stands
     #[command(after_help = EXIT_CODES)]

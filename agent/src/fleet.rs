@@ -6,6 +6,7 @@
 
 mod answer;
 mod binaries;
+mod conversation;
 mod destination;
 mod failure;
 mod inventory;

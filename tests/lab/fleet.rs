@@ -16,16 +16,21 @@ use super::say::left_out;
 /// The kinds that tests/lab/fleet/host knows, as whom they are asked, and what comes of it. There is one host of each;
 /// plain ones make them fifty.
 const KINDS: &[(&str, &str, &str)] = &[
+    // Those that take long come first, so that others are asked meanwhile.
+    ("stuck", "root", "timed-out"),
+    ("stopped", "root", "unreachable"),
+    ("absent", "root", "unreachable"),
+    ("slow", "root", "reported"),
     ("sh-bash", "root", "reported"),
     ("sh-busybox", "root", "reported"),
     ("csh", "csh", "reported"),
     ("fish", "fish", "reported"),
     ("noisy", "root", "reported"),
-    ("slow", "root", "reported"),
     ("painted", "root", "reported"),
     ("lingering", "root", "reported"),
     ("noexec-memory", "root", "reported"),
     ("sudo", "ann", "reported"),
+    ("no-proc", "root", "reported"),
     ("no-sudo", "bob", "no-sudo"),
     ("noexec", "root", "noexec"),
     ("no-room", "root", "no-room"),
@@ -35,9 +40,6 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("unknown-key", "root", "host-key-unknown"),
     ("refusing", "root", "authentication-refused"),
     ("closed", "root", "unreachable"),
-    ("absent", "root", "unreachable"),
-    ("stopped", "root", "unreachable"),
-    ("stuck", "root", "timed-out"),
     ("endless", "root", "too-much-output"),
     ("endless-errors", "root", "too-much-output"),
     ("huge", "root", "too-much-output"),
@@ -186,14 +188,13 @@ fn hosts() -> Vec<(String, &'static str)> {
 
 /// As whom each is asked is said in the ways that inventories have.
 fn inventory() -> String {
-    let mut text = format!(
-        "[plain]\nplain[01:{:02}]\n\n[special:children]\nkinds\n\n[special:vars]\nansible_user=root\n\n[kinds]\n",
-        HOSTS - KINDS.len()
-    );
+    let mut text = "[kinds]\n".to_owned();
     for (kind, user, _) in KINDS {
         let user = if *user == "root" { String::new() } else { format!(" ansible_user={user}") };
         text += &format!("{kind}{user}\n");
     }
+    text += "[special:children]\nkinds\n[special:vars]\nansible_user=root\n";
+    text += &format!("[plain]\nplain[01:{:02}]\n", HOSTS - KINDS.len());
     text
 }
 
@@ -247,7 +248,7 @@ fn fifty_machines_are_asked_and_nothing_stays_on_them() {
     let begun = Instant::now();
     let mut command =
         town.hostduty(&["--inventory", inventory_file, "--config", config, "--sudo", "--timeout", "15"]);
-    let output = command.args(["--jobs", "16", "--format", "json"]).output().unwrap();
+    let output = command.args(["--jobs", "12", "--format", "json"]).output().unwrap();
     eprintln!("{HOSTS} hosts took {:.1} s", begun.elapsed().as_secs_f64());
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     // Nothing that a terminal would obey, and nothing beside the answer.
@@ -282,7 +283,7 @@ fn fifty_machines_are_asked_and_nothing_stays_on_them() {
     let reported: Vec<&&Value> = outcomes.values().filter(|host| host["outcome"] == "reported").collect();
     for host in &reported {
         let (name, report) = (&host["name"], &host["report"]);
-        if report["host"]["seen_by_uid"] != 0 {
+        if report["host"]["seen_by_uid"] != 0 && *name != "no-proc" {
             problems.push(format!("{name} was not seen by root: {}", report["host"]));
         }
         if report["offer"]["how"] != format!("configured in {config}:1") {

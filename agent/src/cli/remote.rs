@@ -4,6 +4,19 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
+/// What `report --help` ends with.
+pub(super) const REPORT_HELP: &str = "Examples:
+  hostduty report --verbose                        this machine, every finding and every place
+  hostduty report --host ann@web1 --sudo           another one over SSH, where nothing has to be installed
+  hostduty report --inventory hosts.ini --format json --output fleet.json
+
+Exit codes:
+  0  every check that applies is kept (waived failures count as kept)
+  1  at least one check fails
+  2  hostduty could not do its work, on one host at least
+  3  nothing fails, but something is unknown (0 with --allow-unknown)
+Of several hosts the worst: 2, then 1, then 3, then 0.";
+
 /// Who is asked over SSH instead of this machine, and how.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("named").args(["hosts", "lists", "inventories"]).multiple(true))]
@@ -26,8 +39,13 @@ pub(crate) struct Remote {
     /// Give each this many seconds, all told
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Other machines", requires = "named")]
     pub(crate) timeout: u64,
-    /// Send the binary DIR/<target>/hostduty instead of one below /usr/lib/hostduty/remote
-    #[arg(long, value_name = "DIR", help_heading = "Other machines", requires = "named")]
+    #[arg(
+        help = "Send the binary DIR/<target>/hostduty instead of one below /usr/lib/hostduty/remote",
+        long,
+        value_name = "DIR",
+        help_heading = "Other machines",
+        requires = "named"
+    )]
     pub(crate) remote_binaries: Option<PathBuf>,
     /// Say who would be asked, and ask nobody
     #[arg(long, help_heading = "Other machines", requires = "named")]

@@ -1,8 +1,7 @@
 //! One host: ssh is started, the script and the binary are handed over, and the answer is taken within bounds.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use nix::unistd::Pid;
 
 use super::answer;
 use super::binaries::Binaries;
+use super::conversation::{Conversation, Obstacle};
 use super::destination::Destination;
 use super::failure::{self, Failure, Reason};
 use super::script::{Parameters, Words};
@@ -22,10 +22,6 @@ pub(super) const SSH: &str = "/usr/bin/ssh";
 const NOISE: usize = 256 << 10;
 /// A report takes a twentieth of a megabyte; one with a thousand findings, one.
 const LARGEST_REPORT: usize = 4 << 20;
-/// What the other side may print besides, in all, before it is cut off.
-const LARGEST_STDERR: usize = 1 << 20;
-/// Of which this much at the end is kept for the message.
-const KEPT_STDERR: usize = 8 << 10;
 
 /// What is the same for every host of a run.
 #[derive(Debug)]
@@ -38,15 +34,6 @@ pub(super) struct Order<'a> {
     /// Whether ssh may ask the operator for a passphrase or about a host key.
     pub(super) may_ask: bool,
     pub(super) binaries: Binaries,
-}
-
-/// What comes out of ssh.
-enum Event {
-    Output(Vec<u8>),
-    OutputEnds,
-    /// Standard error has ended; the end of what it said.
-    Said(Vec<u8>),
-    Flood,
 }
 
 /// Asks one host for its report.
@@ -113,14 +100,6 @@ fn start(order: &Order<'_>, host: &Destination, words: &Words) -> std::io::Resul
     }
     ssh.args(["--", &host.target, &words.command()]);
     ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-}
-
-/// Why there is no answer.
-enum Obstacle {
-    Ended,
-    TimedOut,
-    TooMuch,
-    Failed(Failure),
 }
 
 fn talk(
@@ -214,141 +193,4 @@ fn finish(child: &mut Child, grace: Duration) -> Option<ExitStatus> {
         let _ = child.wait();
     }
     None
-}
-
-/// What is heard of one host, in bounds of bytes and time.
-struct Conversation {
-    events: Receiver<Event>,
-    deadline: Instant,
-    mark: Vec<u8>,
-    heard: Vec<u8>,
-    /// How much of it was searched already.
-    searched: usize,
-    output_ended: bool,
-    said: Option<Vec<u8>>,
-    /// Whether the other side's shell has spoken.
-    answered: bool,
-    stage: &'static str,
-}
-
-impl Conversation {
-    fn new(child: &mut Child, token: String, deadline: Instant) -> Self {
-        // Few, so that a flood waits in ssh's pipe and not in our memory.
-        let (sender, events) = sync_channel(4);
-        if let Some(output) = child.stdout.take() {
-            let sender = sender.clone();
-            thread::spawn(move || listen(output, &sender));
-        }
-        if let Some(errors) = child.stderr.take() {
-            thread::spawn(move || overhear(errors, &sender));
-        }
-        let mark = format!("\n{token} ").into_bytes();
-        Self {
-            events,
-            deadline,
-            mark,
-            // A mark needs a line before it, and the first line has none.
-            heard: vec![b'\n'],
-            searched: 0,
-            output_ended: false,
-            said: None,
-            answered: false,
-            stage: "before a shell answered",
-        }
-    }
-
-    fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    /// The next line that bears our mark, without it.
-    fn line(&mut self, limit: usize) -> Result<String, Obstacle> {
-        self.until_line(limit).map(|(_, line)| line)
-    }
-
-    /// What comes before the next line that bears our mark, and that line.
-    fn until_line(&mut self, limit: usize) -> Result<(Vec<u8>, String), Obstacle> {
-        loop {
-            if let Some((from, to)) = self.marked() {
-                let mut rest = self.heard.split_off(to);
-                std::mem::swap(&mut rest, &mut self.heard);
-                self.searched = 0;
-                let line = rest.split_off(from);
-                let line = String::from_utf8_lossy(line.get(self.mark.len()..).unwrap_or_default());
-                return Ok((rest, line.trim().to_owned()));
-            }
-            if self.heard.len() > limit {
-                return Err(Obstacle::TooMuch);
-            }
-            if self.output_ended {
-                return Err(Obstacle::Ended);
-            }
-            match self.events.recv_timeout(self.left()) {
-                Ok(Event::Output(bytes)) => self.heard.extend(bytes),
-                Ok(Event::OutputEnds) => self.output_ended = true,
-                Ok(Event::Said(said)) => self.said = Some(said),
-                Ok(Event::Flood) => return Err(Obstacle::TooMuch),
-                Err(RecvTimeoutError::Timeout) => return Err(Obstacle::TimedOut),
-                Err(RecvTimeoutError::Disconnected) => return Err(Obstacle::Ended),
-            }
-        }
-    }
-
-    /// Where the next whole line with our mark begins, with the newline before it, and where it ends.
-    fn marked(&mut self) -> Option<(usize, usize)> {
-        let length = self.mark.len();
-        let unsearched = self.heard.get(self.searched..).unwrap_or_default();
-        let Some(found) = unsearched.windows(length).position(|window| window == self.mark) else {
-            self.searched = self.heard.len().saturating_sub(length);
-            return None;
-        };
-        let from = self.searched + found;
-        self.searched = from;
-        let after = self.heard.get(from + length..).unwrap_or_default();
-        // The newline that ends this line may be the one before the next mark, so it stays.
-        let end = after.iter().position(|byte| *byte == b'\n')?;
-        Some((from, from + length + end))
-    }
-
-    /// What ssh and the other side said on standard error. Shortly, because a connection that the user's configuration
-    /// keeps for later holds the pipe open.
-    fn rest(&mut self) -> String {
-        let until = Instant::now() + Duration::from_millis(500);
-        while self.said.is_none() {
-            match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Event::Said(said)) => self.said = Some(said),
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-        String::from_utf8_lossy(self.said.as_deref().unwrap_or_default()).into_owned()
-    }
-}
-
-fn listen(mut output: impl Read, events: &SyncSender<Event>) {
-    let mut chunk = vec![0; 64 << 10];
-    // An error is an end; who no longer listens has given the host up.
-    while let Ok(count @ 1..) = output.read(&mut chunk) {
-        let bytes = chunk.get(..count).unwrap_or_default().to_vec();
-        if events.send(Event::Output(bytes)).is_err() {
-            return;
-        }
-    }
-    let _ = events.send(Event::OutputEnds);
-}
-
-fn overhear(mut errors: impl Read, events: &SyncSender<Event>) {
-    let (mut chunk, mut kept, mut total) = (vec![0; 8 << 10], Vec::new(), 0_usize);
-    while let Ok(count @ 1..) = errors.read(&mut chunk) {
-        kept.extend(chunk.get(..count).unwrap_or_default());
-        total += count;
-        if kept.len() > KEPT_STDERR {
-            kept.drain(..kept.len() - KEPT_STDERR);
-        }
-        if total > LARGEST_STDERR {
-            let _ = events.send(Event::Flood);
-            return;
-        }
-    }
-    let _ = events.send(Event::Said(kept));
 }
