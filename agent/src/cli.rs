@@ -114,6 +114,7 @@ impl Command {
     /// The folders that it may write to, and no others; nothing for what starts the system's own tools.
     pub(crate) fn writes_to(&self) -> Option<Vec<PathBuf>> {
         let output = match self {
+            Self::Report(report) if report.remote.starts_ssh() => return None,
             Self::Report(report) => report.answer.output.as_deref(),
             Self::Duties(duties) => duties.answer.output.as_deref(),
             Self::Exposure(exposure) => exposure.answer.output.as_deref(),

@@ -57,6 +57,11 @@ impl Remote {
     pub(crate) fn is_named(&self) -> bool {
         !(self.hosts.is_empty() && self.lists.is_empty() && self.inventories.is_empty())
     }
+
+    /// Whether another program is started, and not only a list read.
+    pub(crate) fn starts_ssh(&self) -> bool {
+        self.is_named() && !self.list_hosts
+    }
 }
 
 fn jobs(text: &str) -> Result<usize, String> {
