@@ -192,3 +192,57 @@ fn the_example_configuration_is_the_one_that_packages_install() {
     let shipped = fs::read_to_string(top().join("packaging/etc/hostduty/hostduty.toml")).unwrap();
     assert_eq!(run(&["config", "example"]).0, shipped);
 }
+
+#[test]
+fn who_would_be_asked_can_be_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("hosts");
+    fs::write(&list, "# ours\nann@web1   # the first\n\nssh://web2:2222\nann@web1\n").unwrap();
+    let inventory = dir.path().join("hosts.ini");
+    fs::write(&inventory, "[db]\ndb[1:2] ansible_host=192.0.2.9\nhere ansible_connection=local\n").unwrap();
+    let (list, inventory) = (list.to_str().unwrap(), inventory.to_str().unwrap());
+    let (text, code) =
+        run(&["report", "--host", "root@first", "--hosts", list, "--inventory", inventory, "--list-hosts"]);
+    assert_eq!(code, 0);
+    let listed = "root@first\nann@web1\nssh://web2:2222\ndb1  192.0.2.9\ndb2  192.0.2.9\nNot followed: here is left out";
+    assert!(text.starts_with(listed), "{text}");
+}
+
+#[test]
+fn hosts_that_cannot_be_asked_are_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("hosts");
+    let list = list.to_str().unwrap();
+    fs::write(list, "web1\n-oProxyCommand=id\n").unwrap();
+    let (text, code) = error(&["report", "--hosts", list]);
+    assert_eq!(code, 2);
+    assert!(text.contains(&format!("{list}:2: `-oProxyCommand=id` starts with `-`")), "{text}");
+    fs::write(list, "# nobody\n").unwrap();
+    assert!(error(&["report", "--hosts", list]).0.contains("no host is named"));
+    let (text, code) = error(&["report", "--host=-oProxyCommand=id"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("starts with `-`"), "{text}");
+    for wrong in [
+        &["report", "--sudo"][..],
+        &["report", "--host", "web1", "--root", "/"],
+        &["report", "--host", "web1", "--facts", "-"],
+        &["report", "--host", "web1", "--jobs", "0"],
+        &["report", "--hosts", "/nowhere"],
+        &["report", "--host", "web1", "--offer", "nowhere"],
+        &["report", "--host", "web1", "--config", "/nowhere"],
+    ] {
+        assert_eq!(error(wrong).1, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_configuration_comes_from_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let facts = empty_snapshot(&dir);
+    let arguments = ["report", "--facts", &facts, "--config", "-", "--format", "json"];
+    let output = hostduty(&arguments).write_stdin("\noffer = \"ovhcloud-public-cloud\"\n").output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["offer"]["how"], "configured in standard input:2");
+    let output = hostduty(&arguments).write_stdin("ofer = 1").output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("standard input:1: unknown key `ofer`"));
+}

@@ -12,6 +12,7 @@ mod generated;
 mod golden;
 mod history;
 mod hostile;
+mod inventory;
 mod policy;
 mod schema;
 mod secrets;

@@ -128,3 +128,30 @@ fn a_record_and_what_is_told_of_it_is_valid_and_broken_ones_are_not() {
     run(&[&["history", "sign", "--key", &key, head.to_str().unwrap()], &state[..]].concat());
     check("history-head-v1", &fs::read_to_string(&head).unwrap(), "sha256:", "");
 }
+
+#[test]
+fn merged_reports_are_valid_and_broken_ones_are_refused() {
+    let Some(program) = validator() else { return };
+    // Nobody listens on port 1; what machines answer is validated by the laboratory.
+    let (text, code) = run(&["report", "--host", "ssh://127.0.0.1:1", "--format", "json"]);
+    assert_eq!(code, 2);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("fleet.json");
+    fs::write(&file, &text).unwrap();
+    if !Path::new("/usr/bin/ssh").exists() {
+        left_out("a merged report (tests/run installs ssh)");
+        return;
+    }
+    valid_as("fleet-v1", &program, std::slice::from_ref(&file)).unwrap();
+    for (from, to) in [
+        ("\"outcome\": \"unreachable\"", "\"outcome\": \"gone\""),
+        ("\"outcome\": \"unreachable\"", "\"outcome\": \"reported\""),
+        ("\"not_reported\"", "\"missing\""),
+        ("\"report\": null", "\"report\": {}"),
+    ] {
+        let broken = text.replacen(from, to, 1);
+        assert_ne!(broken, text, "{text}");
+        fs::write(&file, broken).unwrap();
+        assert!(valid_as("fleet-v1", &program, std::slice::from_ref(&file)).is_err(), "{from} as {to}");
+    }
+}

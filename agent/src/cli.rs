@@ -1,6 +1,7 @@
 //! The command line: one definition from which parsing, help, man page and completions follow.
 
 mod history;
+mod remote;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use checks::date::Timestamp;
 use checks::{providers, registry};
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
+pub(crate) use remote::Remote;
 
 use crate::sandbox;
 pub(crate) use history::{Drift, History, HistoryVerb};
@@ -60,9 +62,9 @@ Exit codes:
 
 /// Checks the customer's half of a server's shared-responsibility contract, by effect and with evidence.
 ///
-/// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process unless it is
-/// asked to sign. What it may not read becomes `unknown`, never `pass`: run it as root to know everything, or see
-/// `hostduty doctor`.
+/// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process; only
+/// `report --host` starts ssh, to ask other machines, and signing starts ssh-keygen. What it may not read becomes
+/// `unknown`, never `pass`: run it as root to know everything, or see `hostduty doctor`.
 #[derive(Debug, Parser)]
 #[command(name = "hostduty", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -73,8 +75,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Judge every check and print what is kept, what is broken and what could not be known
-    #[command(after_help = EXIT_CODES)]
-    Report(Report),
+    #[command(after_help = remote::REPORT_HELP)]
+    Report(Box<Report>),
     /// Print the offer's matrix: every duty of the customer and where it stands
     #[command(after_help = EXIT_CODES)]
     Duties(Duties),
@@ -125,6 +127,7 @@ impl Command {
             Self::History(History { verb: Some(HistoryVerb::Sign { .. }), .. }) => return None,
             Self::History(history) => history.answer.output.as_deref(),
             Self::Drift(drift) => drift.answer.output.as_deref(),
+            Self::Report(report) if report.remote.starts_ssh() => return None,
             Self::Report(report) => report.answer.output.as_deref(),
             Self::Duties(duties) => duties.answer.output.as_deref(),
             Self::Exposure(exposure) => exposure.answer.output.as_deref(),
@@ -154,7 +157,7 @@ pub(crate) struct Subject {
 /// Against what it is judged.
 #[derive(Debug, Args)]
 pub(crate) struct Against {
-    /// Read this configuration file instead of /etc/hostduty and its relatives
+    /// Read this configuration file instead of /etc/hostduty and its relatives (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Whose machine it is, such as scaleway-elastic-metal; beats the configuration
@@ -191,11 +194,13 @@ pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) subject: Subject,
     #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
     pub(crate) against: Against,
     /// Judge only this check; may be repeated
     #[arg(long = "check", value_name = "ID", value_parser = Names(check_ids), hide_possible_values = true, conflicts_with = "require_attestations")]
     pub(crate) checks: Vec<String>,
-    /// human for people, json for programs (schema: packaging/schema/report-v1.schema.json)
+    /// human for people, json for programs (schema: packaging/schema/report-v1.schema.json; of others fleet-v1)
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: Format,
     /// Show every finding and every piece of evidence, also of what is kept

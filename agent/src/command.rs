@@ -8,6 +8,7 @@ pub(crate) mod duties;
 pub(crate) mod explain;
 pub(crate) mod exposure;
 pub(crate) mod facts;
+pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod man;
@@ -19,7 +20,7 @@ use checks::providers::{self, Detected};
 
 use crate::cli::{Against, Subject};
 use crate::config::{self as configuration, Settings, nearest};
-use crate::{history as record, output, sign, source};
+use crate::{fleet as hosts, history as record, output, sign, source};
 
 /// Why a verb could not do its work. The message is what, where, and what to do next.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) enum Error {
     History(record::Error),
     /// There is no signature.
     Sign(sign::Error),
+    /// Nobody could be asked.
+    Fleet(hosts::Error),
     /// The command line names something that does not exist.
     Usage(String),
 }
@@ -46,6 +49,7 @@ impl std::fmt::Display for Error {
             Self::Output(error) => error.fmt(f),
             Self::History(error) => error.fmt(f),
             Self::Sign(error) => error.fmt(f),
+            Self::Fleet(error) => error.fmt(f),
             Self::Usage(message) => f.write_str(message),
         }
     }
@@ -78,6 +82,12 @@ impl From<record::Error> for Error {
 impl From<sign::Error> for Error {
     fn from(error: sign::Error) -> Self {
         Self::Sign(error)
+    }
+}
+
+impl From<hosts::Error> for Error {
+    fn from(error: hosts::Error) -> Self {
+        Self::Fleet(error)
     }
 }
 

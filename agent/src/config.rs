@@ -4,6 +4,7 @@ mod fragment;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use checks::gap::Gap;
@@ -45,20 +46,57 @@ impl std::fmt::Display for Error {
     }
 }
 
-/// Reads one file that the operator named.
+/// What standard input is called in messages and reports.
+pub(crate) const STANDARD_INPUT: &str = "standard input";
+
+/// Reads one file that the operator named; `-` is standard input.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
 pub(crate) fn from_file(path: &Path) -> Result<Settings, Error> {
-    let name = path.to_string_lossy().into_owned();
+    from_text(path, &text(path)?)
+}
+
+/// Makes sense of a file that was read already.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub(crate) fn from_text(path: &Path, text: &str) -> Result<Settings, Error> {
+    settings::settle(vec![fragment::parse(&named(path), text)?])
+}
+
+/// The text of a file that the operator named; `-` is standard input.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn text(path: &Path) -> Result<String, Error> {
+    let name = named(path);
+    if path == Path::new("-") {
+        return standard_input().map_err(|why| Error {
+            what: format!("the configuration cannot be read: {why}"),
+            line: None,
+            cure: String::new(),
+            file: name,
+        });
+    }
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let text = read(&Live::new(), &absolute.to_string_lossy()).map_err(|gap| Error {
+    read(&Live::new(), &absolute.to_string_lossy()).map_err(|gap| Error {
         what: format!("the configuration cannot be read: {gap}"),
         line: None,
         cure: "`hostduty config example` prints one to start from".to_owned(),
         file: name.clone(),
-    })?;
-    settings::settle(vec![fragment::parse(&name, &text)?])
+    })
+}
+
+fn named(path: &Path) -> String {
+    if path == Path::new("-") { STANDARD_INPUT.to_owned() } else { path.to_string_lossy().into_owned() }
+}
+
+fn standard_input() -> Result<String, String> {
+    let mut text = String::new();
+    let mut input = std::io::stdin().take(SMALL as u64 + 1);
+    input.read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() > SMALL { Err("it is larger than any configuration".to_owned()) } else { Ok(text) }
 }
 
 /// Reads the configuration of a host: `hostduty.toml` of each folder, then the drop-ins `hostduty.toml.d/*.toml` by

@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod config;
+mod fleet;
 mod history;
 mod host;
 mod output;

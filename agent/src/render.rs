@@ -2,6 +2,8 @@
 
 pub(crate) mod drift;
 pub(crate) mod exposure;
+pub(crate) mod fleet;
+pub(crate) mod fleet_v1;
 pub(crate) mod history;
 pub(crate) mod history_v1;
 pub(crate) mod human;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[cfg(target_os = "linux")]
 static HANDS: std::sync::OnceLock<hands::Hands> = std::sync::OnceLock::new();
 
-/// Confines this thread and all that it starts; files are written through [`write`] from now on, below these folders. A
+/// Confines this thread and all that it starts; files are written through [`write()`] from now on, below these folders. A
 /// kernel without seccomp or Landlock does without, as does another system.
 #[cfg(target_os = "linux")]
 pub(crate) fn confine(folders: Vec<PathBuf>) {

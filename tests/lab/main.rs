@@ -8,6 +8,7 @@
 )]
 
 mod firewall;
+mod fleet;
 mod machines;
 mod ssh;
 mod ssh_servers;

@@ -29,6 +29,9 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
             return Err(no_such("check", id, &ids));
         }
     }
+    if arguments.remote.is_named() {
+        return super::fleet::run(arguments);
+    }
     let (facts, settings, detected) = judgeable(&arguments.subject, &arguments.against)?;
     let report = report::judge(&facts, &settings.policy, &detected, &arguments.checks);
     let since = since(arguments, &report)?;

@@ -1,7 +1,7 @@
 //! The record's timeline as JSON, version 1: packaging/schema/history-v1.schema.json.
 
 use checks::history::timeline::{Past as Check, Since as Held, Totals as Lasted, Unobserved as Gap, Why};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::history::past::Past;
 
@@ -30,7 +30,7 @@ struct Timeline {
 }
 
 /// Since when a verdict holds; also a field of a check in the JSON report.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Since {
     at: String,
     change_seen: bool,

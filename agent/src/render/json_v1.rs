@@ -1,124 +1,126 @@
 //! The JSON report, version 1: frozen types of its own, so that the core may change and programs that read it need not.
 //!
 //! `packaging/schema/report-v1.schema.json` describes it. Fields may be added; none changes its meaning or goes away
-//! without a version 2.
+//! without a version 2. `report --host` reads it too.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use checks::check::Verdict;
 use checks::facts::hypervisor::Platform;
 use checks::history::timeline::Since as Held;
 use checks::report;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::history_v1::{self, Since};
 
 /// The version of this format.
-const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 1;
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
-    schema_version: u32,
-    hostduty: &'static str,
-    generated_at: String,
-    host: Host,
-    offer: Offer,
-    summary: Summary,
-    checks: Vec<Check>,
-    duties: Vec<Duty>,
-    unused: Vec<String>,
+    pub(crate) schema_version: u32,
+    pub(crate) hostduty: Cow<'static, str>,
+    pub(crate) generated_at: String,
+    pub(crate) host: Host,
+    pub(crate) offer: Offer,
+    pub(crate) summary: Summary,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) duties: Vec<Duty>,
+    pub(crate) unused: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Host {
-    name: Option<String>,
-    os: Option<String>,
-    kernel: Option<String>,
-    virtualisation: Option<String>,
-    instance_uuid: Option<String>,
-    time_synchronised: Option<bool>,
-    seen_by_uid: Option<u32>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Host {
+    pub(crate) name: Option<String>,
+    pub(crate) os: Option<String>,
+    pub(crate) kernel: Option<String>,
+    pub(crate) virtualisation: Option<String>,
+    pub(crate) instance_uuid: Option<String>,
+    pub(crate) time_synchronised: Option<bool>,
+    pub(crate) seen_by_uid: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Offer {
-    id: String,
-    name: String,
-    how: String,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) how: String,
 }
 
-#[derive(Serialize, Default)]
-struct Summary {
-    pass: usize,
-    fail: usize,
-    unknown: usize,
-    not_applicable: usize,
-    waived: usize,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    pub(crate) pass: usize,
+    pub(crate) fail: usize,
+    pub(crate) unknown: usize,
+    pub(crate) not_applicable: usize,
+    pub(crate) waived: usize,
 }
 
-#[derive(Serialize)]
-struct Check {
-    id: &'static str,
-    title: &'static str,
-    severity: &'static str,
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Since>,
-    reason: String,
-    remedy: String,
-    findings: Vec<Finding>,
-    waived: Vec<Waived>,
-    unknowns: Vec<String>,
-    observations: Vec<Observation>,
-    duties: Vec<String>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Check {
+    pub(crate) id: Cow<'static, str>,
+    pub(crate) title: Cow<'static, str>,
+    pub(crate) severity: Cow<'static, str>,
+    pub(crate) verdict: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Since>,
+    pub(crate) reason: String,
+    pub(crate) remedy: String,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) waived: Vec<Waived>,
+    pub(crate) unknowns: Vec<String>,
+    pub(crate) observations: Vec<Observation>,
+    pub(crate) duties: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Finding {
-    subject: String,
-    message: String,
-    evidence: Vec<Evidence>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) subject: String,
+    pub(crate) message: String,
+    pub(crate) evidence: Vec<Evidence>,
 }
 
-#[derive(Serialize)]
-struct Waived {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Waived {
     #[serde(flatten)]
-    finding: Finding,
-    owner: String,
-    reason: String,
-    until: String,
+    pub(crate) finding: Finding,
+    pub(crate) owner: String,
+    pub(crate) reason: String,
+    pub(crate) until: String,
 }
 
-#[derive(Serialize)]
-struct Observation {
-    message: String,
-    evidence: Vec<Evidence>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Observation {
+    pub(crate) message: String,
+    pub(crate) evidence: Vec<Evidence>,
 }
 
-#[derive(Serialize)]
-struct Evidence {
-    source: String,
-    line: Option<u32>,
-    text: Option<String>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Evidence {
+    pub(crate) source: String,
+    pub(crate) line: Option<u32>,
+    pub(crate) text: Option<String>,
 }
 
 /// One duty of the offer; also what `duties --format json` prints, in a list.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Duty {
-    id: String,
-    title: String,
-    source: String,
-    status: &'static str,
-    answered_by: Vec<String>,
-    attestation: Option<Attestation>,
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) source: String,
+    pub(crate) status: Cow<'static, str>,
+    pub(crate) answered_by: Vec<String>,
+    pub(crate) attestation: Option<Attestation>,
 }
 
-#[derive(Serialize)]
-struct Attestation {
-    id: String,
-    by: String,
-    on: String,
-    until: String,
-    note: Option<String>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Attestation {
+    pub(crate) id: String,
+    pub(crate) by: String,
+    pub(crate) on: String,
+    pub(crate) until: String,
+    pub(crate) note: Option<String>,
 }
 
 /// The report in this format.
@@ -129,7 +131,7 @@ pub(crate) fn report(report: &report::Report<'_>, since: &BTreeMap<&'static str,
     let hypervisor = facts.hypervisor.value();
     Report {
         schema_version: SCHEMA_VERSION,
-        hostduty: env!("CARGO_PKG_VERSION"),
+        hostduty: env!("CARGO_PKG_VERSION").into(),
         generated_at: facts.taken_at.to_string(),
         host: Host {
             name: part(|machine| machine.name.value().cloned()),
@@ -148,7 +150,7 @@ pub(crate) fn report(report: &report::Report<'_>, since: &BTreeMap<&'static str,
             name: report.policy.offer.name.clone(),
             how: report.how.clone(),
         },
-        summary: summary(report),
+        summary: Summary::of(report.outcomes.iter().map(|outcome| outcome.verdict)),
         checks: report.outcomes.iter().map(|outcome| check(outcome, report, since)).collect(),
         duties: duties(report),
         unused: report.unused.clone(),
@@ -164,7 +166,7 @@ pub(crate) fn duties(report: &report::Report<'_>) -> Vec<Duty> {
             id: outcome.duty.id.clone(),
             title: outcome.duty.title.clone(),
             source: outcome.duty.source.clone(),
-            status: outcome.status.name(),
+            status: outcome.status.name().into(),
             answered_by: outcome
                 .duty
                 .checks
@@ -198,19 +200,21 @@ pub(crate) fn platform_name(platform: Platform) -> &'static str {
     }
 }
 
-fn summary(report: &report::Report<'_>) -> Summary {
-    use checks::check::Verdict;
-    let mut summary = Summary::default();
-    for outcome in &report.outcomes {
-        *match outcome.verdict {
-            Verdict::Pass => &mut summary.pass,
-            Verdict::Fail => &mut summary.fail,
-            Verdict::Unknown => &mut summary.unknown,
-            Verdict::NotApplicable => &mut summary.not_applicable,
-            Verdict::Waived => &mut summary.waived,
-        } += 1;
+impl Summary {
+    /// How often each verdict is there.
+    pub(crate) fn of(verdicts: impl Iterator<Item = Verdict>) -> Self {
+        let mut summary = Self::default();
+        for verdict in verdicts {
+            *match verdict {
+                Verdict::Pass => &mut summary.pass,
+                Verdict::Fail => &mut summary.fail,
+                Verdict::Unknown => &mut summary.unknown,
+                Verdict::NotApplicable => &mut summary.not_applicable,
+                Verdict::Waived => &mut summary.waived,
+            } += 1;
+        }
+        summary
     }
-    summary
 }
 
 fn check(
@@ -219,10 +223,10 @@ fn check(
     since: &BTreeMap<&'static str, Held>,
 ) -> Check {
     Check {
-        id: outcome.check.id,
-        title: outcome.check.title,
-        severity: outcome.severity.name(),
-        verdict: outcome.verdict.name(),
+        id: outcome.check.id.into(),
+        title: outcome.check.title.into(),
+        severity: outcome.severity.name().into(),
+        verdict: outcome.verdict.name().into(),
         since: since.get(outcome.check.id).map(history_v1::since),
         reason: outcome.reason.clone(),
         remedy: outcome.remedy.to_string(),

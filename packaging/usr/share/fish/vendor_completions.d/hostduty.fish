@@ -44,7 +44,13 @@ complete -c hostduty -n "__fish_hostduty_needs_command" -f -a "help" -d 'Print t
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l root -d 'Read a root folder (a mounted image, a chroot) instead of the running machine' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l facts -d 'Judge a snapshot made by `hostduty facts`, as of its instant (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l at -d 'Judge a root folder\'s ages as of this instant instead of now (RFC 3339 or a day)' -r
-complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l host -d 'Ask this machine over SSH (user@server, ssh://user@server:port); may be repeated' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l hosts -d 'Ask those that a file names, one destination a line' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l inventory -d 'Ask those of an Ansible inventory, INI or YAML' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l jobs -d 'Ask this many at a time' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l timeout -d 'Give each this many seconds, all told' -r
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l remote-binaries -d 'Send the binary DIR/<target>/hostduty instead of one below /usr/lib/hostduty/remote' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r -f -a "scaleway-elastic-metal\t''
 scaleway-dedibox\t''
 scaleway-apple-silicon\t''
@@ -90,7 +96,7 @@ ssh-key-only\t''
 ssh-private-keys\t''
 ssh-root-login\t''
 storage-redundancy\t''"
-complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l format -d 'human for people, json for programs (schema: packaging/schema/report-v1.schema.json)' -r -f -a "human\t'For people'
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l format -d 'human for people, json for programs (schema: packaging/schema/report-v1.schema.json; of others fleet-v1)' -r -f -a "human\t'For people'
 json\t'For programs'"
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l key -d 'Sign with this private key instead of the host\'s own' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l state -d 'The state folder, which tells since when each verdict holds' -r -F
@@ -103,6 +109,8 @@ low\t''
 medium\t''
 high\t''
 critical\t''"
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l sudo -d 'Run there as root by `sudo -n`, which never asks for a password'
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l list-hosts -d 'Say who would be asked, and ask nobody'
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s v -l verbose -d 'Show every finding and every piece of evidence, also of what is kept'
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l sign -d 'Sign it with the host\'s SSH key; the signature comes beside it, with .sig'
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l allow-unknown -d 'Exit 0 instead of 3 when nothing fails but something is unknown'
@@ -111,7 +119,7 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s h -l help -
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l root -d 'Read a root folder (a mounted image, a chroot) instead of the running machine' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l facts -d 'Judge a snapshot made by `hostduty facts`, as of its instant (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l at -d 'Judge a root folder\'s ages as of this instant instead of now (RFC 3339 or a day)' -r
-complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand duties" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r -f -a "scaleway-elastic-metal\t''
 scaleway-dedibox\t''
 scaleway-apple-silicon\t''
