@@ -6,6 +6,7 @@
 //! `HOSTDUTY_STRETCH=BYTES` repeats each part until it has that length, to find work that grows with the square.
 
 pub mod origins;
+pub mod questions;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -41,6 +42,11 @@ pub fn host() -> Tree {
 
 /// The parts of an input.
 pub fn parts(data: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    typed(data).map(|part| stretched(part, *STRETCH))
+}
+
+/// The parts of an input, none of them stretched: for replies that say nothing new when they are repeated.
+pub fn typed(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(data);
     std::iter::from_fn(move || {
         let data = rest?;
@@ -54,12 +60,17 @@ pub fn parts(data: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
                 data
             }
         };
-        Some(stretched(part))
+        Some(part)
     })
 }
 
-fn stretched(part: &[u8]) -> Cow<'_, [u8]> {
-    match (*STRETCH).checked_div(part.len()) {
+/// A part among several that share what an answer may take: each is stretched to its share.
+pub fn shared(part: &[u8], among: usize) -> Cow<'_, [u8]> {
+    stretched(part, STRETCH.checked_div(among).unwrap_or(0))
+}
+
+fn stretched(part: &[u8], bytes: usize) -> Cow<'_, [u8]> {
+    match bytes.checked_div(part.len()) {
         Some(times) if times > 1 => Cow::Owned(part.repeat(times)),
         _ => Cow::Borrowed(part),
     }

@@ -1,11 +1,14 @@
 //! Dumps of nftables over netlink: tables, chains, rules, sets, objects, flowtables, elements. Cut short, they are a gap
-//! and never a filter; whatever a rule holds, its text is short.
+//! and never a filter; whatever a rule holds, its text is short, and the engine has an answer to each question.
 
 #![no_main]
 
+use std::borrow::Cow;
+
 use checks::facts::ruleset::nft_text;
 use checks::host::{NftObject, Query};
-use hostduty_fuzz::{gather, host, parts};
+use hostduty_fuzz::questions::ask;
+use hostduty_fuzz::{gather, host, shared, typed};
 use libfuzzer_sys::fuzz_target;
 
 const OBJECTS: [NftObject; 6] = [
@@ -21,16 +24,20 @@ const SETS: usize = 16;
 
 fuzz_target!(|data: &[u8]| {
     let mut tree = host().file("/proc/net/dev", "");
-    let parts: Vec<_> = parts(data).collect();
+    let parts: Vec<_> = typed(data).collect();
     for (part, object) in parts.iter().zip(OBJECTS) {
-        tree = tree.answer(Query::Nftables(object), part);
+        // A kernel has many rules that are alike, but each table, chain and set once.
+        let reply = if object == NftObject::Rules { shared(part, 1) } else { Cow::Borrowed(*part) };
+        tree = tree.answer(Query::Nftables(object), reply);
     }
-    // What follows is the elements of each set in turn.
+    // What follows is the elements of each set in turn, which share what a kernel may send.
     let names = parts.get(3).map(|dump| sets(dump)).unwrap_or_default();
-    for (part, (family, table, set)) in parts.iter().skip(OBJECTS.len()).zip(names) {
-        tree = tree.answer(Query::NftElements { family, table, set }, part);
+    let dumps = parts.get(OBJECTS.len()..).unwrap_or_default();
+    for (part, (family, table, set)) in dumps.iter().zip(names) {
+        let reply = shared(part, dumps.len());
+        tree = tree.answer(Query::NftElements { family, table, set }, reply);
     }
-    let facts = gather(&tree, "", &["ruleset"]);
+    let mut facts = gather(&tree, "", &["ruleset"]);
     let ruleset = facts.ruleset.value().expect("a Linux has a ruleset");
     for table in ruleset.nftables.value().into_iter().flat_map(|nftables| &nftables.tables) {
         for rule in table.chains.iter().flat_map(|chain| &chain.rules).take(100) {
@@ -38,6 +45,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(text.chars().count() <= 161, "{text}");
         }
     }
+    ask(&mut facts);
 });
 
 /// Family, table and name of the first sets in a dump of them: their first two attributes.

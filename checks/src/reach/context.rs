@@ -32,6 +32,9 @@ pub(crate) struct Context<'a> {
     /// Tests of sets of ipset that were asked before.
     pub(crate) ipsets: RefCell<BTreeMap<AskedSet, Test>>,
     filled_ipsets: OnceCell<BTreeSet<u16>>,
+    /// Whether any rule asks for the hops that a packet has left, and for its class: many rules may write either.
+    pub(crate) asks_hops: OnceCell<bool>,
+    pub(crate) asks_class: OnceCell<bool>,
 }
 
 impl<'a> Context<'a> {
@@ -58,6 +61,8 @@ impl<'a> Context<'a> {
             lasting: false,
             ipsets: RefCell::default(),
             filled_ipsets: OnceCell::new(),
+            asks_hops: OnceCell::new(),
+            asks_class: OnceCell::new(),
         }
     }
 

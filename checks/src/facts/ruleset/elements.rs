@@ -7,14 +7,17 @@ use super::netlink::{Attributes, Message, text};
 use super::nftables::{Data, Element, Set};
 use crate::gap::Gap;
 
+/// More elements of all sets together are not held: each takes about a hundred bytes, and less than twenty in a reply.
+pub(super) const MANY: usize = 1 << 20;
+
 /// NFT_SET_*
 const INTERVAL: u32 = 4;
 /// NFT_SET_ELEM_*
 const INTERVAL_END: u32 = 1;
 const CATCHALL: u32 = 2;
 
-/// What a dump says of one set.
-pub(super) fn elements(set: &Set, messages: &[Message<'_>]) -> Result<Vec<Element>, Gap> {
+/// What a dump says of one set; `left` is how many elements may still come.
+pub(super) fn elements(set: &Set, messages: &[Message<'_>], left: &mut usize) -> Result<Vec<Element>, Gap> {
     let mut found = Found { starts: Vec::new(), ends: Vec::new() };
     for message in messages {
         // NFTA_SET_ELEM_LIST_SET, _ELEMENTS
@@ -22,6 +25,7 @@ pub(super) fn elements(set: &Set, messages: &[Message<'_>]) -> Result<Vec<Elemen
             return Err(Gap::malformed(format!("nftables sent elements of another set than {}", set.name)));
         }
         for (_, value) in message.attributes.nested(3)?.iter().flat_map(Attributes::iter) {
+            *left = left.checked_sub(1).ok_or_else(too_many)?;
             found.add(set, value)?;
         }
     }
@@ -128,6 +132,11 @@ fn mapped(bytes: &[u8]) -> Result<Data, Gap> {
 fn decides(bytes: &[u8]) -> Result<bool, Gap> {
     decode::expression(&Attributes::parse(bytes)?, super::nftables::Family::Inet)
         .map(|expression| !matches!(expression, Expression::Neutral(_)))
+}
+
+/// Why a set is not held.
+pub(super) fn too_many() -> Gap {
+    Gap::too_large(format!("a packet filter whose sets hold more than {MANY} elements"))
 }
 
 fn odd(set: &Set) -> Gap {

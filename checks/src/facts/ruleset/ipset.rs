@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+use super::elements::{MANY, too_many};
 use super::netlink::{Attributes, of_subsystem};
 use crate::facts::network::Prefix;
 use crate::gap::{Gap, Reading};
@@ -81,24 +82,28 @@ pub enum Part {
 
 /// Asks the kernel.
 pub(super) fn read(host: &dyn Host) -> Result<Vec<IpSet>, Gap> {
-    decode(&host.query(&Query::IpSets)?)
+    decode(&host.query(&Query::IpSets)?, MANY)
 }
 
-/// Puts the messages of a dump together; a set with many elements takes several.
-fn decode(bytes: &[u8]) -> Result<Vec<IpSet>, Gap> {
+/// Puts the messages of a dump together; a set with many elements takes several. All of them hold no more than `left`.
+fn decode(bytes: &[u8], mut left: usize) -> Result<Vec<IpSet>, Gap> {
     let mut sets: Vec<IpSet> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for message in of_subsystem(bytes, SUBSYSTEM, "ipset")? {
         let attributes = &message.attributes;
         let name = attributes.name(SETNAME, "a set")?;
         if let Some(kind) = attributes.text(TYPENAME) {
-            places.insert(name.clone(), sets.len());
+            // Sets that were swapped meanwhile would get each other's elements.
+            if places.insert(name.clone(), sets.len()).is_some() {
+                return Err(Gap::malformed("ipset sent a set twice"));
+            }
             sets.push(header(name.clone(), kind, attributes)?);
         }
         let stray = || Gap::malformed("ipset sent elements of a set that it did not send");
         let set = places.get(&name).and_then(|at| sets.get_mut(*at)).ok_or_else(stray)?;
         let Some(list) = attributes.nested(ADT)? else { continue };
         for element in list.each(DATA) {
+            left = left.checked_sub(1).ok_or_else(too_many)?;
             let element = element_of(&set.kind, &element?)?;
             match (&mut set.elements, element) {
                 (Reading::Known(known), Some(element)) => known.push(element),
@@ -185,10 +190,13 @@ enum Dimension {
     Set,
 }
 
+/// IPSET_DIM_MAX: a longer type would make each of its elements as long.
+const DIMENSIONS: usize = 6;
+
 /// The dimensions of a type in the order of its name.
 fn parts(kind: &str) -> Option<Vec<Dimension>> {
     let (method, types) = kind.split_once(':')?;
-    if !matches!(method, "hash" | "bitmap" | "list") {
+    if !matches!(method, "hash" | "bitmap" | "list") || types.split(',').count() > DIMENSIONS {
         return None;
     }
     let mut first = true;
@@ -286,5 +294,56 @@ impl std::fmt::Display for Element {
             }
         }
         f.write_str(if self.nomatch { " nomatch" } else { "" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gap::GapKind;
+
+    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(value.len() + 4).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    /// IPSET_CMD_LIST of one set, with as many elements without an attribute.
+    fn message(kind: Option<&str>, elements: usize) -> Vec<u8> {
+        let mut attributes = attribute(SETNAME, b"hosts\0");
+        if let Some(kind) = kind {
+            attributes.extend(attribute(TYPENAME, kind.as_bytes()));
+            attributes.extend(attribute(INDEX, &1_u16.to_be_bytes()));
+        }
+        attributes.extend(attribute(ADT, &attribute(DATA, &[]).repeat(elements)));
+        let mut bytes = u32::try_from(attributes.len() + 20).unwrap().to_ne_bytes().to_vec();
+        bytes.extend([7, SUBSYSTEM, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+        bytes.extend(attributes);
+        bytes
+    }
+
+    #[test]
+    fn a_type_of_more_dimensions_than_there_are_is_not_understood() {
+        let any = |dimensions: usize| {
+            let kind = format!("hash:{}", vec!["mac"; dimensions].join(","));
+            decode(&message(Some(&kind), 1), 1).unwrap().remove(0).elements
+        };
+        assert_eq!(any(6).known().unwrap()[0].parts, vec![Part::AnyMac; 6]);
+        assert_eq!(any(7).known().unwrap_err().why, GapKind::Unsupported);
+    }
+
+    #[test]
+    fn more_elements_than_the_bound_are_a_gap() {
+        let dump = [message(Some("hash:mac"), 3), message(None, 2)].concat();
+        assert_eq!(decode(&dump, 5).unwrap()[0].elements.known().unwrap().len(), 5);
+        assert_eq!(decode(&dump, 4).unwrap_err(), too_many());
+    }
+
+    #[test]
+    fn a_set_comes_once() {
+        let gap = decode(&message(Some("hash:mac"), 1).repeat(2), 2).unwrap_err();
+        assert_eq!(gap, Gap::malformed("ipset sent a set twice"));
     }
 }

@@ -243,6 +243,10 @@ pub(super) fn read(host: &dyn Host) -> Result<Nftables, Gap> {
         let [sets, objects, flowtables] = [messages(&sets)?, messages(&objects)?, messages(&flowtables)?];
         let mut generation = Generation::default();
         generation.see([&tables, &chains, &rules, &sets, &objects, &flowtables]);
+        // Parts of two rulesets do not fit together, which is no fault of theirs.
+        if generation.changed {
+            continue;
+        }
         let (mut found, index) = assemble(&tables, &chains, &rules)?;
         found.unlisted = unlisted;
         add_named(&mut found, &index, &objects, &flowtables)?;
@@ -286,7 +290,7 @@ fn assemble(
     let mut table_index = Index::new();
     for message in of(tables, NEWTABLE) {
         let table = table(message)?;
-        table_index.insert((message.family, table.name.clone()), found.tables.len());
+        once(table_index.insert((message.family, table.name.clone()), found.tables.len()), "table")?;
         found.tables.push(table);
     }
     let stray = |what: &str| {
@@ -298,7 +302,7 @@ fn assemble(
         let at = *table_index.get(&key).ok_or_else(|| stray("chain"))?;
         let table = found.tables.get_mut(at).ok_or_else(|| stray("chain"))?;
         let chain = chain(message, table.family)?;
-        chain_index.insert((key.0, key.1, chain.name.clone()), (at, table.chains.len()));
+        once(chain_index.insert((key.0, key.1, chain.name.clone()), (at, table.chains.len())), "chain")?;
         table.chains.push(chain);
     }
     for message in of(rules, NEWRULE) {
@@ -312,6 +316,15 @@ fn assemble(
     Ok((found, table_index))
 }
 
+/// Refuses what came before under the same name: the kernel has each table, chain and set once, and a reply that repeats
+/// them would have its elements counted again and again.
+fn once<T>(before: Option<T>, what: &str) -> Result<(), Gap> {
+    match before {
+        None => Ok(()),
+        Some(_) => Err(Gap::malformed(format!("nftables sent a {what} twice"))),
+    }
+}
+
 /// Adds sets with their elements, each of which may be a gap of its own.
 fn add_sets(
     found: &mut Nftables,
@@ -320,10 +333,12 @@ fn add_sets(
     host: &dyn Host,
     generation: &mut Generation,
 ) -> Result<(), Gap> {
-    let mut left = LARGE;
+    let (mut left, mut elements_left) = (LARGE, elements::MANY);
+    let mut names = BTreeMap::new();
     for message in of(sets, NEWSET) {
         let table = table_of(found, index, message, "set")?;
         let mut set = set(&message.attributes)?;
+        once(names.insert((message.family, table.name.clone(), set.name.clone()), ()), "set")?;
         let query =
             Query::NftElements { family: message.family, table: table.name.clone(), set: set.name.clone() };
         let mut elements = || {
@@ -333,7 +348,7 @@ fn add_sets(
                 .ok_or_else(|| Gap::too_large("what all sets of nftables hold"))?;
             let messages = messages(&dump)?;
             generation.see([&messages]);
-            elements::elements(&set, &messages)
+            elements::elements(&set, &messages, &mut elements_left)
         };
         set.elements = elements().into();
         table.sets.push(set);
@@ -493,3 +508,6 @@ fn comment(mut bytes: &[u8]) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

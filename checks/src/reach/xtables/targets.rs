@@ -45,8 +45,12 @@ pub(crate) fn target(one: &Target, context: &Context<'_>) -> Vec<Step> {
             }
             steps
         }
-        Target::Ttl { .. } | Target::Hl { .. } => rewrites(context, one.name(), is_hops),
-        Target::Dscp { .. } | Target::Tos { .. } => rewrites(context, one.name(), is_class),
+        Target::Ttl { .. } | Target::Hl { .. } => {
+            rewrites(one.name(), *context.asks_hops.get_or_init(|| any_rule(context, is_hops)))
+        }
+        Target::Dscp { .. } | Target::Tos { .. } => {
+            rewrites(one.name(), *context.asks_class.get_or_init(|| any_rule(context, is_class)))
+        }
         Target::Other { name, .. } => match name.as_str() {
             "AUDIT" | "CHECKSUM" | "CONNSECMARK" | "IDLETIMER" | "LED" | "RATEEST" | "SECMARK"
             | "TCPOPTSTRIP" | "ULOG" => Vec::new(),
@@ -78,7 +82,12 @@ fn destination(range: &NatRange) -> Action {
 }
 
 /// A target that writes a field of the header matters only to rules that ask that field.
-fn rewrites(context: &Context<'_>, name: &str, asks: fn(&Asked<'_>) -> bool) -> Vec<Step> {
+fn rewrites(name: &str, asked: bool) -> Vec<Step> {
+    if asked { vec![Step::ForgetPacket(format!("{name} changes the packet").into())] } else { Vec::new() }
+}
+
+/// Whether a rule of any table asks.
+fn any_rule(context: &Context<'_>, asks: fn(&Asked<'_>) -> bool) -> bool {
     let legacy = [&context.ruleset.legacy_ipv4, &context.ruleset.legacy_ipv6].into_iter();
     let legacy = legacy.filter_map(|tables| tables.value()).flatten();
     let mut legacy = legacy
@@ -90,15 +99,14 @@ fn rewrites(context: &Context<'_>, name: &str, asks: fn(&Asked<'_>) -> bool) -> 
         .flat_map(|table| &table.chains)
         .flat_map(|chain| &chain.rules)
         .flat_map(|rule| &rule.expressions);
-    let asked = legacy.any(|one| asks(&Asked::Match(one)))
+    legacy.any(|one| asks(&Asked::Match(one)))
         || expressions.any(|expression| match expression {
             Expression::Match(one) => asks(&Asked::Match(one)),
             Expression::Payload { base: Layer::Network, offset, length, .. } => {
                 asks(&Asked::Header(*offset, offset.saturating_add(*length)))
             }
             _ => false,
-        });
-    if asked { vec![Step::ForgetPacket(format!("{name} changes the packet").into())] } else { Vec::new() }
+        })
 }
 
 /// What a rule asks: a match, or bytes of the IP header.
