@@ -217,7 +217,24 @@ fn ipv6(host: &dyn Host) -> Result<Ipv6, Gap> {
     // The last column is the device. An address under duplicate detection counts as well.
     let device = |line: &str| line.split_whitespace().nth(5).map(str::to_owned);
     let addressed = table.lines().any(|line| device(line).is_none_or(|name| name != "lo"));
-    Ok(if addressed { Ipv6::Addressed } else { Ipv6::Unaddressed })
+    Ok(if addressed || routed_here(host) { Ipv6::Addressed } else { Ipv6::Unaddressed })
+}
+
+/// Whether routes of type local make addresses beside ::1 this machine's own, which takes no interface that has them.
+fn routed_here(host: &dyn Host) -> bool {
+    const LOOPBACK: &str = "00000000000000000000000000000001";
+    /// RTF_LOCAL in linux/ipv6_route.h.
+    const LOCAL: u32 = 0x8000_0000;
+    let table = match read_text(host, "/proc/net/ipv6_route", LARGE) {
+        Ok(table) => table,
+        Err(gap) => return !gap.is_absent(),
+    };
+    table.lines().any(|line| {
+        let mut columns = line.split_whitespace();
+        let to = columns.next();
+        let flags = columns.nth(7).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+        to != Some(LOOPBACK) && flags.is_none_or(|flags| flags & LOCAL != 0)
+    })
 }
 
 #[cfg(test)]
@@ -249,5 +266,20 @@ mod tests {
         assert_eq!(of(&format!("{lo}{eth0}")), Ipv6::Addressed);
         assert_eq!(of("not a table"), Ipv6::Addressed);
         assert!(ipv6(&Tree::new(Timestamp(0))).is_err());
+    }
+
+    #[test]
+    fn ipv6_is_addressed_where_a_route_makes_addresses_this_machine_s_own() {
+        let zeros = "00000000000000000000000000000000";
+        let route = |to: &str, flags: &str| {
+            format!("{to} 80 {zeros} 00 {zeros} 00000000 00000002 00000000 {flags}       lo\n")
+        };
+        let own = route("00000000000000000000000000000001", "80200001");
+        let of = |routes: String| {
+            let host = Tree::new(Timestamp(0)).file("/proc/net/if_inet6", "");
+            ipv6(&host.file("/proc/net/ipv6_route", &routes)).unwrap()
+        };
+        assert_eq!(of(own.clone() + &route(zeros, "00200200")), Ipv6::Unaddressed);
+        assert_eq!(of(own + &route("20010db8000500000000000000000000", "80000001")), Ipv6::Addressed);
     }
 }

@@ -122,6 +122,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     for gap in facts.sockets.value().into_iter().flat_map(|sockets| sockets.unseen_namespaces()) {
         judgement.unknown(format!("whether a container's socket is open to strangers is not known: {gap}"));
     }
+    if let Some(gap) = &exposure.unasked {
+        judgement.unknown(format!("more ports may be sent on than were looked at: {gap}"));
+    }
     if judgement == Judgement::new() {
         let message =
             "no rule sends a port on to a container, and no container's socket is open to strangers";

@@ -114,6 +114,22 @@ mod tests {
     use super::*;
     use crate::packet_filter::tests::{facts, input, port, two_families};
 
+    #[test]
+    fn what_is_sent_on_whatever_its_port_is_let_in() {
+        let one = crate::firewall::container_bypass::CHECK.examples.broken;
+        let port = one.lines().filter(|line| !line.contains("payload") && !line.contains("1f90"));
+        let every: Vec<&str> = port.collect();
+        let verdict = |facts: &str| {
+            let mut facts: Facts = toml::from_str(facts).unwrap();
+            if let crate::gap::Reading::Known(ruleset) = &mut facts.ruleset {
+                ruleset.ipv6 = crate::gap::Reading::Known(crate::facts::ruleset::Ipv6::Absent);
+            }
+            judge(&facts, &Policy::default()).unwrap().verdict()
+        };
+        assert_eq!(verdict(&every.join("\n")), crate::check::Verdict::Fail);
+        assert_eq!(verdict(one), crate::check::Verdict::Pass, "one port is one that a rule names");
+    }
+
     fn shown(tables: &str) -> Vec<String> {
         let judgement = judge(&facts(&two_families(), tables), &Policy::default()).unwrap();
         let findings =

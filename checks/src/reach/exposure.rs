@@ -6,6 +6,8 @@ mod bypass;
 mod gathered;
 mod senders;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod unnamed;
 
 use std::net::IpAddr;

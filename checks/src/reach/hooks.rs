@@ -258,8 +258,8 @@ fn route(walk: &mut Walk<'_>, flow: Flow, here: &mut Vec<Flow>) {
         }
         Way::Nowhere => walk.end(flow, End::Dropped, None),
         // tcp_v4_rcv takes only what was sent to this machine alone.
-        Way::Many if context.protocol == Protocol::Tcp => walk.end(flow, End::Dropped, None),
-        Way::Many => here.push(flow),
+        Way::Many | Way::Anycast if context.protocol == Protocol::Tcp => walk.end(flow, End::Dropped, None),
+        Way::Many | Way::Anycast => here.push(flow),
         Way::Unknown(reason) => walk.end(flow, End::Unknown(reason), None),
     }
 }
@@ -352,7 +352,7 @@ pub(crate) fn sources(context: &Context<'_>, interface: &Interface) -> Result<Ra
         let never = prefix("ff00::", 8).or(&prefix("::", 127)).or(&prefix("::ffff:0.0.0.0", 96));
         return Ok(all.without(&never));
     }
-    let mut never = prefix("0.0.0.0", 8).or(&prefix("224.0.0.0", 4)).or(&Ranges::one(0xffff_ffff));
+    let mut never = prefix("0.0.0.0", 32).or(&prefix("224.0.0.0", 4)).or(&Ranges::one(0xffff_ffff));
     if interface.route_localnet.value() != Some(&true) {
         never = never.or(&prefix("127.0.0.0", 8));
     }

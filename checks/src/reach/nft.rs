@@ -179,7 +179,8 @@ impl<'a> Compiler<'a> {
                     )),
                 };
                 let needed = if *present { Test::Always } else { Test::Is(exists, Rc::new(Ranges::one(1))) };
-                registers.load(*register, property, 1, 0, 1, registers::Order::Network);
+                let width = if *present { 1 } else { OPEN };
+                registers.load(*register, property, width, 0, width, registers::Order::Network);
                 return Some(needed);
             }
             Expression::Load { name, register } => {
@@ -206,7 +207,7 @@ impl<'a> Compiler<'a> {
             Loaded::Absent => return Some(Test::Never),
             Loaded::Unknown(reason) => {
                 let property = Property::Open(Context::unknown(reason));
-                registers.load(*register, property, 16, 0, 16, registers::Order::Network);
+                registers.load(*register, property, OPEN, 0, OPEN, registers::Order::Network);
             }
         }
         Some(test)
@@ -408,9 +409,12 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// Bytes of what is not understood: as many as a register has, so that none of them is taken for what was there before.
+const OPEN: usize = 16;
+
 /// A property that gives this test whatever it is compared with.
 fn open(test: Test) -> Loaded {
-    Loaded::Property(Property::Open(test), 4, registers::Order::Network)
+    Loaded::Property(Property::Open(test), OPEN, registers::Order::Network)
 }
 
 fn push(steps: &mut Vec<Step>, test: Test) {

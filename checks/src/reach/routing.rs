@@ -12,6 +12,7 @@ use crate::facts::ruleset::IpFamily;
 pub(crate) const UNICAST: u8 = 1;
 pub(crate) const LOCAL: u8 = 2;
 pub(crate) const BROADCAST: u8 = 3;
+pub(crate) const ANYCAST: u8 = 4;
 pub(crate) const MULTICAST: u8 = 5;
 /// A route that makes the lookup go on with the next table.
 const THROW: u8 = 9;
@@ -44,6 +45,9 @@ pub(crate) enum Way {
     Nowhere,
     /// It is a broadcast or multicast address.
     Many,
+    /// It stays here, but no connection of TCP comes about (tcp_v6_conn_request): a forwarding machine answers to the
+    /// first address of each of its networks.
+    Anycast,
     Unknown(Rc<str>),
 }
 
@@ -176,7 +180,7 @@ impl Routing {
     pub(crate) fn kind(&self, kind: u8) -> Result<Rc<Ranges>, Rc<str>> {
         match &self.doubt {
             // The table of local addresses comes first.
-            Some(doubt) if !matches!(kind, LOCAL | BROADCAST | MULTICAST) => Err(Rc::clone(doubt)),
+            Some(doubt) if !matches!(kind, LOCAL | BROADCAST | ANYCAST | MULTICAST) => Err(Rc::clone(doubt)),
             _ => Ok(self.kinds.get(&kind).cloned().unwrap_or_default()),
         }
     }
@@ -210,6 +214,7 @@ impl Routing {
         match (route, &self.doubt) {
             (Some(route), _) if route.kind == LOCAL => Way::Here,
             (Some(route), _) if matches!(route.kind, BROADCAST | MULTICAST) => Way::Many,
+            (Some(route), _) if route.kind == ANYCAST && self.family == IpFamily::V6 => Way::Anycast,
             (_, Some(doubt)) => Way::Unknown(Rc::clone(doubt)),
             (Some(route), None) if route.kind == UNICAST => Way::Through(route.through.clone()),
             _ => Way::Nowhere,

@@ -46,6 +46,8 @@ pub(crate) struct Base {
     pub(crate) layer: Layer,
     /// The interfaces whose packets it sees; all without.
     pub(crate) interfaces: Option<u128>,
+    /// Those of them of which it sees some: bridges and bonds of which it is at some ports only.
+    pub(crate) partly: u128,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Program {
             for (chain, base) in table.chains.iter().enumerate() {
                 let Some(base) = &base.base else { continue };
                 let layer = if base.hook == Hook::Ingress { Layer::Device } else { layer };
-                let own = |name: &String| context.seen_through(name);
+                let (seen, partly) = devices(&base.devices, context);
                 self.bases.push(Base {
                     table: self.tables.len(),
                     chain,
@@ -110,8 +112,8 @@ impl Program {
                     policy: base.policy,
                     nat: base.kind == "nat",
                     layer,
-                    interfaces: (layer == Layer::Device)
-                        .then(|| base.devices.iter().map(own).fold(0, |set, bits| set | bits)),
+                    interfaces: (layer == Layer::Device).then_some(seen),
+                    partly,
                 });
             }
             self.tables.push(Table { source: Source::Nftables(at), chains: nft::table(table, context) });
@@ -139,6 +141,7 @@ impl Program {
                     nat: table.name == "nat",
                     layer: Layer::Ip,
                     interfaces: None,
+                    partly: 0,
                 });
             }
             let chains = table.chains.iter().map(|chain| {
@@ -172,6 +175,17 @@ impl Origins {
         };
         found.unwrap_or_else(|| Evidence::of("the packet filter"))
     }
+}
+
+/// The interfaces whose packets pass these devices, and those of them of which some come another way.
+fn devices(names: &[String], context: &Context<'_>) -> (u128, u128) {
+    let seen = names.iter().fold(0, |set, name| set | context.seen_through(name));
+    let whole = names.iter().fold(0, |set, name| set | context.named(name));
+    let partly = context.those(|interface| {
+        let mut ports = context.network.interfaces.iter().filter(|port| port.master == Some(interface.index));
+        ports.any(|port| !names.contains(&port.name))
+    });
+    (seen, seen & !whole & partly)
 }
 
 fn nft_evidence(at: usize, place: Place, ruleset: &Ruleset) -> Option<Evidence> {

@@ -397,7 +397,16 @@ fn seen_by(base: &Base, flows: Vec<Flow>) -> (Vec<Flow>, Vec<Flow>) {
     for flow in flows {
         let Flow { packets, state } = flow;
         let (seen, unseen) = parts(packets.split_interfaces(interfaces), &state);
-        inside.extend(seen);
+        for Flow { packets, state } in seen {
+            let (some, whole) = parts(packets.split_interfaces(base.partly), &state);
+            inside.extend(whole);
+            for flow in some {
+                let reason = "a chain sees what comes in through some ports of the bridge or bond only";
+                let (here, past) = both(flow, |state| state.doubt = Some(reason.into()));
+                inside.extend(here);
+                outside.extend(past);
+            }
+        }
         outside.extend(unseen);
     }
     (inside, outside)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::gathered::{Gathered, Outlook};
-use super::senders::{every, neighbours, on_link};
+use super::senders::{Near, every, nearby, neighbours, on_link, without_address};
 use super::{Access, Exposed, Exposure, Published, Reach, holders, is_wildcard, serves, user};
 use crate::facts::Facts;
 use crate::facts::ruleset::IpFamily;
@@ -98,11 +98,17 @@ fn chosen(targets: &[Target], bits: u128) -> impl Iterator<Item = &Target> {
         .map(|(_, target)| target)
 }
 
-/// A socket that is bound to an interface takes what comes in through that one.
-fn heard_by(socket: &Socket, context: &Context<'_>) -> u128 {
+/// A socket that is bound to an interface takes what comes in through that one, or through another part of its VRF as the
+/// rules see it. The interfaces of other namespaces are not this machine's.
+fn heard_by(socket: &Socket, namespace: Option<u64>, context: &Context<'_>) -> u128 {
     match socket.device {
         None | Some(0) => u128::MAX,
-        Some(index) => context.indexed(index),
+        Some(_) if namespace.is_some() => u128::MAX,
+        Some(index) => {
+            let own = context.interfaces.iter().find(|interface| interface.index == index);
+            let master = own.and_then(|interface| interface.master);
+            context.those(|one| one.index == index || one.master == Some(index) || master == Some(one.index))
+        }
     }
 }
 
@@ -122,23 +128,30 @@ impl<'a> Asking<'a> {
         for targets in plain.chunks(128) {
             let every = every(targets.len());
             let from = outside.iter().map(|packets| packets.to(every)).collect();
-            self.take(outlook, targets, hooks::run(context, program, targets, from, false));
+            self.take(outlook, targets, hooks::run(context, program, targets, from, false), false);
         }
         // Only neighbours can write to a link-local address, and only through its own interface.
         for targets in link_local.chunks(128) {
-            let from =
-                targets.iter().enumerate().filter_map(|(bit, target)| neighbours(context, target, 1 << bit));
-            self.take(outlook, targets, hooks::run(context, program, targets, from.collect(), false));
+            let from = targets
+                .iter()
+                .enumerate()
+                .filter_map(|(bit, target)| neighbours(context, target, 1 << bit, Near::Anybody));
+            let outcome = hooks::run(context, program, targets, from.collect(), false);
+            self.take(outlook, targets, outcome, true);
         }
         // So it is with broadcast and multicast, which routers do not pass on unless told to, and with 127.0.0.0/8.
         for targets in many.chunks(128) {
-            let from = on_link(context, every(targets.len()));
-            self.take(outlook, targets, hooks::run(context, program, targets, from, false));
+            let mut from = on_link(context, every(targets.len()));
+            from.extend(without_address(context, targets));
+            self.take(outlook, targets, hooks::run(context, program, targets, from, false), true);
         }
     }
 
-    fn take(&mut self, outlook: &Outlook<'_>, targets: &[Target], outcome: Outcome) {
-        let resolved = resolve(outcome);
+    fn take(&mut self, outlook: &Outlook<'_>, targets: &[Target], outcome: Outcome, near: bool) {
+        let mut resolved = resolve(outcome);
+        if near {
+            resolved.parts.iter_mut().for_each(|part| nearby(outlook.context, part));
+        }
         for part in &resolved.parts {
             for target in chosen(targets, part.packets.targets) {
                 self.attribute(outlook, target, part);
@@ -162,17 +175,17 @@ impl<'a> Asking<'a> {
             true => vec![format!("to port {}", target.port)],
             false => Vec::new(),
         };
-        let takers = self.takers(context.protocol, to, port);
+        let takers = self.takers(context, to, port);
         if rewritten && (out.is_some() || takers.is_empty()) && part.end != End::Dropped {
             let key = (context.protocol, target.port, (to, port));
             self.published.entry(key).or_default().add(part, outlook, &[]);
         }
-        for at in takers {
+        for (at, heard) in takers {
             let (Some((socket, _)), Some(gathered)) = (self.sockets.get(at), self.gathered.get_mut(at))
             else {
                 continue;
             };
-            let (Some(packets), _) = part.packets.clone().split_interfaces(heard_by(socket, context)) else {
+            let (Some(packets), _) = part.packets.clone().split_interfaces(heard) else {
                 continue;
             };
             let part = &Part { packets, ..part.clone() };
@@ -197,10 +210,8 @@ impl<'a> Asking<'a> {
     fn attribute_stopped(&mut self, outlook: &Outlook<'_>, target: &Target, going: &Going, tally: &Tally) {
         let context = outlook.context;
         let Some((to, port)) = self.arrives(context, target, going.destination, going.out) else { return };
-        for at in self.takers(context.protocol, to, port) {
-            if let (Some((socket, _)), Some(gathered)) = (self.sockets.get(at), self.gathered.get_mut(at))
-                && heard_by(socket, context) & going.interfaces != 0
-            {
+        for (at, heard) in self.takers(context, to, port) {
+            if let Some(gathered) = self.gathered.get_mut(at).filter(|_| heard & going.interfaces != 0) {
                 gathered.add_stopped(tally, outlook);
             }
         }
@@ -220,25 +231,29 @@ impl<'a> Asking<'a> {
         (last != own || out.is_none() || self.namespace_of(last.0).is_some()).then_some(last)
     }
 
-    /// The sockets that take packets to an address and port: those bound to it, else those bound to all.
-    fn takers(&self, protocol: Protocol, to: IpAddr, port: u16) -> Vec<usize> {
-        let Some(list) = self.by_port.get(&(protocol, port)) else { return Vec::new() };
+    /// The sockets that take packets to an address and port, with the interfaces from which they do.
+    fn takers(&self, context: &Context<'_>, to: IpAddr, port: u16) -> Vec<(usize, u128)> {
+        let Some(list) = self.by_port.get(&(context.protocol, port)) else { return Vec::new() };
         let namespace = self.namespace_of(to);
-        let here = |at: &&usize| {
-            self.sockets.get(**at).is_some_and(|(socket, own)| *own == namespace && serves(socket, to))
-        };
-        let mut all: Vec<usize> = list.iter().filter(here).copied().collect();
-        // A socket of IPv4 comes before one of IPv6 that takes IPv4 too (compute_score in inet_hashtables.c).
-        let own_family = |at: &usize| {
-            self.sockets.get(*at).is_some_and(|(socket, _)| socket.address.is_ipv4() == to.is_ipv4())
-        };
-        if all.iter().any(own_family) {
-            all.retain(own_family);
+        // Those bound to the address come before those bound to all, and of either those of its own family before those
+        // of IPv6 that take IPv4 too (__inet_lookup_listener and compute_score in inet_hashtables.c).
+        let mut ranks: BTreeMap<(bool, bool), Vec<(usize, u128)>> = BTreeMap::new();
+        for at in list {
+            let Some((socket, own)) = self.sockets.get(*at) else { continue };
+            if *own == namespace && serves(socket, to) {
+                let rank = (is_wildcard(socket.address), socket.address.is_ipv4() != to.is_ipv4());
+                ranks.entry(rank).or_default().push((*at, heard_by(socket, *own, context)));
+            }
         }
-        let exact =
-            |at: &usize| self.sockets.get(*at).is_some_and(|(socket, _)| !is_wildcard(socket.address));
-        let bound: Vec<usize> = all.iter().copied().filter(exact).collect();
-        if bound.is_empty() { all } else { bound }
+        // One that is bound to an interface leaves what comes in through the others to the next.
+        let (mut found, mut taken) = (Vec::new(), 0);
+        for rank in ranks.into_values() {
+            let all = rank.iter().fold(0, |set, (_, heard)| set | heard);
+            let left = rank.into_iter().map(|(at, heard)| (at, heard & !taken));
+            found.extend(left.filter(|(_, heard)| *heard != 0));
+            taken |= all;
+        }
+        found
     }
 
     /// The network namespace that an address belongs to; none for the machine's own.

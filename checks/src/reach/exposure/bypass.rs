@@ -1,7 +1,7 @@
 //! Who would reach a published port if no rule sent it on: whether publishing it went around the input chains.
 
 use super::gathered::{Gathered, Outlook};
-use super::senders::{every, neighbours};
+use super::senders::{Near, every, neighbours};
 use super::targets::representatives;
 use super::{Access, Published, Reach};
 use crate::facts::Facts;
@@ -43,7 +43,7 @@ pub fn without_rewriting(facts: &Facts, published: &Published) -> Result<Access,
         gathered.add_all(&resolve(hooks::run(&context, &program, targets, from, false)), &outlook);
     }
     for target in &link_local {
-        let from = neighbours(&context, target, 1).into_iter().collect();
+        let from = neighbours(&context, target, 1, Near::Numbered).into_iter().collect();
         let target = std::slice::from_ref(target);
         gathered.add_all(&resolve(hooks::run(&context, &program, target, from, false)), &outlook);
     }

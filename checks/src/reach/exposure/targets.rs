@@ -13,7 +13,7 @@ use crate::gap::Gap;
 use crate::reach::context::Context;
 use crate::reach::program::{Action, Field, Step, Test};
 use crate::reach::ranges::Ranges;
-use crate::reach::routing::{BROADCAST, LOCAL, MULTICAST, Way, address, number};
+use crate::reach::routing::{ANYCAST, BROADCAST, LOCAL, MULTICAST, Way, address, number};
 use crate::reach::tables::{Program, Table};
 use crate::reach::walk::Target;
 
@@ -24,7 +24,10 @@ impl Asking<'_> {
     /// Every destination that a socket or a rewriting rule makes interesting.
     pub(super) fn targets(&mut self, context: &Context<'_>, program: &Program) -> Vec<Target> {
         let mut local = representatives(context, program);
-        let many: Vec<IpAddr> = broadcasts(context, program);
+        let mut many: Vec<IpAddr> = broadcasts(context, program);
+        if loopback_from_outside(context) {
+            many.push(IpAddr::from([127, 0, 0, 1]));
+        }
         let mut wanted: BTreeMap<(u16, IpAddr), ()> = BTreeMap::new();
         for (socket, namespace) in
             self.sockets.iter().filter(|(socket, _)| socket.protocol == context.protocol)
@@ -172,7 +175,7 @@ fn routed_here(context: &Context<'_>, tests: &HashSet<Asked>) -> Vec<IpAddr> {
     found.filter(|address| !address.is_loopback() && !address.is_unspecified()).collect()
 }
 
-/// Broadcast and multicast addresses that sockets of UDP receive from, one or more for each kind that rules tell apart.
+/// Broadcast, multicast and anycast addresses that sockets of UDP receive from, one or more for each kind that rules tell apart.
 fn broadcasts(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
     if context.protocol != Protocol::Udp {
         return Vec::new();
@@ -186,7 +189,10 @@ fn broadcasts(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
     // The group of all hosts, to which every machine belongs: 224.0.0.1 or ff02::1.
     let every = if context.family == IpFamily::V4 { 0xe000_0001 } else { 0xff02 << 112 | 1 };
     let borders = tests.iter().flat_map(Asked::borders).filter(|border| multicast.contains(*border));
-    let own = broadcast.as_slice().iter().flat_map(|(first, last)| [*first, *last]);
+    let anycast = kind(ANYCAST);
+    // Those of a link alone are left out: every link has the same one.
+    let routed = anycast.as_slice().iter().map(|(first, _)| *first).filter(|first| first >> 118 != 0x3fa);
+    let own = broadcast.as_slice().iter().flat_map(|(first, last)| [*first, *last]).chain(routed);
     let mut seen: Vec<Vec<bool>> = Vec::new();
     let mut chosen = Vec::new();
     for found in own.chain([every]).chain(borders) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::gathered::{Gathered, Outlook};
-use super::senders::{every, neighbours};
+use super::senders::{Near, every, neighbours};
 use super::targets::{representatives, walk_tests};
 use super::{Access, Reach};
 use crate::evidence::Evidence;
@@ -117,7 +117,9 @@ fn asked(facts: &Facts, outlook: &Outlook<'_>, program: &Program, outside: &[Pac
         for targets in targets.chunks(128) {
             let every = every(targets.len());
             let from: Vec<Packets> = match (link_local, targets.first()) {
-                (true, Some(target)) => neighbours(context, target, every).into_iter().collect(),
+                (true, Some(target)) => {
+                    neighbours(context, target, every, Near::Numbered).into_iter().collect()
+                }
                 _ => outside.iter().map(|packets| packets.to(every)).collect(),
             };
             let from: Vec<Packets> = from.into_iter().filter(|packets| !packets.is_empty()).collect();
@@ -181,7 +183,7 @@ impl Interface {
                 if going.targets >> at & 1 == 0 {
                     continue;
                 }
-                if ports.unnamed.contains(&target.port) && going.destination.is_none() {
+                if ports.unnamed.contains(&target.port) {
                     self.gathered.add_stopped(tally, outlook);
                 }
                 if let Some((most, place)) = tally.by.iter().max_by_key(|(sources, _)| *sources) {
@@ -196,9 +198,8 @@ impl Interface {
                 if part.packets.targets >> at & 1 == 0 {
                     continue;
                 }
-                // A port that is sent on is one that a rule names.
-                let sent_on = part.state.destination.is_some();
-                if ports.unnamed.contains(&target.port) && !sent_on {
+                // What a rule sends on whatever its port is let in as well.
+                if ports.unnamed.contains(&target.port) {
                     self.gathered.add(&own, outlook, &[]);
                     if part.end == End::Through {
                         self.open = self.open.or(Some(target.port));

@@ -99,6 +99,7 @@ impl Draw {
             nat: false,
             layer: Layer::Ip,
             interfaces: None,
+            partly: 0,
         };
         Program { tables: vec![Table::drawn(chains)], bases: vec![base], gaps: Vec::new() }
     }

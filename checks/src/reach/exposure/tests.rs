@@ -1,0 +1,102 @@
+//! Sockets with what strangers really reach of them, as seen with packets in network namespaces.
+
+use super::*;
+use crate::packet_filter::tests::{facts, input, listening, two_families};
+
+/// Who reaches each of these sockets, in their order; one may be bound to an interface, such as `tcp 0.0.0.0:80 2`.
+fn reached(network: &str, tables: &str, sockets: &[&str]) -> Vec<Access> {
+    let plain: Vec<String> =
+        sockets.iter().map(|text| text.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    let plain: Vec<&str> = plain.iter().map(String::as_str).collect();
+    let mut facts = listening(facts(network, tables), &plain);
+    if let crate::gap::Reading::Known(own) = &mut facts.sockets {
+        for (at, (socket, text)) in own.list.iter_mut().zip(sockets).enumerate() {
+            socket.inode = at as u64;
+            socket.device = Some(text.split(' ').nth(2).map_or(0, |device| device.parse().unwrap()));
+        }
+    }
+    let mut found = exposure(&facts).unwrap().sockets;
+    found.sort_by_key(|exposed| exposed.socket.inode);
+    found.into_iter().map(|exposed| exposed.access).collect()
+}
+
+/// A rule that accepts what has these bytes in its network header.
+fn accepts(family: &str, offset: usize, bytes: &str) -> String {
+    let length = bytes.len() / 2;
+    let rule = format!(
+        r#"{{ handle = 2, expressions = [{{ payload = {{ base = "network", offset = {offset}, length = {length}, register = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, value = "{bytes}" }} }}, {{ verdict = "accept" }}] }}"#
+    );
+    input(family, "drop", &rule)
+}
+
+#[test]
+fn a_socket_that_is_bound_to_an_interface_leaves_the_others_to_the_next() {
+    let own = reached(&two_families(), "[]", &["tcp 192.0.2.1:8080 1", "tcp 0.0.0.0:8080 2"]);
+    assert_eq!((own[0].reach, own[1].reach), (Reach::Loopback, Reach::Anyone));
+    let own = reached(&two_families(), "[]", &["tcp 0.0.0.0:8080 1", "tcp [::]:8080 2"]);
+    assert_eq!((own[0].reach, own[1].ipv4), (Reach::Loopback, Reach::Anyone));
+}
+
+#[test]
+fn a_socket_with_an_address_comes_before_those_with_none_whatever_their_families() {
+    let own = reached(&two_families(), "[]", &["udp [::ffff:192.0.2.1]:6000", "udp 0.0.0.0:6000"]);
+    assert_eq!(own[0].reach, Reach::Anyone);
+}
+
+#[test]
+fn neighbours_write_from_any_address() {
+    let local = two_families().replace("2001:db8::1/", "fe80::1/");
+    let rule = accepts("ip6", 8, "20010db800090000");
+    let own = reached(&local, &rule, &["tcp [::]:8080"]);
+    assert_eq!((own[0].ipv6, own[0].from.last().unwrap().as_str()), (Reach::Networks, "2001:db8:9::/64"));
+    let open = two_families() + "route_localnet.known = true\n";
+    let rule = accepts("ip", 16, "7f000001");
+    for socket in ["tcp 0.0.0.0:8080", "tcp 127.0.0.1:8080"] {
+        assert_eq!(reached(&open, &rule, &[socket])[0].from, ["192.0.2.0/24"], "{socket}");
+        let bare = open.replace("192.0.2.1/24", "192.0.2.1/32");
+        assert_eq!(reached(&bare, &rule, &[socket])[0].from, ["169.254.0.0/16"], "{socket}");
+    }
+}
+
+#[test]
+fn machines_without_an_address_write_to_all_of_their_link() {
+    let from_nowhere = accepts("ip", 12, "00000000");
+    let own = reached(&two_families(), &from_nowhere, &["udp 0.0.0.0:67", "tcp 0.0.0.0:67"]);
+    assert_eq!((own[0].reach, own[1].reach), (Reach::Networks, Reach::Nobody));
+    // Linux 5.3 takes the rest of 0.0.0.0/8 for addresses like others.
+    let from_zero = accepts("ip", 12, "00010203");
+    assert_eq!(reached(&two_families(), &from_zero, &["tcp 0.0.0.0:80"])[0].from, ["0.1.2.3"]);
+}
+
+#[test]
+fn a_forwarding_machine_answers_to_the_first_address_of_its_networks() {
+    let anycast = r#"{ to = "2001:db8::/128", table = 255, kind = 4, through = [2] },"#;
+    let network = two_families().replace("routes.known = [", &format!("routes.known = [{anycast}"));
+    let rule = accepts("ip6", 24, "20010db8000000000000000000000000");
+    let own = reached(&network, &rule, &["udp [::]:5353", "tcp [::]:5353"]);
+    assert_eq!((own[0].ipv6, own[1].ipv6), (Reach::Anyone, Reach::Nobody));
+}
+
+#[test]
+fn a_chain_at_one_port_of_a_bridge_leaves_it_open_what_comes_through_the_others() {
+    let port = |index: u32| {
+        format!("[[network.known.interfaces]]\nindex = {index}\nname = \"p{index}\"\nup = true\nmaster = 2\n")
+    };
+    let network = two_families().replace("up = true", "up = true\nkind = \"bridge\"") + &port(3) + &port(4);
+    let reach = |devices: &str| {
+        let chain = format!(
+            r#"[{{ family = "netdev", name = "t", chains = [{{ name = "c", handle = 1, base = {{ kind = "filter", hook = "ingress", priority = 0, policy = "drop", devices = [{devices}] }} }}] }}]"#
+        );
+        reached(&network, &chain, &["tcp 0.0.0.0:8080"])[0].reach
+    };
+    assert_eq!(reach(r#""p3""#), Reach::Unknown);
+    assert_eq!(reach(r#""p3", "p4""#), Reach::Loopback);
+    assert_eq!(reach(r#""eth0""#), Reach::Loopback);
+}
+
+#[test]
+fn the_content_of_an_option_is_not_known_however_long_it_is() {
+    let rule = r#"{ handle = 2, expressions = [{ exthdr = { operation = 1, kind = 2, offset = 2, length = 2, present = false, register = 1 } }, { compare = { operator = "equal", register = 1, value = "05b4" } }, { verdict = "accept" }] }"#;
+    let own = reached(&two_families(), &input("inet", "drop", rule), &["tcp 0.0.0.0:8080"]);
+    assert_eq!(own[0].reach, Reach::Unknown);
+}
