@@ -297,6 +297,15 @@ mod tests {
         assert_eq!(judgement.verdict(), Verdict::Pass);
         assert!(judgement.observations[0].message.ends_with("is open to 10.0.0.0/8 alone"), "{judgement:?}");
 
+        // A program of a control group stops only more of what gets through the chains.
+        let bpf =
+            "bpf.known = [{ hook = \"control-group\", place = \"/system.slice\", name = \"\", program = 1 }]";
+        let network = two_families().replace("bpf.known = []", bpf);
+        for (rule, wanted) in [(rule, Verdict::Unknown), ("", Verdict::Pass)] {
+            let some = facts(&network, &input("inet", "drop", rule));
+            assert_eq!(verdict(&listening(some, &["tcp 0.0.0.0:3306"]), &Policy::default()), wanted);
+        }
+
         let mut hidden = machine("[]", &["tcp 0.0.0.0:3306", "tcp [::1]:5432"]);
         let Reading::Known(ruleset) = &mut hidden.ruleset else { panic!() };
         ruleset.nftables = Reading::Gap(Gap::denied("the nftables ruleset"));
