@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use checks::check::Verdict;
+use checks::facts::ruleset::nftables::Expression;
 
 use crate::support::{Golden, current, goldens, run, top, updating};
 
@@ -101,6 +102,26 @@ fn reports_read_as_they_did() {
         if !named.contains(&entry.file_name().to_str().unwrap().to_owned()) {
             assert!(updating(), "{} belongs to no host: delete it", entry.path().display());
             fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_set_that_a_rule_asks_was_recorded_with_its_elements() {
+    for golden in goldens() {
+        let nftables = golden.facts.ruleset.value().and_then(|ruleset| ruleset.nftables.value());
+        for table in nftables.into_iter().flat_map(|nftables| &nftables.tables) {
+            let rules = table.chains.iter().flat_map(|chain| &chain.rules);
+            for expression in rules.flat_map(|rule| &rule.expressions) {
+                let Expression::Lookup { set: name, .. } = expression else { continue };
+                let set = table.sets.iter().find(|set| set.name == *name);
+                let known = set.is_some_and(|set| set.elements.value().is_some_and(|list| !list.is_empty()));
+                assert!(
+                    known,
+                    "{}: record kernel/nftables-sets and kernel/nftables-elements/*/{}/{name}, as the agent reads them",
+                    golden.name, table.name
+                );
+            }
         }
     }
 }

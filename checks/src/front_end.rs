@@ -3,9 +3,11 @@
 
 use crate::facts::Facts;
 use crate::facts::ruleset::nftables::{Family, Table};
+use crate::facts::sockets::Protocol;
+use crate::gap::Reading;
 
 /// A program that people type rules into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FrontEnd {
     /// ufw(8), of Ubuntu.
     Ufw,
@@ -16,7 +18,6 @@ pub(crate) enum FrontEnd {
     /// iptables(8), with tables saved by netfilter-persistent(8) or a service of the distribution.
     Iptables,
     /// None that is enabled.
-    #[default]
     None,
 }
 
@@ -26,12 +27,7 @@ pub(crate) fn of(facts: &Facts) -> FrontEnd {
     let starts = |unit: &str| loaders.iter().any(|loader| loader.starts && loader.unit == unit);
     let tables = facts.ruleset.value().and_then(|ruleset| ruleset.nftables.value());
     let tables: &[Table] = tables.map(|nftables| nftables.tables.as_slice()).unwrap_or_default();
-    let has_chain = |start: &str| {
-        let legacy = facts.ruleset.value().and_then(|ruleset| ruleset.legacy_ipv4.value());
-        let mut legacy = legacy.into_iter().flatten().flat_map(|table| &table.chains);
-        tables.iter().flat_map(|table| &table.chains).any(|chain| chain.name.starts_with(start))
-            || legacy.any(|chain| chain.name.starts_with(start))
-    };
+    let has_chain = |start: &str| chains(facts).any(|name| name.starts_with(start));
     let is_iptables = |table: &Table| {
         matches!(table.family, Family::Ip | Family::Ip6)
             && table.chains.iter().any(|chain| chain.name == "INPUT")
@@ -56,33 +52,53 @@ pub(crate) fn of(facts: &Facts) -> FrontEnd {
     }
 }
 
+/// The names of the chains that are loaded.
+fn chains(facts: &Facts) -> impl Iterator<Item = &str> {
+    let ruleset = facts.ruleset.value();
+    let nft = ruleset.and_then(|ruleset| ruleset.nftables.value()).map(|nftables| &nftables.tables);
+    let nft = nft.into_iter().flatten().flat_map(|table| &table.chains).map(|chain| chain.name.as_str());
+    let legacy = ruleset.into_iter().flat_map(|ruleset| [&ruleset.legacy_ipv4, &ruleset.legacy_ipv6]);
+    let legacy = legacy.filter_map(Reading::value).flatten().flat_map(|table| &table.chains);
+    nft.chain(legacy.map(|chain| chain.name.as_str()))
+}
+
+/// Whether Docker, or Podman with its networks, publishes ports here.
+pub(crate) fn runs_containers(facts: &Facts) -> bool {
+    const CHAINS: [&str; 3] = ["DOCKER", "NETAVARK", "CNI-"];
+    chains(facts).any(|name| CHAINS.iter().any(|start| name.starts_with(start)))
+}
+
 impl FrontEnd {
-    /// What closes a port that a rule opens, now and after a boot; nothing where no front end would do it.
-    pub(crate) fn closes(self, protocol: &str, port: u16) -> Option<String> {
-        let steps = match self {
-            Self::Ufw => format!("ufw delete allow {port}/{protocol} && ufw deny {port}/{protocol}"),
-            Self::Firewalld => {
-                format!("firewall-cmd --permanent --remove-port={port}/{protocol} && firewall-cmd --reload")
+    /// What closes a port to all but this machine, now and after a boot, whatever opens it now. Without a front end
+    /// there is no place to write it into.
+    pub(crate) fn closes(self, protocol: Protocol, port: u16) -> Option<String> {
+        let protocol = protocol.name();
+        Some(match self {
+            // Before the other rules, because it may be open by a profile, an interface or for both protocols.
+            Self::Ufw => {
+                format!(
+                    "ufw prepend deny {port}/{protocol}   # before the rule that lets it in: `ufw status numbered`"
+                )
+            }
+            // It may be open as a port or as a service: what a zone drops comes before both.
+            Self::Firewalld => format!(
+                "firewall-cmd --permanent --add-rich-rule='rule port port={port} protocol={protocol} drop' && firewall-cmd \
+                 --reload   # in the default zone; another takes --zone"
+            ),
+            Self::Nft => format!(
+                "Put `iifname != \"lo\" {protocol} dport {port} drop` at the top of the input chain in the file that \
+                 nftables.service loads, /etc/nftables.conf or on Red Hat /etc/sysconfig/nftables.conf; then `systemctl \
+                 reload-or-restart nftables`"
+            ),
+            Self::Iptables => {
+                let rule = format!("-I INPUT ! -i lo -p {protocol} --dport {port} -j DROP");
+                format!(
+                    "iptables {rule} && ip6tables {rule} && netfilter-persistent save   # on Red Hat save with `service \
+                     iptables save` and `service ip6tables save`"
+                )
             }
             Self::None => return None,
-            Self::Nft => format!(
-                "Take the rule that accepts {protocol} {port} out of /etc/nftables.conf, or put `{protocol} dport {port} \
-                 drop` before it; then systemctl reload nftables"
-            ),
-            Self::Iptables => format!(
-                "iptables -I INPUT -p {protocol} --dport {port} ! -i lo -j DROP && netfilter-persistent save   # and the \
-                 same with ip6tables"
-            ),
-        };
-        Some(steps)
-    }
-
-    /// What closes a port that a container publishes: rules of INPUT do not see it.
-    pub(crate) fn closes_published(port: u16, container_port: u16, protocol: &str) -> String {
-        format!(
-            "Publish it on the loopback alone: `-p 127.0.0.1:{port}:{container_port}/{protocol}` (in a compose file: \
-             `127.0.0.1:{port}:{container_port}/{protocol}` under `ports`), and start the container anew"
-        )
+        })
     }
 
     /// What makes the rules that are loaded now come back at boot; nothing where the general remedy says it.
@@ -116,5 +132,55 @@ impl FrontEnd {
             }
             .to_owned(),
         )
+    }
+}
+
+/// What closes a port that a container publishes: rules for the machine's own sockets do not see it.
+pub(crate) fn closes_published(protocol: Protocol, port: u16, container_port: u16) -> String {
+    let publish = format!("127.0.0.1:{port}:{container_port}/{}", protocol.name());
+    format!(
+        "Publish it on the loopback alone, `-p {publish}` or in a compose file `{publish}` under `ports`, and create the \
+         container anew"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet_filter::tests::{facts, input};
+
+    fn starting(tables: &str, unit: &str) -> Facts {
+        let mut facts = facts("", tables);
+        let boot = format!(
+            r#"loaders = [{{ unit = "{unit}", path = "/{unit}", starts = true, ipv4.filter = "x", ipv6.filter = "x" }}]"#
+        );
+        facts.firewall_boot = Reading::Known(toml::from_str(&boot).unwrap());
+        facts
+    }
+
+    #[test]
+    fn what_starts_at_boot_or_is_loaded_is_the_front_end() {
+        let table = |name, chain| {
+            format!(
+                r#"[{{ family = "ip", name = "{name}", chains = [{{ name = "{chain}", handle = 1 }}] }}]"#
+            )
+        };
+        for (tables, unit, wanted) in [
+            ("[]".to_owned(), "own.service", FrontEnd::None),
+            ("[]".to_owned(), "nftables.service", FrontEnd::Nft),
+            ("[]".to_owned(), "ufw.service", FrontEnd::Ufw),
+            ("[]".to_owned(), "firewalld.service", FrontEnd::Firewalld),
+            ("[]".to_owned(), "ip6tables.service", FrontEnd::Iptables),
+            (input("inet", "drop", ""), "own.service", FrontEnd::Nft),
+            (table("filter", "INPUT"), "own.service", FrontEnd::Iptables),
+            (table("filter", "ufw-user-input"), "nftables.service", FrontEnd::Ufw),
+            (table("firewalld", "filter_INPUT"), "nftables.service", FrontEnd::Firewalld),
+        ] {
+            let facts = starting(&tables, unit);
+            assert_eq!(of(&facts), wanted, "{tables} {unit}");
+            assert_eq!(of(&facts).closes(Protocol::Tcp, 3306).is_none(), wanted == FrontEnd::None);
+        }
+        assert!(runs_containers(&starting(&table("nat", "DOCKER"), "own.service")));
+        assert!(!runs_containers(&starting(&table("nat", "PREROUTING"), "own.service")));
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::check::{Evidence, Judgement};
+use crate::check::{Check, Evidence, Judgement};
 use crate::facts::Facts;
 use crate::facts::ruleset::IpFamily;
 use crate::facts::sockets::{Protocol, Socket};
+use crate::front_end;
 use crate::gap::Gap;
 use crate::policy::{AllowedSocket, Policy};
-use crate::reach::{Access, Exposed, Unnamed};
+use crate::reach::{Access, Exposed, Published, Unnamed};
 
 /// What may be open to anyone.
 pub(crate) enum AllowList<'a> {
@@ -87,6 +88,37 @@ pub(crate) fn names(list: &[String]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
+}
+
+/// What to type so that nobody reaches a port any more, in the words of the front end that is in use.
+pub(crate) fn closing(facts: &Facts, protocol: Protocol, port: u16) -> Option<String> {
+    // People type it over SSH as a rule: what may be its port is not closed by copying a line.
+    let may_be_ssh = || ssh_ports(facts).map_or(true, |ports| ports.contains(&port));
+    if protocol == Protocol::Tcp && may_be_ssh() {
+        return None;
+    }
+    front_end::of(facts).closes(protocol, port)
+}
+
+/// What to type so that nobody reaches a port that is sent on, where a container is what it is sent to.
+pub(crate) fn closing_published(facts: &Facts, published: &Published) -> Option<String> {
+    // Port 0 stands for all that nothing else takes, which no container publishes.
+    let one = published.port != 0 && published.to.1 != 0;
+    (one && front_end::runs_containers(facts))
+        .then(|| front_end::closes_published(published.protocol, published.port, published.to.1))
+}
+
+/// The remedy of a check with some steps of this very host after its first line, which says how to look.
+pub(crate) fn remedy(check: &Check, steps: &[String]) -> Option<String> {
+    const SHOWN: usize = 4;
+    let (look, rest) = check.remedy.split_once('\n').filter(|_| !steps.is_empty())?;
+    let mut lines: Vec<&str> = vec![look];
+    lines.extend(steps.iter().take(SHOWN).map(String::as_str));
+    if steps.len() > SHOWN {
+        lines.push("The same for the other ports.");
+    }
+    lines.push(rest);
+    Some(lines.join("\n"))
 }
 
 /// Whether a family needs no filter, which is then said.
@@ -206,5 +238,30 @@ reverse_path_filter.known = 0
         assert_eq!(list(&facts, 2222), Allowed::Yes);
         let none = Policy { allowed_sockets: Some(Vec::new()), ..Policy::default() };
         assert_eq!(AllowList::new(&facts, &none).of(Protocol::Tcp, [0, 0, 0, 0].into(), 2222), Allowed::No);
+    }
+
+    #[test]
+    fn a_front_end_closes_what_is_not_the_port_of_ssh() {
+        let tables =
+            r#"[{ family = "ip", name = "filter", chains = [{ name = "ufw-user-input", handle = 1 }] }]"#;
+        let mut facts = facts("", tables);
+        assert_eq!(closing(&facts, Protocol::Tcp, 3306), None, "which is the port of SSH is not known");
+        assert!(closing(&facts, Protocol::Udp, 22).unwrap().starts_with("ufw prepend deny 22/udp"));
+        let servers = r#"others = [{ name = "dropbear", listens = [{ address = "0.0.0.0:2222", at.source = "dropbear" }] }]"#;
+        facts.ssh_servers = Reading::Known(toml::from_str(servers).unwrap());
+        assert_eq!(closing(&facts, Protocol::Tcp, 2222), None);
+        assert!(closing(&facts, Protocol::Tcp, 3306).unwrap().starts_with("ufw prepend deny 3306/tcp"));
+    }
+
+    #[test]
+    fn a_remedy_names_a_few_steps_after_how_to_look() {
+        let check = crate::registry::CHECKS.iter().find(|check| check.id == "firewall-exposure").unwrap();
+        assert_eq!(remedy(check, &[]), None);
+        let steps: Vec<String> = (0..6).map(|step| format!("step {step}")).collect();
+        let text = remedy(check, &steps).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], check.remedy.lines().next().unwrap());
+        assert_eq!(lines[1..6], ["step 0", "step 1", "step 2", "step 3", "The same for the other ports."]);
+        assert_eq!(lines.last(), check.remedy.lines().last().as_ref());
     }
 }

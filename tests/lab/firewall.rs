@@ -5,6 +5,7 @@
 //! `HOSTDUTY_SEED` repeats a run, `HOSTDUTY_NIGHTLY=1` draws 500 rulesets, `HOSTDUTY_LAB_ONLY=7` takes one of them.
 
 mod cases;
+mod closing;
 mod comparison;
 #[path = "../../checks/tests/sshd/dice.rs"]
 mod dice;

@@ -4,7 +4,7 @@ use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::gap::Gap;
 use crate::host::System;
-use crate::packet_filter::{AllowList, Allowed};
+use crate::packet_filter::{self, AllowList, Allowed};
 use crate::policy::Policy;
 use crate::reach::{self, Exposure, Published, Reach};
 
@@ -115,9 +115,16 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let exposure = reach::exposure(facts)?;
     let allowed = AllowList::new(facts, policy);
     let mut judgement = Judgement::new();
+    let mut steps = Vec::new();
     for published in &exposure.published {
+        let before = judgement.findings.len();
         judge_published(facts, published, &allowed, &mut judgement);
+        if judgement.findings.len() > before {
+            let step = packet_filter::closing_published(facts, published);
+            steps.extend(step.filter(|step| !steps.contains(step)));
+        }
     }
+    judgement.remedy = packet_filter::remedy(&CHECK, &steps);
     containers(facts, &exposure, &allowed, &mut judgement);
     for gap in facts.sockets.value().into_iter().flat_map(|sockets| sockets.unseen_namespaces()) {
         judgement.unknown(format!("whether a container's socket is open to strangers is not known: {gap}"));
@@ -144,7 +151,7 @@ fn judge_published(facts: &Facts, published: &Published, allowed: &AllowList<'_>
             return judgement.unknown(format!("who reaches {subject}: {reason}"));
         }
         _ => {
-            let message = format!("{subject} is open to {} alone", crate::packet_filter::names(&access.from));
+            let message = format!("{subject} is open to {} alone", packet_filter::names(&access.from));
             return judgement.observe(message, [place]);
         }
     }
@@ -197,7 +204,7 @@ fn containers(facts: &Facts, exposure: &Exposure, allowed: &AllowList<'_>, judge
             Reach::Anyone if !published && !listed() => judgement.fail(Finding {
                 subject: name,
                 message: "is a container's and open to anyone by the container's own address".to_owned(),
-                evidence: crate::packet_filter::seen(
+                evidence: packet_filter::seen(
                     own.map_or_else(|| socket.evidence(), |namespace| namespace.evidence(socket)),
                     &exposed.access,
                 ),
@@ -226,6 +233,13 @@ mod tests {
     fn a_published_port_is_held_against_the_input_chains() {
         let broken = CHECK.examples.broken;
         assert_eq!(verdict(broken, &Policy::default()), Verdict::Fail);
+        let remedy = |facts: &str| judge(&toml::from_str(facts).unwrap(), &Policy::default()).unwrap().remedy;
+        assert_eq!(remedy(broken), None, "no program is known that runs containers");
+        let docker = broken.replace(
+            "[network.known]\n",
+            "[[ruleset.known.nftables.known.tables.chains]]\nname = \"DOCKER\"\nhandle = 9\n[network.known]\n",
+        );
+        assert!(remedy(&docker).unwrap().contains("`-p 127.0.0.1:8080:80/tcp`"), "{:?}", remedy(&docker));
         let open = broken.replace(r#"policy = "drop""#, r#"policy = "accept""#);
         assert_eq!(verdict(&open, &Policy::default()), Verdict::Pass, "nothing is gone around");
         let still = broken.replace("forwards_ipv4.known = true", "forwards_ipv4.known = false");

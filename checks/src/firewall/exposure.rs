@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::front_end::{self, FrontEnd};
 use crate::gap::Gap;
 use crate::host::System;
-use crate::packet_filter::{self, AllowList, Allowed, holder_name, names, seen};
+use crate::packet_filter::{self, AllowList, Allowed, closing, closing_published, holder_name, names, seen};
 use crate::policy::Policy;
-use crate::reach::{self, Exposed, Reach};
+use crate::reach::{self, Exposed, Published, Reach};
 
 pub(crate) static CHECK: Check = Check {
     id: "firewall-exposure",
@@ -81,9 +80,19 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let exposure = reach::exposure(facts)?;
     let list = AllowList::new(facts, policy);
     let mut judgement = Judgement::new();
-    let mut said = Said { front_end: front_end::of(facts), ..Said::default() };
+    let mut said = Said::default();
+    let sent_on = |exposed: &Exposed| {
+        let own =
+            |one: &&Published| one.protocol == exposed.socket.protocol && one.port == exposed.socket.port;
+        exposure.published.iter().find(own)
+    };
     for exposed in exposure.sockets.iter().filter(|exposed| exposed.namespace.is_none()) {
-        judge_socket(exposed, &list, &mut judgement, &mut said);
+        // docker-proxy holds a socket for a port that is sent on: both are closed where it is published.
+        let step = || match sent_on(exposed) {
+            Some(published) => closing_published(facts, published),
+            None => closing(facts, exposed.socket.protocol, exposed.socket.port),
+        };
+        judge_socket(exposed, &list, step, &mut judgement, &mut said);
     }
     for published in &exposure.published {
         let place = published.access.decided_by.first().cloned();
@@ -91,9 +100,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         let name = published.to_string();
         match (published.access.reach, list.of(published.protocol, published.address, published.port)) {
             (Reach::Anyone, Allowed::No) => {
-                // Rules of INPUT do not see it.
-                let (protocol, inner) = (published.protocol.name(), published.to.1);
-                said.open(Some(FrontEnd::closes_published(published.port, inner, protocol)));
+                said.open(closing_published(facts, published));
                 judgement.fail(Finding::new(name, "is open to anyone", place));
             }
             (Reach::Anyone, Allowed::Unknown(reason)) => {
@@ -108,7 +115,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
             (Reach::Loopback | Reach::Nobody, _) => {}
         }
     }
-    judgement.remedy = said.remedy();
+    judgement.remedy = packet_filter::remedy(&CHECK, &said.closings);
     for (reason, sockets) in &said.doubts {
         judgement.unknown(format!("who reaches {}: {reason}", names(sockets)));
     }
@@ -138,7 +145,6 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
 /// What is said of several sockets at once.
 #[derive(Default)]
 struct Said {
-    front_end: FrontEnd,
     allowed: Vec<String>,
     allowed_at: Option<Evidence>,
     closed: Vec<String>,
@@ -152,21 +158,19 @@ impl Said {
         self.doubts.entry(reason.unwrap_or("no reason is known").to_owned()).or_default().push(name);
     }
 
-    /// Something is open that should not be: what closes it.
-    fn open(&mut self, closing: Option<String>) {
-        self.closings.extend(closing.filter(|step| !self.closings.contains(step)));
-    }
-
-    /// The check's own remedy, with the front end's words where they are known.
-    fn remedy(&self) -> Option<String> {
-        let first = self.closings.first()?;
-        let (look, rest) = CHECK.remedy.split_once('\n')?;
-        let steps = self.closings.iter().skip(1).take(3).fold(first.clone(), |all, step| all + "\n" + step);
-        Some(format!("{look}\n{steps}\n{rest}"))
+    /// Something is open that should not be: how its front end closes it.
+    fn open(&mut self, step: Option<String>) {
+        self.closings.extend(step.filter(|step| !self.closings.contains(step)));
     }
 }
 
-fn judge_socket(exposed: &Exposed, list: &AllowList<'_>, judgement: &mut Judgement, said: &mut Said) {
+fn judge_socket(
+    exposed: &Exposed,
+    list: &AllowList<'_>,
+    step: impl FnOnce() -> Option<String>,
+    judgement: &mut Judgement,
+    said: &mut Said,
+) {
     let (socket, access) = (&exposed.socket, &exposed.access);
     let allowed = list.of(socket.protocol, socket.address, socket.port);
     let open = matches!(access.reach, Reach::Anyone | Reach::Networks | Reach::Unknown);
@@ -187,7 +191,7 @@ fn judge_socket(exposed: &Exposed, list: &AllowList<'_>, judgement: &mut Judgeme
             if let Allowed::Unknown(reason) = allowed {
                 return judgement.unknown(format!("{socket} is open to anyone: {reason}"));
             }
-            said.open(said.front_end.closes(socket.protocol.name(), socket.port));
+            said.open(step());
             let how = match access.decided_by.iter().any(|rule| rule.text.is_some()) {
                 true if access.rate_limited => ", as far as a rate or chance lets it",
                 _ => "",
@@ -258,12 +262,12 @@ mod tests {
         assert!(finding.message.starts_with("of mariadbd is open to anyone"), "{}", finding.message);
         assert!(finding.evidence[1].source.starts_with("inet filter input handle 12"), "{finding:?}");
         assert!(judgement.observations[0].message.ends_with("tcp 0.0.0.0:5432"), "{judgement:?}");
-        let remedy = judgement.remedy.unwrap_or_default();
-        assert!(
-            remedy.contains("`tcp dport 3306 drop`") && remedy.contains("/etc/nftables.conf"),
-            "{remedy}"
-        );
         assert_eq!(verdict(&facts, &policy()), Verdict::Pass);
+        assert_eq!(judgement.remedy, None, "which port is that of SSH is not known");
+        facts.ssh_servers = Reading::Known(Default::default());
+        let remedy = judge(&facts, &Policy::default()).unwrap().remedy.unwrap();
+        assert!(remedy.contains(r#"`iifname != "lo" tcp dport 3306 drop`"#), "{remedy}");
+        assert!(!remedy.contains("5432"), "{remedy}");
     }
 
     #[test]
@@ -292,6 +296,15 @@ mod tests {
         let judgement = judge(&some, &Policy::default()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Pass);
         assert!(judgement.observations[0].message.ends_with("is open to 10.0.0.0/8 alone"), "{judgement:?}");
+
+        // A program of a control group stops only more of what gets through the chains.
+        let bpf =
+            "bpf.known = [{ hook = \"control-group\", place = \"/system.slice\", name = \"\", program = 1 }]";
+        let network = two_families().replace("bpf.known = []", bpf);
+        for (rule, wanted) in [(rule, Verdict::Unknown), ("", Verdict::Pass)] {
+            let some = facts(&network, &input("inet", "drop", rule));
+            assert_eq!(verdict(&listening(some, &["tcp 0.0.0.0:3306"]), &Policy::default()), wanted);
+        }
 
         let mut hidden = machine("[]", &["tcp 0.0.0.0:3306", "tcp [::1]:5432"]);
         let Reading::Known(ruleset) = &mut hidden.ruleset else { panic!() };

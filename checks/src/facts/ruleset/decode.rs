@@ -1,11 +1,13 @@
 //! Expressions of nftables out of netlink attributes (linux/netfilter/nf_tables.h).
 
-use super::bytes::Bytes;
-use super::expression::{Expression, Layer, Operator, Verdict};
+mod loads;
+
+use super::expression::{Expression, Operator, Verdict};
 use super::netlink::{Attributes, text};
 use super::nftables::Family;
 use super::xtables::{Match, Target};
 use crate::gap::Gap;
+use loads::{bitwise, exthdr, load, payload, value};
 
 /// Expressions nested in expressions deeper than this are not followed; the kernel nests once.
 const DEPTH: usize = 4;
@@ -186,88 +188,6 @@ fn operator(number: u32) -> Option<Operator> {
         5 => Operator::GreaterOrEqual,
         _ => return None,
     })
-}
-
-/// NFTA_DATA_VALUE in an attribute.
-fn value(data: &Attributes<'_>, kind: u16) -> Result<Option<Bytes>, Gap> {
-    Ok(data.nested(kind)?.and_then(|value| value.find(1).map(Bytes::from)))
-}
-
-fn payload(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
-    let base = match data.number(2)? {
-        Some(0) => Layer::Link,
-        Some(1) => Layer::Network,
-        Some(2) => Layer::Transport,
-        Some(3) => Layer::Inner,
-        Some(4) => Layer::Tunnel,
-        _ => return Ok(None),
-    };
-    let (Some(offset), Some(length)) = (data.number(3)?, data.number(4)?) else { return Ok(None) };
-    Ok(match (data.number(1)?, data.number(5)?) {
-        (Some(register), None) => Some(Expression::Payload { base, offset, length, register }),
-        (None, Some(register)) => Some(Expression::PayloadSet { base, offset, length, register }),
-        _ => None,
-    })
-}
-
-fn bitwise(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
-    let (Some(source), Some(register)) = (data.number(1)?, data.number(2)?) else { return Ok(None) };
-    let operation = data.number(6)?.unwrap_or(0);
-    if operation != 0 {
-        return Ok(Some(Expression::BitwiseOther { operation, register }));
-    }
-    Ok(match (data.number(3)?, value(data, 4)?, value(data, 5)?) {
-        (Some(length), Some(mask), Some(xor)) => {
-            Some(Expression::Bitwise { source, register, length, mask, xor })
-        }
-        _ => None,
-    })
-}
-
-/// NFTA_EXTHDR_DREG, _TYPE, _OFFSET, _LEN, _FLAGS, _OP, _SREG; without a register the option is removed.
-fn exthdr(data: &Attributes<'_>) -> Result<Option<Expression>, Gap> {
-    let (Some(kind), Some(offset), Some(length)) = (data.byte(2), data.number(3)?, data.number(4)?) else {
-        return Ok(None);
-    };
-    let operation = data.number(6)?.unwrap_or(0);
-    let present = data.number(5)?.unwrap_or(0) & 1 != 0;
-    Ok(Some(match data.number(1)? {
-        Some(register) => Expression::Exthdr { operation, kind, offset, length, present, register },
-        None => Expression::ExthdrSet { operation, kind, offset, length, register: data.number(7)? },
-    }))
-}
-
-/// What only loads a register, in nft's words where its key is known.
-fn load(name: &str, data: &Attributes<'_>, depth: usize) -> Result<Option<Expression>, Gap> {
-    let (register, words) = match name {
-        "rt" => {
-            let key = match data.number(2)? {
-                Some(0) => "rt classid",
-                Some(1) => "rt ip nexthop",
-                Some(2) => "rt ip6 nexthop",
-                Some(3) => "rt mtu",
-                Some(4) => "rt ipsec",
-                _ => "rt",
-            };
-            (data.number(1)?, key)
-        }
-        "osf" => (data.number(1)?, if data.number(3)? == Some(1) { "osf version" } else { "osf name" }),
-        "xfrm" => (data.number(1)?, "ipsec"),
-        "tunnel" => (data.number(2)?, if data.number(1)? == Some(1) { "tunnel id" } else { "tunnel path" }),
-        // NFTA_INNER_EXPR: the same load, from a packet inside this one.
-        "inner" if depth < DEPTH => {
-            let inside = data.nested(5)?.map(|inside| nested(&inside, depth + 1)).transpose()?;
-            let register = match inside {
-                Some(Expression::Payload { register, .. } | Expression::Meta { register, .. }) => {
-                    Some(register)
-                }
-                _ => None,
-            };
-            (register, "inner")
-        }
-        _ => (None, name),
-    };
-    Ok(register.map(|register| Expression::Load { name: words.to_owned(), register }))
 }
 
 /// NFTA_LOG_GROUP, _PREFIX, _LEVEL

@@ -6,6 +6,7 @@
 
 mod fields;
 mod kinds;
+mod properties;
 mod registers;
 mod statements;
 mod tests_of_keys;
@@ -91,31 +92,31 @@ impl<'a> Text<'a> {
             Expression::Payload { base, offset, length, register } => {
                 self.load_payload(*base, *offset, *length, *register);
             }
-            Expression::Meta { key, register } => self.registers.load(*register, fields::meta(*key)),
+            Expression::Meta { key, register } => self.registers.load(*register, properties::meta(*key)),
             Expression::Ct { key, direction, register } => {
-                self.registers.load(*register, fields::ct(*key, *direction, self.table.family));
+                self.registers.load(*register, properties::ct(*key, *direction, self.table.family));
             }
             Expression::Fib { result, flags, register } => {
-                self.registers.load(*register, fields::fib(*result, *flags));
+                self.registers.load(*register, properties::fib(*result, *flags));
             }
             Expression::Socket { key, level, register } => {
-                self.registers.load(*register, fields::socket(*key, *level));
+                self.registers.load(*register, properties::socket(*key, *level));
             }
             Expression::Exthdr { operation, kind, offset, length, present, register } => {
-                let key = fields::exthdr(*operation, *kind, *offset, *length, *present);
+                let key = properties::exthdr(*operation, *kind, *offset, *length, *present);
                 self.registers.load(*register, key);
             }
             Expression::Numgen { modulus, offset, kind, register } => {
-                self.registers.load(*register, fields::numgen(*modulus, *offset, *kind));
+                self.registers.load(*register, properties::numgen(*modulus, *offset, *kind));
             }
-            Expression::Hash { register } => self.registers.load(*register, fields::hash()),
-            Expression::Load { name, register } => self.registers.load(*register, fields::loaded(name)),
+            Expression::Hash { register } => self.registers.load(*register, properties::hash()),
+            Expression::Load { name, register } => self.registers.load(*register, properties::loaded(name)),
             Expression::Immediate { register, data } => self.registers.constant(*register, data),
             Expression::Bitwise { source, register, length, mask, xor } => {
                 self.registers.mask(*source, *register, *length, mask, xor);
             }
             Expression::BitwiseOther { register, .. } => {
-                self.registers.load(*register, fields::unnamed("bitwise"));
+                self.registers.load(*register, properties::unnamed("bitwise"));
             }
             Expression::Byteorder { source, register, length, .. } => {
                 self.registers.swap(*source, *register, *length);

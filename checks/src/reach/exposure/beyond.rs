@@ -107,16 +107,15 @@ impl Asking<'_> {
         let holders = holders(self.facts);
         for program in programs.iter().filter(|program| program.hook == BpfHook::ControlGroup) {
             let last = program.place.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            for (at, (socket, namespace)) in
-                self.sockets.iter().enumerate().filter(|(_, (_, own))| own.is_none())
-            {
-                let _ = namespace;
+            for (at, (socket, _)) in self.sockets.iter().enumerate().filter(|(_, (_, own))| own.is_none()) {
                 let process = holders.as_ref().and_then(|holders| holders.get(&socket.inode));
                 // A process that belongs to no unit is in no unit's control group.
                 let own = process.is_none_or(|process| process.unit.as_deref() == Some(last));
                 // The program of a folder sees the sockets of the folders below it too.
                 let concerned = own || !last.contains('.') || last.ends_with(".slice");
-                if let Some(gathered) = self.gathered.get_mut(at).filter(|_| concerned) {
+                // It can only stop more: what nobody gets through to stays closed.
+                let open = |gathered: &&mut Gathered| concerned && !gathered.is_closed();
+                if let Some(gathered) = self.gathered.get_mut(at).filter(open) {
                     gathered.doubt(
                         None,
                         &format!(

@@ -1,6 +1,7 @@
 //! What expressions of nftables load into registers, as properties of the first packet of a connection.
 
-use super::registers::{Order, Property, Registers, all, any, start};
+use super::logic::{all, any, not};
+use super::registers::{Order, Property, Registers, start};
 use crate::facts::network::Interface;
 use crate::facts::ruleset::IpFamily;
 use crate::facts::ruleset::nftables::Layer;
@@ -347,7 +348,7 @@ fn fib_choices(
                 choices.push((value, all(tests)));
             }
             let found = any(choices.iter().map(|(_, test)| test.clone()).collect());
-            choices.push((vec![0; if result == 1 { 4 } else { 16 }], super::registers::not(found)));
+            choices.push((vec![0; if result == 1 { 4 } else { 16 }], not(found)));
             Fib::Values(choices)
         }
         _ => Fib::NotModelled("a result of fib that hostduty does not know"),

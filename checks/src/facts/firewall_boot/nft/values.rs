@@ -1,11 +1,14 @@
 //! Values as nft(8) takes them: addresses, ports, names of services, flags; alone, as ranges and in sets.
 
+mod names;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::context;
 use super::lexer::Token;
 use crate::facts::firewall_boot::form::key::{KEYS, Kind};
 use crate::facts::firewall_boot::form::{self, Element, Key};
+use names::{ICMP, ICMPV6, PROTOCOLS, SERVICES};
 
 /// A field with the kind of its values: fields of several protocols may lie in the same place.
 pub(super) type Typed = (Key, Kind);
@@ -294,124 +297,6 @@ pub(super) fn value(kind: Kind, bytes: u32, text: &str) -> Option<Vec<u8>> {
     let (high, low) = all.split_at_checked(8_usize.checked_sub(bytes as usize)?)?;
     high.iter().all(|byte| *byte == 0).then(|| low.to_vec())
 }
-
-/// Of /etc/services what firewalls speak about.
-const SERVICES: &[(&str, u64)] = &[
-    ("ftp-data", 20),
-    ("ftp", 21),
-    ("ssh", 22),
-    ("telnet", 23),
-    ("smtp", 25),
-    ("domain", 53),
-    ("bootps", 67),
-    ("bootpc", 68),
-    ("tftp", 69),
-    ("http", 80),
-    ("kerberos", 88),
-    ("pop3", 110),
-    ("sunrpc", 111),
-    ("ntp", 123),
-    ("netbios-ns", 137),
-    ("netbios-dgm", 138),
-    ("netbios-ssn", 139),
-    ("imap2", 143),
-    ("imap", 143),
-    ("snmp", 161),
-    ("snmp-trap", 162),
-    ("bgp", 179),
-    ("ldap", 389),
-    ("https", 443),
-    ("microsoft-ds", 445),
-    ("submissions", 465),
-    ("isakmp", 500),
-    ("syslog", 514),
-    ("dhcpv6-client", 546),
-    ("dhcpv6-server", 547),
-    ("submission", 587),
-    ("ipp", 631),
-    ("ldaps", 636),
-    ("rsync", 873),
-    ("imaps", 993),
-    ("pop3s", 995),
-    ("openvpn", 1194),
-    ("nfs", 2049),
-    ("mysql", 3306),
-    ("ms-wbt-server", 3389),
-    ("ipsec-nat-t", 4500),
-    ("mdns", 5353),
-    ("postgresql", 5432),
-    ("redis", 6379),
-    ("http-alt", 8080),
-];
-
-const PROTOCOLS: &[(&str, u64)] = &[
-    ("icmp", 1),
-    ("igmp", 2),
-    ("ipip", 4),
-    ("tcp", 6),
-    ("udp", 17),
-    ("dccp", 33),
-    ("ipv6", 41),
-    ("gre", 47),
-    ("esp", 50),
-    ("ah", 51),
-    ("icmpv6", 58),
-    ("ipv6-icmp", 58),
-    ("ospf", 89),
-    ("pim", 103),
-    ("vrrp", 112),
-    ("l2tp", 115),
-    ("sctp", 132),
-    ("udplite", 136),
-];
-
-const ICMP: &[(&str, u64)] = &[
-    ("echo-reply", 0),
-    ("destination-unreachable", 3),
-    ("source-quench", 4),
-    ("redirect", 5),
-    ("echo-request", 8),
-    ("router-advertisement", 9),
-    ("router-solicitation", 10),
-    ("time-exceeded", 11),
-    ("parameter-problem", 12),
-    ("timestamp-request", 13),
-    ("timestamp-reply", 14),
-    ("info-request", 15),
-    ("info-reply", 16),
-    ("address-mask-request", 17),
-    ("address-mask-reply", 18),
-];
-
-const ICMPV6: &[(&str, u64)] = &[
-    ("destination-unreachable", 1),
-    ("packet-too-big", 2),
-    ("time-exceeded", 3),
-    ("parameter-problem", 4),
-    ("echo-request", 128),
-    ("echo-reply", 129),
-    ("mld-listener-query", 130),
-    ("mld-listener-report", 131),
-    ("mld-listener-done", 132),
-    ("mld-listener-reduction", 132),
-    ("nd-router-solicit", 133),
-    ("nd-router-advert", 134),
-    ("nd-neighbor-solicit", 135),
-    ("nd-neighbor-advert", 136),
-    ("nd-redirect", 137),
-    // As iptables names them.
-    ("router-solicitation", 133),
-    ("router-advertisement", 134),
-    ("neighbour-solicitation", 135),
-    ("neighbor-solicitation", 135),
-    ("neighbour-advertisement", 136),
-    ("neighbor-advertisement", 136),
-    ("redirect", 137),
-    ("router-renumbering", 138),
-    ("ind-neighbor-solicit", 141),
-    ("ind-neighbor-advert", 142),
-    ("mld2-listener-report", 143),
-];
 
 #[cfg(test)]
 mod tests {

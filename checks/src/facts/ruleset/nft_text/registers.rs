@@ -76,7 +76,7 @@ impl Registers {
                 }
                 _ => {
                     let length = key.length;
-                    key = super::fields::unnamed("bitwise");
+                    key = super::properties::unnamed("bitwise");
                     key.length = length;
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::kinds::{self, Kind, Order};
 use super::registers::Key;
-use super::{Text, fields, values, verdict};
+use super::{Text, fields, properties, values, verdict};
 use crate::facts::ruleset::nftables::{Expression, Family, Layer};
 
 impl Text<'_> {
@@ -16,19 +16,19 @@ impl Text<'_> {
             Expression::Synproxy => "synproxy".to_owned(),
             Expression::FlowOffload(name) => format!("flow add @{name}"),
             Expression::Queue { bypass } => if *bypass { "queue flags bypass" } else { "queue" }.to_owned(),
-            Expression::MetaSet { key, register } => self.assign(&fields::meta(*key), *register),
+            Expression::MetaSet { key, register } => self.assign(&properties::meta(*key), *register),
             Expression::CtSet { key, register } => {
-                self.assign(&fields::ct(*key, None, self.table.family), *register)
+                self.assign(&properties::ct(*key, None, self.table.family), *register)
             }
             Expression::PayloadSet { base, offset, length, register } => {
                 self.write_payload(*base, *offset, *length, *register)
             }
             Expression::ExthdrSet { operation, kind, offset, length, register } => match register {
                 Some(register) => {
-                    let key = fields::exthdr(*operation, *kind, *offset, *length, false);
+                    let key = properties::exthdr(*operation, *kind, *offset, *length, false);
                     self.assign(&key, *register)
                 }
-                None => format!("reset {}", fields::exthdr(*operation, *kind, 0, 0, true).name),
+                None => format!("reset {}", properties::exthdr(*operation, *kind, 0, 0, true).name),
             },
             Expression::Limit { rate, unit, burst, bytes, over } => {
                 limit(*rate, *unit, *burst, *bytes, *over)
