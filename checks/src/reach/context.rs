@@ -32,10 +32,24 @@ pub(crate) struct Context<'a> {
     /// Tests of sets of ipset that were asked before.
     pub(crate) ipsets: RefCell<BTreeMap<AskedSet, Test>>,
     filled_ipsets: OnceCell<BTreeSet<u16>>,
+    written: OnceCell<Written>,
     /// Whether any rule asks for the hops that a packet has left, and for its class: many rules may write either.
     pub(crate) asks_hops: OnceCell<bool>,
     pub(crate) asks_class: OnceCell<bool>,
 }
+
+/// What rules write about a packet or its connection, beside marks, by the keys of nftables.
+#[derive(Default)]
+pub(crate) struct Written {
+    /// NFT_META_*
+    pub(crate) meta: BTreeSet<u32>,
+    /// NFT_CT_*
+    pub(crate) connection: BTreeSet<u32>,
+}
+
+/// NFT_CT_HELPER, _ZONE
+const HELPER: u32 = 6;
+const ZONE: u32 = 17;
 
 impl<'a> Context<'a> {
     pub(crate) fn new(
@@ -61,6 +75,7 @@ impl<'a> Context<'a> {
             lasting: false,
             ipsets: RefCell::default(),
             filled_ipsets: OnceCell::new(),
+            written: OnceCell::new(),
             asks_hops: OnceCell::new(),
             asks_class: OnceCell::new(),
         }
@@ -82,25 +97,58 @@ impl<'a> Context<'a> {
     /// The sets of ipset that rules add to, by their index.
     pub(crate) fn filled_ipsets(&self) -> &BTreeSet<u16> {
         self.filled_ipsets.get_or_init(|| {
-            let tables = [&self.ruleset.legacy_ipv4, &self.ruleset.legacy_ipv6];
-            let chains =
-                tables.into_iter().filter_map(Reading::value).flatten().flat_map(|table| &table.chains);
-            let legacy = chains.flat_map(|chain| &chain.rules).filter_map(|rule| match &rule.target {
-                legacy::Target::Extension(target) => Some(target),
-                _ => None,
-            });
-            let tables = self.ruleset.nftables.value().into_iter().flat_map(|nftables| &nftables.tables);
-            let rules = tables.flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
-            let nft = rules.flat_map(|rule| &rule.expressions).filter_map(|expression| match expression {
-                Expression::Target(target) => Some(target),
-                _ => None,
-            });
             let added = |target: &Target| match target {
                 Target::Set(set) => set.add.as_ref().map(|key| key.index),
                 _ => None,
             };
-            legacy.chain(nft).filter_map(added).collect()
+            self.targets().filter_map(added).collect()
         })
+    }
+
+    /// What rules write and others may ask: its value is not known then.
+    pub(crate) fn written(&self) -> &Written {
+        self.written.get_or_init(|| {
+            let mut written = Written::default();
+            for expression in self.expressions() {
+                match expression {
+                    Expression::MetaSet { key, .. } => drop(written.meta.insert(*key)),
+                    Expression::CtSet { key, .. } => drop(written.connection.insert(*key)),
+                    // NFT_OBJECT_CT_HELPER
+                    Expression::Object { kind: 3, .. } => drop(written.connection.insert(HELPER)),
+                    _ => {}
+                }
+            }
+            for target in self.targets() {
+                if let Target::Ct(ct) = target {
+                    let zone = (ct.zone != 0 || ct.zone_flags & 4 != 0).then_some(ZONE);
+                    let helper = (!ct.helper.is_empty()).then_some(HELPER);
+                    written.connection.extend(zone.into_iter().chain(helper));
+                }
+            }
+            written
+        })
+    }
+
+    /// The expressions of every rule of nftables.
+    fn expressions(&self) -> impl Iterator<Item = &'a Expression> {
+        let tables = self.ruleset.nftables.value().into_iter().flat_map(|nftables| &nftables.tables);
+        let rules = tables.flat_map(|table| &table.chains).flat_map(|chain| &chain.rules);
+        rules.flat_map(|rule| &rule.expressions)
+    }
+
+    /// The targets of every rule of xtables, in either backend.
+    fn targets(&self) -> impl Iterator<Item = &'a Target> {
+        let tables = [&self.ruleset.legacy_ipv4, &self.ruleset.legacy_ipv6];
+        let chains = tables.into_iter().filter_map(Reading::value).flatten().flat_map(|table| &table.chains);
+        let legacy = chains.flat_map(|chain| &chain.rules).filter_map(|rule| match &rule.target {
+            legacy::Target::Extension(target) => Some(target),
+            _ => None,
+        });
+        let nft = self.expressions().filter_map(|expression| match expression {
+            Expression::Target(target) => Some(target),
+            _ => None,
+        });
+        legacy.chain(nft)
     }
 
     /// The interfaces of which this holds.

@@ -308,6 +308,14 @@ impl<'a> Compiler<'a> {
             };
             ways.push((test, way));
         }
+        // By and by rules give other keys what is not known now.
+        if self.context.lasting && self.changed.contains_key(set) {
+            let reason = format!("what rules add to {set}");
+            let mut registers = registers.clone();
+            let property = Property::Open(Context::unknown(&reason));
+            registers.load(destination, property, OPEN, 0, OPEN, registers::Order::Network);
+            ways.push((Context::unknown(&reason), self.steps(rest, registers)));
+        }
         steps.push(Step::Branch(ways));
     }
 }

@@ -18,8 +18,9 @@ pub(crate) struct Part {
     pub(crate) state: State,
 }
 
-/// Overlaps that are taken apart; more are unknown.
+/// Overlaps that are taken apart, and comparisons that it may take; more are unknown.
 const CELLS: usize = 2000;
+const COMPARISONS: usize = 1 << 20;
 
 /// What happens to packets.
 #[derive(Debug, Default)]
@@ -42,7 +43,9 @@ fn apart(ended: Vec<Ended>) -> Vec<Part> {
         certain.into_iter().map(|one| part(one.flow.packets.clone(), &one, None)).collect();
     // What lies in the same place, by the ends that it may come to.
     let mut cells: Vec<(Packets, Vec<usize>)> = Vec::new();
+    let mut compared = 0_usize;
     for (at, one) in open.iter().enumerate() {
+        compared = compared.saturating_add(cells.len());
         let mut rest = vec![one.flow.packets.clone()];
         let mut grown = Vec::new();
         for (packets, ends) in std::mem::take(&mut cells) {
@@ -75,7 +78,7 @@ fn apart(ended: Vec<Ended>) -> Vec<Part> {
         }
         cells = grown;
         cells.extend(rest.into_iter().map(|packets| (packets, vec![at])));
-        if cells.len() > CELLS {
+        if cells.len() > CELLS || compared > COMPARISONS {
             let reason: Rc<str> =
                 "chance and what is not understood cut the sources into too many parts".into();
             return parts

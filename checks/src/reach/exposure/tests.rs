@@ -100,3 +100,34 @@ fn the_content_of_an_option_is_not_known_however_long_it_is() {
     let own = reached(&two_families(), &input("inet", "drop", rule), &["tcp 0.0.0.0:8080"]);
     assert_eq!(own[0].reach, Reach::Unknown);
 }
+
+/// What rules write about a connection is not followed; without such a rule it is what every new connection has.
+#[test]
+fn a_zone_that_rules_set_may_be_any() {
+    let write = r#"{ handle = 2, expressions = [{ immediate = { register = 1, data = "0500" } }, { ct-set = { key = 17, register = 1 } }] },"#;
+    let ask = r#"{ handle = 3, expressions = [{ ct = { key = 17, register = 1 } }, { compare = { operator = "equal", register = 1, value = "0500" } }, { verdict = "accept" }] }"#;
+    let reach =
+        |rules: &str| reached(&two_families(), &input("inet", "drop", rules), &["tcp 0.0.0.0:80"])[0].reach;
+    assert_eq!(reach(ask), Reach::Nobody);
+    assert_eq!(reach(&format!("{write} {ask}")), Reach::Unknown);
+}
+
+/// A map that rules fill gives marks to those who knocked.
+#[test]
+fn a_map_that_rules_fill_may_give_anything() {
+    let source = r#"{ payload = { base = "network", offset = 12, length = 4, register = 9 } }"#;
+    let adds = format!(
+        r#"{{ handle = 2, expressions = [{source}, {{ immediate = {{ register = 1, data = "07000000" }} }}, {{ dynset = {{ set = "m", operation = 0, register = 9 }} }}] }},"#
+    );
+    let asks = format!(
+        r#"{{ handle = 3, expressions = [{source}, {{ lookup = {{ set = "m", register = 9, destination = 1 }} }}, {{ compare = {{ operator = "equal", register = 1, value = "07000000" }} }}, {{ verdict = "accept" }}] }}"#
+    );
+    let reach = |rules: &str| {
+        let chain = input("ip", "drop", rules);
+        let set = r#"name = "filter", sets = [{ name = "m", flags = 8, key_type = 7, key_length = 4, elements.known = [] }], "#;
+        let tables = chain.replacen("name = \"filter\", ", set, 1);
+        reached(&two_families(), &tables, &["tcp 0.0.0.0:80"])[0].ipv4
+    };
+    assert_eq!(reach(&asks), Reach::Nobody);
+    assert_eq!(reach(&format!("{adds} {asks}")), Reach::Unknown);
+}

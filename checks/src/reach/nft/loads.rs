@@ -131,6 +131,9 @@ pub(super) enum Loaded {
 
 use Loaded::{Absent, Known, Unknown};
 
+/// NFT_META_MARK and NFT_CT_MARK
+const MARK: u32 = 3;
+
 /// `enum nft_meta_keys`
 pub(super) fn meta(context: &Context<'_>, key: u32) -> Loaded {
     let inbound = |bytes: &dyn Fn(&Interface) -> Vec<u8>| interfaces(context, bytes, Test::In);
@@ -144,6 +147,10 @@ pub(super) fn meta(context: &Context<'_>, key: u32) -> Loaded {
     let index = |interface: &Interface| interface.index.to_le_bytes().to_vec();
     let group = |interface: &Interface| interface.group.to_le_bytes().to_vec();
     let kind = |interface: &Interface| name(&interface.kind);
+    // Marks are followed from rule to rule, and nothing else that rules write.
+    if key != MARK && context.written().meta.contains(&key) {
+        return Unknown(format!("rules write what meta key {key} asks for"));
+    }
     match key {
         // The length is a number of 32 bits, of which a packet uses 16.
         0 => Loaded::Property(Property::Number(Field::Free(Free::Length), 4), 4, Order::Host),
@@ -228,6 +235,9 @@ pub(super) fn ct(context: &Context<'_>, key: u32, direction: Option<u8>) -> Load
     let width = usize::try_from(context.family.bits() / 8).unwrap_or(4);
     let number = |field, width| Loaded::Property(Property::Number(field, width), width, Order::Network);
     let reply = direction == Some(1);
+    if key != MARK && context.written().connection.contains(&key) {
+        return Unknown(format!("rules write what ct key {key} asks for"));
+    }
     match key {
         0 => {
             let states = [STATE_INVALID, STATE_ESTABLISHED, STATE_RELATED, STATE_NEW, STATE_UNTRACKED];
