@@ -10,8 +10,10 @@ mod glance;
 mod interest;
 mod journal;
 mod judged;
+mod look;
 mod metrics;
 mod pace;
+mod publish;
 mod room_set;
 mod settle;
 mod signals;
@@ -28,11 +30,9 @@ use std::time::{Duration, Instant};
 use checks::check::Verdict;
 use checks::date::Timestamp;
 use checks::history::{Event, Moment};
-use checks::providers::{self, Detected};
-use checks::report;
+use checks::providers::Detected;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::time::{ClockId, clock_gettime};
 
 #[cfg(target_os = "linux")]
 use announcements::Announcements;
@@ -52,13 +52,6 @@ use supervisor::Supervisor;
 use crate::config::{self, Settings};
 use crate::history::{self, Clock, Folder, Store, past};
 use crate::host::Live;
-
-/// Every so many polls look at everything that nobody announces, and not only at what tells cheaply that it changed.
-const WHOLE: u64 = 10;
-/// What polls gather again takes no more than this share of the time, however busy the machine is: one part in so many.
-const POLL_SHARE: u32 = 200;
-/// Looks that cost as much have used memory that is worth giving back.
-const HEAVY: Duration = Duration::from_millis(20);
 
 /// What the command line says.
 #[derive(Debug)]
@@ -203,9 +196,11 @@ impl Watch {
     fn begin(&mut self, known: &BTreeMap<String, (Verdict, Timestamp)>) {
         #[cfg(target_os = "linux")]
         self.announcements.listen();
-        self.gathered.renew(RoomSet::ALL, &mut self.files, false);
-        // What changes until the first poll is news.
+        self.pass_over();
+        // Looked at before and after: what changes in between is gathered once more.
         self.look_glance();
+        self.gathered.renew(RoomSet::ALL, &mut self.files, false);
+        self.deferred = self.look_glance().rooms;
         let seen = self.judge();
         let now = self.clock.now();
         self.settling = Settling::begin(self.settings.watch.settle_seconds, &seen, &now);
@@ -223,7 +218,7 @@ impl Watch {
             .with("HOSTDUTY_OFFER", self.detected.offer.clone());
         self.journal.write(&entry);
         self.supervisor.ready(&self.summary());
-        give_back_memory();
+        look::give_back_memory();
         let started = Instant::now();
         self.pace = Pace::new(started);
         self.poll = (started + self.period(), 0);
@@ -314,291 +309,9 @@ impl Watch {
             Err(_) => std::thread::sleep(Duration::from_secs(1)),
         }
     }
-
-    /// Takes what the kernel announced.
-    #[cfg(target_os = "linux")]
-    fn hear(&mut self) {
-        let announced = self.announcements.take();
-        let (nftables, network) = self.files.interest(|interest| (interest.nftables, interest.network));
-        let mut rooms = RoomSet::NONE;
-        if announced.nftables {
-            rooms.add(nftables);
-        }
-        if announced.network {
-            rooms.add(network);
-        }
-        self.soon(rooms);
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn hear(&mut self) {}
-
-    /// Notes rooms that are to be gathered again soon.
-    fn soon(&mut self, rooms: RoomSet) {
-        if !rooms.is_empty() {
-            let now = Instant::now();
-            self.dirty.add(rooms);
-            self.pace.noticed(now, now);
-        }
-    }
-
-    /// Gathers what files and the kernel told of.
-    fn gather_noticed(&mut self) {
-        self.pace.looked();
-        let mut rooms = std::mem::take(&mut self.dirty);
-        let mut folders = false;
-        if let Some(noticed) = self.files.noticed() {
-            rooms.add(if noticed.lost { RoomSet::ALL } else { noticed.rooms });
-            folders = noticed.folders || noticed.lost;
-        }
-        let before = cpu();
-        self.look(rooms, folders);
-        self.pace.spent(cpu().saturating_sub(before), Instant::now());
-    }
-
-    /// Gathers what a poll wanted.
-    fn gather_deferred(&mut self) -> RoomSet {
-        let before = cpu();
-        let rooms = std::mem::take(&mut self.deferred);
-        let changed = self.look(rooms, false);
-        self.affordable = Instant::now() + cpu().saturating_sub(before) * POLL_SHARE;
-        changed
-    }
-
-    /// Gathers rooms again, and judges if that made a difference.
-    fn look(&mut self, rooms: RoomSet, folders: bool) -> RoomSet {
-        let before = cpu();
-        let renewed = self.gathered.renew(rooms, &mut self.files, folders);
-        self.soon(renewed.late);
-        if !renewed.changed.is_empty() {
-            self.conclude();
-        }
-        if cpu().saturating_sub(before) > HEAVY {
-            give_back_memory();
-        }
-        renewed.changed
-    }
-
-    /// Looks at what nobody announces.
-    fn poll(&mut self) {
-        let number = self.poll.1 + 1;
-        self.poll = (Instant::now() + self.period(), number);
-        #[cfg(target_os = "linux")]
-        self.announcements.listen();
-        if self.store.waiting() > 0 {
-            let outcome = self.store.flush();
-            self.trouble("record", outcome.err().map(|error| error.to_string()));
-        }
-        let found = self.look_glance();
-        let (glanced, polled, asked) =
-            self.files.interest(|interest| (interest.glanced, interest.polled, interest.asked));
-        let stirred = found.rooms.meets(glanced);
-        let mut rooms = found.rooms.and(asked).and(self.blind());
-        if stirred || std::mem::replace(&mut self.stirred, stirred) {
-            rooms.add(glanced);
-        }
-        let whole = number % WHOLE == 0;
-        if whole {
-            rooms.add(polled.and(glanced));
-        }
-        self.deferred.add(rooms);
-        if !self.deferred.is_empty() && self.affordable <= Instant::now() {
-            let changed = self.gather_deferred();
-            self.glance.learn(found, changed);
-        }
-        self.status.looked_at = self.clock.now().wall;
-        if whole {
-            // Time alone changes verdicts: waivers end, indexes grow old.
-            self.conclude();
-        } else {
-            self.publish();
-        }
-    }
-
-    fn look_glance(&mut self) -> glance::Found {
-        let (glanced, tales) = self.files.interest(|interest| (interest.glanced, interest.tales.clone()));
-        self.glance.look(&Live::new(), glanced, &tales)
-    }
-
-    /// The rooms of which changes may go unannounced although somebody should announce them.
-    fn blind(&self) -> RoomSet {
-        let files = self.files.blind();
-        #[cfg(target_os = "linux")]
-        let files = {
-            let (nftables, network) = self.files.interest(|interest| (interest.nftables, interest.network));
-            files.and(self.announcements.blind(nftables, network))
-        };
-        files
-    }
-
-    fn period(&self) -> Duration {
-        Duration::from_secs(u64::from(self.settings.watch.poll_seconds))
-    }
-
-    /// Judges what is known now.
-    fn judge(&mut self) -> Vec<Seen> {
-        self.gathered.date();
-        let facts = &self.gathered.facts;
-        self.detected = match (&self.options.offer, &self.settings.offer) {
-            (Some(id), _) => Detected { offer: id.clone(), how: "named on the command line".to_owned() },
-            (None, Some((id, place))) => {
-                Detected { offer: id.clone(), how: format!("configured in {place}") }
-            }
-            (None, None) => providers::detect(facts),
-        };
-        let policy = &mut self.settings.policy;
-        if policy.offer.id != self.detected.offer {
-            policy.offer = providers::offer(&self.detected.offer).unwrap_or_default();
-        }
-        let report = report::judge(facts, policy, &self.detected, &[]);
-        let seen = judged::seen(&report);
-        self.severities = seen.iter().map(|seen| (seen.check, seen.severity.name())).collect();
-        self.status.judged_at = self.gathered.facts.taken_at;
-        self.status.looked_at = self.status.judged_at;
-        seen
-    }
-
-    /// Judges, and tells what has lasted.
-    fn conclude(&mut self) {
-        let seen = self.judge();
-        let now = self.clock.now();
-        for settled in self.settling.look(seen, &now) {
-            self.journal.write(&tell::settled(&settled));
-            if settled.added.is_empty() {
-                self.record(&now, tell::transition(settled));
-            }
-        }
-        self.publish();
-    }
-
-    /// The full report of the calendar: everything is looked at, whatever was announced.
-    fn report(&mut self) {
-        self.look(RoomSet::ALL, true);
-        let seen = self.judge();
-        let now = self.clock.now();
-        self.record(&now, Event::Digest { verdicts: verdicts(&seen) });
-        self.journal.write(&tell::report(&self.summary(), &seen));
-        self.status.report_due = self.settings.watch.full_report.after(now.wall);
-        self.conclude();
-    }
-
-    /// Reads the configuration again. A broken one is told, and the old one kept.
-    fn reload(&mut self) {
-        self.supervisor.reloading();
-        match load(&self.options) {
-            Err(error) => {
-                let message = format!("The configuration is broken and the one before stays: {error}");
-                self.journal.write(&Entry::new(Kind::Trouble, Priority::Error, message));
-                self.told.insert("configuration", error.to_string());
-            }
-            Ok(settings) => {
-                self.settings = settings;
-                self.told.remove("configuration");
-                let seen = self.judge();
-                let now = self.clock.now();
-                self.settling.restart(self.settings.watch.settle_seconds, &seen, &now);
-                let files = self.settings.files.clone();
-                self.record(&now, Event::Reconfigured { files, verdicts: verdicts(&seen) });
-                self.status.report_due = self.settings.watch.full_report.after(now.wall);
-                self.poll.0 = self.poll.0.min(Instant::now() + self.period());
-                let message = format!("The configuration was read again: {}", self.summary());
-                self.journal.write(&Entry::new(Kind::Watch, Priority::Information, message));
-            }
-        }
-        self.publish();
-        self.supervisor.ready(&self.summary());
-    }
-
-    /// Writes an entry of the record. What cannot be written waits in it; that is told once.
-    fn record(&mut self, now: &Moment, event: Event) {
-        let outcome = self.store.append(now.clone(), event);
-        self.trouble("record", outcome.err().map(|error| error.to_string()));
-    }
-
-    /// Tells of a trouble when it comes and when it goes.
-    fn trouble(&mut self, what: &'static str, now: Option<String>) {
-        // Numbers in the message may grow; it is the same trouble.
-        match (self.told.contains_key(what), now) {
-            (false, Some(why)) => {
-                self.journal.write(&Entry::new(Kind::Trouble, Priority::Error, why.clone()));
-                self.told.insert(what, why);
-            }
-            (true, Some(why)) => {
-                self.told.insert(what, why);
-            }
-            (true, None) => {
-                self.told.remove(what);
-                let message = format!("What kept the {what} from being written is over");
-                self.journal.write(&Entry::new(Kind::Trouble, Priority::Information, message));
-            }
-            (false, None) => {}
-        }
-    }
-
-    /// Writes the status and the metrics, and tells the service manager if what it shows changed.
-    fn publish(&mut self) {
-        let before = self.summary();
-        tell::fill(&mut self.status, &self.settling, &self.detected.offer);
-        let watch = &self.settings.watch;
-        (self.status.settle_seconds, self.status.poll_seconds) = (watch.settle_seconds, watch.poll_seconds);
-        self.status.folders = self.files.count();
-        let reads = self.files.interest(|interest| interest.polled.and(interest.glanced));
-        let polled = reads.and(self.blind());
-        let names = |rooms: RoomSet| rooms.names().into_iter().map(str::to_owned).collect();
-        self.status.polled = names(polled);
-        self.status.watched = names(RoomSet::ALL.without(polled));
-        self.status.gaps = self.files.gaps();
-        #[cfg(target_os = "linux")]
-        self.status.gaps.extend(self.announcements.gap().map(str::to_owned));
-        self.status.trouble = self.told.values().cloned().collect();
-        self.status.recorded = self.store.head().sequence;
-        let outcome = self.status.write(&self.options.state);
-        let place = self.options.state.join(status::FILE);
-        self.trouble(
-            "status",
-            outcome.err().map(|error| format!("{} cannot be written: {error}", place.display())),
-        );
-        if let Some(folder) = self.settings.watch.textfile_folder.clone() {
-            let severity = |check: &str| self.severities.get(check).copied().unwrap_or_default();
-            let states = self.settling.states().iter().map(|(check, state)| (*check, severity(check), state));
-            let text = metrics::text(&self.status, states);
-            let outcome = status::replace(&folder, metrics::FILE, &text, 0o644);
-            let place = folder.join(metrics::FILE);
-            let why = outcome.err().map(|error| {
-                format!(
-                    "{} cannot be written: {error}\nmake the folder, or change textfile_folder",
-                    place.display()
-                )
-            });
-            self.trouble("metrics", why);
-        }
-        let now = self.summary();
-        if now != before {
-            self.supervisor.status(&now);
-        }
-    }
-
-    /// One line about how it stands.
-    fn summary(&self) -> String {
-        tell::summary(&self.status)
-    }
 }
 
 /// Every check's verdict, as the record holds it.
 fn verdicts(seen: &[Seen]) -> BTreeMap<String, Verdict> {
     seen.iter().map(|seen| (seen.check.to_owned(), seen.verdict)).collect()
 }
-
-/// What this thread has taken of the processor's time.
-fn cpu() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
-}
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn give_back_memory() {
-    crate::sys::give_back_memory();
-}
-
-/// Other allocators give back what is free by themselves.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn give_back_memory() {}

@@ -91,7 +91,12 @@ fn human(status: Option<&Status>, running: bool, folder: &str, now: Timestamp) -
         wrapped(&mut out, &format!("Pending: {}: ", pending.check), 2, &line);
     }
     wrapped(&mut out, &format!("Watched ({} folders): ", status.folders), 2, &status.watched.join(", "));
-    wrapped(&mut out, &format!("Looked at every {} s: ", status.poll_seconds), 2, &status.polled.join(", "));
+    wrapped(
+        &mut out,
+        &format!("Polled every {} s, for what nobody announces: ", status.poll_seconds),
+        2,
+        &status.polled.join(", "),
+    );
     for gap in &status.gaps {
         wrapped(&mut out, "Gap: ", 2, gap);
     }

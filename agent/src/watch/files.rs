@@ -34,6 +34,8 @@ struct Shared {
     interest: Interest,
     noticed: Option<Noticed>,
     rope: Rope,
+    /// The files that the watch itself writes: that it does so is no news.
+    own: Vec<String>,
 }
 
 /// The files and folders that are watched.
@@ -59,7 +61,8 @@ pub(crate) struct Synced {
 impl Files {
     /// Nothing is watched yet. Where the system refuses, everything is a gap.
     pub(crate) fn new(rope: Rope) -> Self {
-        let shared = Arc::new(Mutex::new(Shared { interest: Interest::default(), noticed: None, rope }));
+        let interest = Interest::default();
+        let shared = Arc::new(Mutex::new(Shared { interest, noticed: None, rope, own: Vec::new() }));
         let heard = Arc::clone(&shared);
         // Files that are closed after writing are asked for besides those that are modified, because what is written
         // through a mapping is not told otherwise.
@@ -78,6 +81,18 @@ impl Files {
     /// Changes what is of interest.
     pub(crate) fn interest<T>(&self, change: impl FnOnce(&mut Interest) -> T) -> T {
         change(&mut lock(&self.shared).interest)
+    }
+
+    /// Passes over what the watch itself writes: these files, and the drafts that become them.
+    pub(crate) fn pass_over(&self, own: impl Iterator<Item = std::path::PathBuf>) {
+        // Events bear names without symlinks; a folder that is not there has no events.
+        let real = own.filter_map(|file| {
+            let folder = std::fs::canonicalize(file.parent()?).ok()?;
+            let name = file.file_name()?.to_str()?;
+            Some([folder.join(name), super::status::draft(&folder, name)])
+        });
+        let own = real.flatten().map(|path| path.to_string_lossy().into_owned()).collect();
+        lock(&self.shared).own = own;
     }
 
     /// What came since the last look, left where it is.
@@ -122,7 +137,10 @@ impl Files {
             match watcher.watch(Path::new(&folder), RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     self.watched.insert(folder.clone(), identity(&folder).unwrap_or_default());
-                    self.gaps.remove(&folder);
+                    match foreign(&folder) {
+                        Some(why) => self.gaps.insert(folder.clone(), why),
+                        None => self.gaps.remove(&folder),
+                    };
                     late.add(lock(&self.shared).interest.of_folder(&folder));
                 }
                 // It went after it was seen; the folder above tells, and its rooms look again.
@@ -130,11 +148,6 @@ impl Files {
                 Err(error) => {
                     self.gaps.insert(folder, explain(&error));
                 }
-            }
-        }
-        for folder in self.watched.keys() {
-            if let Some(why) = foreign(folder) {
-                self.gaps.entry(folder.clone()).or_insert(why);
             }
         }
         Synced { late }
@@ -191,6 +204,9 @@ fn hear(shared: &mut Shared, event: notify::Result<Event>) {
             for path in &event.paths {
                 // A name that is not UTF-8 is asked for by nobody, but it makes a list unreadable.
                 let path = path.to_string_lossy();
+                if shared.own.iter().any(|own| *own == path) {
+                    continue;
+                }
                 rooms.add(shared.interest.rooms(&path, change));
                 folders |= change == Change::Name && shared.interest.is_folder(&path);
             }

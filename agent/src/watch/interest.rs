@@ -258,6 +258,14 @@ impl Interest {
         self.folders.contains_key(path)
     }
 
+    /// The rooms that read anything at all.
+    pub(crate) fn rooms_of_any(&self) -> RoomSet {
+        let announced = [self.nftables, self.network, self.polled, self.glanced].into_iter();
+        announced
+            .chain(self.folders.keys().map(|folder| self.of_folder(folder)))
+            .fold(RoomSet::NONE, RoomSet::and)
+    }
+
     /// The rooms that a folder is watched for.
     pub(crate) fn of_folder(&self, path: &str) -> RoomSet {
         self.folders.get(path).map_or(RoomSet::NONE, |folder| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use checks::date::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -126,8 +126,7 @@ fn started(pid: u32) -> Option<u64> {
 /// Writes a file that appears whole or not at all. It is not waited for that it is on the disk: after a loss of power it is
 /// of no use.
 pub(crate) fn replace(folder: &Path, name: &str, text: &str, mode: u32) -> io::Result<()> {
-    // The draft's name ends differently, so that nobody who reads the folder takes it for the file.
-    let draft = folder.join(format!(".{name}.draft"));
+    let draft = draft(folder, name);
     // Whatever has the draft's name is not written to: it may be a link to somewhere else.
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -137,6 +136,11 @@ pub(crate) fn replace(folder: &Path, name: &str, text: &str, mode: u32) -> io::R
     file.write_all(text.as_bytes())?;
     drop(file);
     fs::rename(&draft, folder.join(name))
+}
+
+/// What a file is written as at first. The name ends differently, so that nobody who reads the folder takes it for the file.
+pub(crate) fn draft(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!(".{name}.draft"))
 }
 
 #[cfg(test)]

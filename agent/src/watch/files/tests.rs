@@ -97,6 +97,17 @@ fn another_folder_in_the_place_of_a_watched_one_is_watched() {
 }
 
 #[test]
+fn what_the_watch_itself_writes_is_no_news() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = watching(&[Touch::Folder(path(&dir, ""))]);
+    files.pass_over(std::iter::once(dir.path().join("status.json")));
+    super::super::status::replace(dir.path(), "status.json", "{}", 0o600).unwrap();
+    assert!(silent(&files));
+    super::super::status::replace(dir.path(), "other", "{}", 0o600).unwrap();
+    assert!(wait(&files).is_some());
+}
+
+#[test]
 fn what_a_symlink_leads_to_is_watched() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(path(&dir, "there")).unwrap();
