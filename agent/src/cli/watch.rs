@@ -35,7 +35,7 @@ pub(crate) struct Status {
     /// The state folder of the watch
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
-    /// human for people, json for programs
+    /// human for people, json for programs (schema: packaging/schema/status-v1.schema.json)
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: Format,
 }

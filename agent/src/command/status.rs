@@ -22,6 +22,7 @@ const NONE: u8 = 1;
 /// What a program gets: the status file, and whether it is still true.
 #[derive(Serialize)]
 struct Answer {
+    schema_version: u32,
     running: bool,
     state: String,
     status: Option<Status>,
@@ -42,7 +43,12 @@ pub(crate) fn run(arguments: &cli::Status) -> Result<ExitCode, Error> {
     };
     let running = status.as_ref().is_some_and(Status::runs);
     let text = match arguments.format {
-        Format::Json => output::json(&Answer { running, state: folder.display().to_string(), status })?,
+        Format::Json => output::json(&Answer {
+            schema_version: status::SCHEMA_VERSION,
+            running,
+            state: folder.display().to_string(),
+            status,
+        })?,
         Format::Human => human(status.as_ref(), running, &folder.display().to_string(), Live::new().now()),
     };
     output::print(&text)?;

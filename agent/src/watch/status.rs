@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FILE: &str = "status.json";
 
 /// The version of its form.
-const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 1;
 
 /// What the running watch says of itself. Fields may be added.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
