@@ -27,6 +27,8 @@ pub(crate) struct Glance {
 pub(crate) struct Found {
     /// Rooms to gather again.
     pub(crate) rooms: RoomSet,
+    /// Whether something was mounted or unmounted: a folder may be another without any word about it.
+    pub(crate) mounts: bool,
     /// The files that told so.
     told: BTreeMap<String, RoomSet>,
 }
@@ -53,6 +55,7 @@ impl Glance {
             let now = digest(&host.read(tale, SMALL).map_err(|gap| gap.why as u8));
             if self.tales.insert(tale.clone(), now).is_some_and(|before| before != now) {
                 found.rooms.add(*rooms);
+                found.mounts |= tale.ends_with("/mountinfo");
                 found.told.insert(tale.clone(), *rooms);
             }
         }

@@ -98,19 +98,28 @@ impl Watch {
             self.files.interest(|interest| (interest.glanced, interest.polled, interest.asked));
         let stirred = found.rooms.meets(glanced);
         let mut rooms = found.rooms.and(asked).and(self.blind());
-        if stirred || std::mem::replace(&mut self.stirred, stirred) {
+        // Who has just begun may have become another program since.
+        if std::mem::replace(&mut self.stirred, stirred) {
             rooms.add(glanced);
         }
         let whole = number.is_multiple_of(WHOLE);
         if whole {
             rooms.add(polled.and(glanced));
         }
+        if whole || found.mounts {
+            rooms.add(self.files.sync(true).late);
+        }
         self.deferred.add(rooms);
         if !self.deferred.is_empty() && self.affordable <= Instant::now() {
             let changed = self.gather_deferred();
             self.glance.learn(found, changed);
         }
-        self.status.looked_at = self.clock.now().wall;
+        let now = self.clock.now().wall;
+        self.status.looked_at = now;
+        // Where the clock was set back, the next time is sooner than was thought.
+        let next = self.settings.watch.full_report.after(now);
+        self.status.report_due =
+            self.status.report_due.into_iter().chain(next).min().filter(|_| next.is_some());
         if whole {
             // Time alone changes verdicts: waivers end, indexes grow old.
             self.conclude();
