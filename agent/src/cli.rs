@@ -142,6 +142,8 @@ impl Command {
             Self::Reach(reach) => reach.answer.output.as_deref(),
             Self::Facts(facts) => facts.output.as_deref(),
             Self::Doctor(_) => return None,
+            // It confines itself, once its configuration has told where metrics go.
+            Self::Watch(_) => return None,
             _ => None,
         };
         Some(output.map(sandbox::folder).into_iter().collect())

@@ -24,7 +24,7 @@ mod tell;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use checks::check::Verdict;
@@ -52,6 +52,7 @@ use supervisor::Supervisor;
 use crate::config::{self, Settings};
 use crate::history::{self, Clock, Folder, Store, past};
 use crate::host::Live;
+use crate::sandbox;
 
 /// What the command line says.
 #[derive(Debug)]
@@ -103,6 +104,9 @@ pub(crate) fn run(options: Options) -> Result<(), Error> {
     let clock = Clock::new();
     let known = known(&options.state, &clock);
     let store = Store::open(&options.state).map_err(Error::History)?;
+    // Whoever comes later, the threads of the watcher included, can neither write nor connect nor execute.
+    let metrics = settings.watch.textfile_folder.clone();
+    sandbox::confine(std::iter::once(options.state.clone()).chain(metrics).collect());
     let mut watch = Watch::new(options, settings, store, clock, Files::new(rope));
     watch.begin(&known);
     watch.attend(bell, &asked);
@@ -137,7 +141,8 @@ struct Watch {
     announcements: Announcements,
     glance: Glance,
     settling: Settling,
-    store: Store,
+    /// Shared with the thread that writes.
+    store: Arc<Mutex<Store>>,
     clock: Clock,
     journal: Journal,
     supervisor: Supervisor,
@@ -187,7 +192,7 @@ impl Watch {
             options,
             settings,
             files,
-            store,
+            store: Arc::new(Mutex::new(store)),
             clock,
         }
     }

@@ -130,8 +130,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// The journal of this machine, if it has one.
     pub(crate) fn open() -> Self {
-        let socket = UnixDatagram::unbound().ok().filter(|socket| socket.connect(SOCKET).is_ok());
-        Self { socket, same: error_is_journal().unwrap_or(false) }
+        Self { socket: UnixDatagram::unbound().ok(), same: error_is_journal().unwrap_or(false) }
     }
 
     /// Writes an entry.
@@ -145,12 +144,8 @@ impl Journal {
 
     fn send(&self, entry: &Entry) -> bool {
         let Some(socket) = &self.socket else { return false };
-        let datagram = entry.datagram();
-        if socket.send(&datagram).is_ok() {
-            return true;
-        }
-        // The journal was restarted, and its socket with it.
-        socket.connect(SOCKET).is_ok() && socket.send(&datagram).is_ok()
+        // Not connected: the journal may be restarted, and its socket with it.
+        socket.send_to(&entry.datagram(), SOCKET).is_ok()
     }
 }
 

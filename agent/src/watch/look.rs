@@ -89,10 +89,7 @@ impl Watch {
         self.poll = (Instant::now() + self.period(), number);
         #[cfg(target_os = "linux")]
         self.announcements.listen();
-        if self.store.waiting() > 0 {
-            let outcome = self.store.flush();
-            self.trouble("record", outcome.err().map(|error| error.to_string()));
-        }
+        self.flush();
         let found = self.look_glance();
         let (glanced, polled, asked) =
             self.files.interest(|interest| (interest.glanced, interest.polled, interest.asked));

@@ -1,5 +1,6 @@
 //! What leaves the watch: the record, the journal, the status, the metrics, and what a new configuration changes of them.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use checks::history::{Event, Moment};
@@ -7,6 +8,8 @@ use checks::history::{Event, Moment};
 use super::journal::{Entry, Kind, Priority};
 use super::room_set::RoomSet;
 use super::{Watch, load, metrics, status, tell, verdicts};
+use crate::history::Store;
+use crate::sandbox;
 
 impl Watch {
     /// Its own files are no news to the watch, also where they lie in a folder that is watched.
@@ -57,7 +60,18 @@ impl Watch {
 
     /// Writes an entry of the record. What cannot be written waits in it; that is told once.
     pub(super) fn record(&mut self, now: &Moment, event: Event) {
-        let outcome = self.store.append(now.clone(), event);
+        let (store, now) = (Arc::clone(&self.store), now.clone());
+        let outcome = sandbox::write(move || locked(&store).append(now, event));
+        self.trouble("record", outcome.err().map(|error| error.to_string()));
+    }
+
+    /// Writes what waits in the record for a disk that takes it.
+    pub(super) fn flush(&mut self) {
+        if locked(&self.store).waiting() == 0 {
+            return;
+        }
+        let store = Arc::clone(&self.store);
+        let outcome = sandbox::write(move || locked(&store).flush());
         self.trouble("record", outcome.err().map(|error| error.to_string()));
     }
 
@@ -98,8 +112,9 @@ impl Watch {
         #[cfg(target_os = "linux")]
         self.status.gaps.extend(self.announcements.gap().map(str::to_owned));
         self.status.trouble = self.told.values().cloned().collect();
-        self.status.recorded = self.store.head().sequence;
-        let outcome = self.status.write(&self.options.state);
+        self.status.recorded = locked(&self.store).head().sequence;
+        let (status, folder) = (self.status.clone(), self.options.state.clone());
+        let outcome = sandbox::write(move || status.write(&folder));
         let place = self.options.state.join(status::FILE);
         self.trouble(
             "status",
@@ -109,11 +124,11 @@ impl Watch {
             let severity = |check: &str| self.severities.get(check).copied().unwrap_or_default();
             let states = self.settling.states().iter().map(|(check, state)| (*check, severity(check), state));
             let text = metrics::text(&self.status, states);
-            let outcome = status::replace(&folder, metrics::FILE, &text, 0o644);
             let place = folder.join(metrics::FILE);
+            let outcome = sandbox::write(move || status::replace(&folder, metrics::FILE, &text, 0o644));
             let why = outcome.err().map(|error| {
                 format!(
-                    "{} cannot be written: {error}\nmake the folder, or change textfile_folder",
+                    "{} cannot be written: {error}\nmake the folder, or change textfile_folder, and start hostduty again: another folder is not open to it",
                     place.display()
                 )
             });
@@ -129,4 +144,8 @@ impl Watch {
     pub(super) fn summary(&self) -> String {
         tell::summary(&self.status)
     }
+}
+
+fn locked(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
 }
