@@ -185,7 +185,7 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -l color -d 'Wh
 always\t'Always'
 never\t'Never'"
 complete -c hostduty -n "__fish_hostduty_using_subcommand reach" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hostduty -n "__fish_hostduty_using_subcommand watch" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand watch" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand watch" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r -f -a "scaleway-elastic-metal\t''
 scaleway-dedibox\t''
 scaleway-apple-silicon\t''
@@ -258,7 +258,7 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand history; and __fish_se
 complete -c hostduty -n "__fish_hostduty_using_subcommand history; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Tell whether the record is as it was written, and if not, which entries are missing or altered'
 complete -c hostduty -n "__fish_hostduty_using_subcommand history; and __fish_seen_subcommand_from help" -f -a "sign" -d 'Write a small statement of where the record ends, signed with the host\'s SSH key'
 complete -c hostduty -n "__fish_hostduty_using_subcommand history; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c hostduty -n "__fish_hostduty_using_subcommand drift" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand drift" -l config -d 'Read this configuration file instead of /etc/hostduty and its relatives (`-` for standard input)' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand drift" -l offer -d 'Whose machine it is, such as scaleway-elastic-metal; beats the configuration' -r -f -a "scaleway-elastic-metal\t''
 scaleway-dedibox\t''
 scaleway-apple-silicon\t''
