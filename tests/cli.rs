@@ -182,6 +182,8 @@ fn every_check_explains_itself_and_every_verb_documents_its_codes() {
         "man",
         "history",
         "drift",
+        "watch",
+        "status",
     ] {
         assert!(run(&[verb, "--help"]).0.contains("Exit codes:"), "{verb}");
     }

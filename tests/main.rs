@@ -18,3 +18,4 @@ mod schema;
 mod secrets;
 mod sshd;
 mod support;
+mod watch;

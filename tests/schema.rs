@@ -155,3 +155,20 @@ fn merged_reports_are_valid_and_broken_ones_are_refused() {
         assert!(valid_as("fleet-v1", &program, std::slice::from_ref(&file)).is_err(), "{from} as {to}");
     }
 }
+
+#[test]
+fn what_status_prints_is_valid_and_broken_ones_are_refused() {
+    let Some(program) = validator() else { return };
+    let watch = crate::watch::Watch::start();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("status.json");
+    let (text, code) = run(&["status", "--format", "json", "--state", &watch.folder()]);
+    assert_eq!(code, 0, "{text}");
+    fs::write(&file, &text).unwrap();
+    valid_as("status-v1", &program, std::slice::from_ref(&file)).unwrap();
+    fs::write(&file, text.replacen("\"polled\"", "\"asked\"", 1)).unwrap();
+    assert!(valid_as("status-v1", &program, std::slice::from_ref(&file)).is_err());
+    let (text, _) = run(&["status", "--format", "json", "--state", dir.path().to_str().unwrap()]);
+    fs::write(&file, &text).unwrap();
+    valid_as("status-v1", &program, &[file]).unwrap();
+}

@@ -2,6 +2,7 @@
 
 mod history;
 mod remote;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub(crate) use remote::Remote;
 
 use crate::sandbox;
 pub(crate) use history::{Drift, History, HistoryVerb};
+pub(crate) use watch::{Status, Watch};
 
 const EXIT_CODES: &str = "Exit codes:
   0  every check that applies is kept (waived failures count as kept)
@@ -98,6 +100,12 @@ pub(crate) enum Command {
     /// Tell whether one new connection would get through, and which rules it meets
     #[command(after_help = REACH_HELP)]
     Reach(Reach),
+    /// Stay, and tell what changes: to the journal, to the record, to node_exporter
+    #[command(after_help = watch::HELP)]
+    Watch(Watch),
+    /// Tell how the running watch is doing
+    #[command(after_help = watch::STATUS_HELP)]
+    Status(Status),
     /// Tell since when, and for how long, each duty was kept or broken
     #[command(after_help = history::HELP)]
     History(History),
@@ -134,6 +142,8 @@ impl Command {
             Self::Reach(reach) => reach.answer.output.as_deref(),
             Self::Facts(facts) => facts.output.as_deref(),
             Self::Doctor(_) => return None,
+            // It confines itself, once its configuration has told where metrics go.
+            Self::Watch(_) => return None,
             _ => None,
         };
         Some(output.map(sandbox::folder).into_iter().collect())

@@ -15,11 +15,14 @@ pub(crate) mod man;
 pub(crate) mod reach;
 pub(crate) mod report;
 pub(crate) mod sshd;
+pub(crate) mod status;
+pub(crate) mod watch;
 
 use checks::providers::{self, Detected};
 
 use crate::cli::{Against, Subject};
 use crate::config::{self as configuration, Settings, nearest};
+use crate::watch as watch_loop;
 use crate::{fleet as hosts, history as record, output, sign, source};
 
 /// Why a verb could not do its work. The message is what, where, and what to do next.
@@ -58,6 +61,16 @@ impl std::fmt::Display for Error {
 impl From<source::Error> for Error {
     fn from(error: source::Error) -> Self {
         Self::Source(error)
+    }
+}
+
+impl From<watch_loop::Error> for Error {
+    fn from(error: watch_loop::Error) -> Self {
+        match error {
+            watch_loop::Error::Config(error) => Self::Config(error),
+            watch_loop::Error::History(error) => Self::History(error),
+            other => Self::Usage(other.to_string()),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 mod clock;
 mod folder;
 pub(crate) mod past;
-#[allow(dead_code, reason = "`hostduty watch` is its one user")]
 mod store;
 
 use std::io;
@@ -12,7 +11,6 @@ use std::path::{Path, PathBuf};
 pub(crate) use clock::Clock;
 pub(crate) use folder::{Folder, Piece};
 pub(crate) use store::Head;
-#[allow(unused_imports, reason = "`hostduty watch` is its one user")]
 pub(crate) use store::Store;
 
 /// Where the record is if nobody says otherwise.
@@ -30,7 +28,6 @@ pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
 
 /// Why the record could not be read or written.
 #[derive(Debug)]
-#[allow(dead_code, reason = "`hostduty watch` writes")]
 pub(crate) enum Error {
     /// The folder cannot be opened.
     Folder(PathBuf, io::Error),

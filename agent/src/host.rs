@@ -32,3 +32,9 @@ pub(crate) fn open_what_takes_writing() {
 pub(crate) use live::Live;
 pub(crate) use record::{Recorder, Touch};
 pub(crate) use root::Root;
+
+/// Whether nftables can be asked about without loading its module; `false` where there is none.
+#[cfg(target_os = "linux")]
+pub(crate) fn may_ask_nftables() -> Result<bool, checks::gap::Gap> {
+    netfilter::may_ask("nf_tables")
+}

@@ -13,6 +13,7 @@ mod sign;
 mod source;
 #[cfg(target_os = "linux")]
 mod sys;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ fn main() -> ExitCode {
         Command::Sshd(arguments) => command::sshd::run(arguments),
         Command::Exposure(arguments) => command::exposure::run(arguments),
         Command::Reach(arguments) => command::reach::run(arguments),
+        Command::Watch(arguments) => command::watch::run(arguments),
+        Command::Status(arguments) => command::status::run(arguments),
         Command::History(arguments) => command::history::run(arguments),
         Command::Drift(arguments) => command::drift::run(arguments),
         Command::Config(arguments) => command::config::run(arguments),

@@ -12,6 +12,13 @@ pub(crate) fn survive_the_file_size_limit() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
+/// Gives memory that is free back to the system: glibc keeps what lies below the last block that is in use.
+#[cfg(target_env = "gnu")]
+pub(crate) fn give_back_memory() {
+    // SAFETY: malloc_trim touches free memory of the allocator only, under the allocator's own locks.
+    unsafe { libc::malloc_trim(0) };
+}
+
 /// Whether the kernel believes its clock to be synchronised (STA_UNSYNC is clear), see adjtimex(2).
 pub(crate) fn clock_is_synchronised() -> bool {
     // SAFETY: timex is plain data for which all zeroes is a valid value; `modes` 0 asks and changes nothing.

@@ -102,33 +102,66 @@ pub struct Room {
     pub after: &'static [&'static str],
     /// Fills its field. It sees the rooms before it.
     pub gather: fn(&dyn Host, &mut Facts),
+    /// Exchanges its field with that of other facts, and says whether the two were equal.
+    pub exchange: fn(&mut Facts, &mut Facts) -> bool,
+}
+
+/// What [`Room::exchange`] does with a field.
+fn exchange<T: PartialEq>(one: &mut Reading<T>, other: &mut Reading<T>) -> bool {
+    let equal = one == other;
+    std::mem::swap(one, other);
+    equal
 }
 
 /// Every room, in the order in which they are gathered.
 pub static ROOMS: &[Room] = &[
-    Room { name: "machine", after: &[], gather: |host, facts| facts.machine = machine::read(host).into() },
-    Room { name: "accounts", after: &[], gather: |host, facts| facts.accounts = accounts::read(host).into() },
-    Room { name: "packages", after: &[], gather: |host, facts| facts.packages = packages::read(host).into() },
-    Room { name: "units", after: &[], gather: |host, facts| facts.units = units::read(host).into() },
+    Room {
+        name: "machine",
+        after: &[],
+        gather: |host, facts| facts.machine = machine::read(host).into(),
+        exchange: |one, other| exchange(&mut one.machine, &mut other.machine),
+    },
+    Room {
+        name: "accounts",
+        after: &[],
+        gather: |host, facts| facts.accounts = accounts::read(host).into(),
+        exchange: |one, other| exchange(&mut one.accounts, &mut other.accounts),
+    },
+    Room {
+        name: "packages",
+        after: &[],
+        gather: |host, facts| facts.packages = packages::read(host).into(),
+        exchange: |one, other| exchange(&mut one.packages, &mut other.packages),
+    },
+    Room {
+        name: "units",
+        after: &[],
+        gather: |host, facts| facts.units = units::read(host).into(),
+        exchange: |one, other| exchange(&mut one.units, &mut other.units),
+    },
     Room {
         name: "processes",
         after: &[],
         gather: |host, facts| facts.processes = processes::read(host).into(),
+        exchange: |one, other| exchange(&mut one.processes, &mut other.processes),
     },
     Room {
         name: "sockets",
         after: &["processes"],
         gather: |host, facts| facts.sockets = sockets::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.sockets, &mut other.sockets),
     },
     Room {
         name: "hypervisor",
         after: &[],
         gather: |host, facts| facts.hypervisor = hypervisor::read(host).into(),
+        exchange: |one, other| exchange(&mut one.hypervisor, &mut other.hypervisor),
     },
     Room {
         name: "ssh_servers",
         after: &["units", "processes", "sockets"],
         gather: |host, facts| facts.ssh_servers = Ok(ssh_servers::read(host, facts)).into(),
+        exchange: |one, other| exchange(&mut one.ssh_servers, &mut other.ssh_servers),
     },
     Room {
         name: "sshd",
@@ -137,26 +170,31 @@ pub static ROOMS: &[Room] = &[
             facts.sshd = sshd::read(host, facts).into();
             sshd::date(host, facts);
         },
+        exchange: |one, other| exchange(&mut one.sshd, &mut other.sshd),
     },
     Room {
         name: "delivery",
         after: &["accounts"],
         gather: |host, facts| facts.delivery = delivery::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.delivery, &mut other.delivery),
     },
     Room {
         name: "sudoers",
         after: &["accounts"],
         gather: |host, facts| facts.sudoers = sudoers::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.sudoers, &mut other.sudoers),
     },
     Room {
         name: "cloud_keys",
         after: &["accounts"],
         gather: |host, facts| facts.cloud_keys = cloud_keys::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.cloud_keys, &mut other.cloud_keys),
     },
     Room {
         name: "ssh_keys",
         after: &["accounts", "sshd"],
         gather: |host, facts| facts.ssh_keys = ssh_keys::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.ssh_keys, &mut other.ssh_keys),
     },
     Room {
         name: "host_keys",
@@ -164,40 +202,67 @@ pub static ROOMS: &[Room] = &[
         gather: |host, facts| {
             facts.host_keys = host_keys::read(host, facts, &host_keys::configured(facts)).into()
         },
+        exchange: |one, other| exchange(&mut one.host_keys, &mut other.host_keys),
     },
-    Room { name: "network", after: &[], gather: |host, facts| facts.network = network::read(host).into() },
-    Room { name: "ruleset", after: &[], gather: |host, facts| facts.ruleset = ruleset::read(host).into() },
+    Room {
+        name: "network",
+        after: &[],
+        gather: |host, facts| facts.network = network::read(host).into(),
+        exchange: |one, other| exchange(&mut one.network, &mut other.network),
+    },
+    Room {
+        name: "ruleset",
+        after: &[],
+        gather: |host, facts| facts.ruleset = ruleset::read(host).into(),
+        exchange: |one, other| exchange(&mut one.ruleset, &mut other.ruleset),
+    },
     Room {
         name: "firewall_boot",
         after: &["units"],
         gather: |host, facts| facts.firewall_boot = firewall_boot::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.firewall_boot, &mut other.firewall_boot),
     },
     Room {
         name: "updates",
         after: &["machine", "packages"],
         gather: |host, facts| facts.updates = updates::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.updates, &mut other.updates),
     },
     Room {
         name: "kernels",
         after: &["packages"],
         gather: |host, facts| facts.kernels = kernels::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.kernels, &mut other.kernels),
     },
     Room {
         name: "automatic_updates",
         after: &["packages", "units"],
         gather: |host, facts| facts.automatic_updates = automatic_updates::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.automatic_updates, &mut other.automatic_updates),
     },
-    Room { name: "block", after: &[], gather: |host, facts| facts.block = block::read(host).into() },
+    Room {
+        name: "block",
+        after: &[],
+        gather: |host, facts| facts.block = block::read(host).into(),
+        exchange: |one, other| exchange(&mut one.block, &mut other.block),
+    },
     Room {
         name: "logging",
         after: &["units", "processes"],
         gather: |host, facts| facts.logging = logging::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.logging, &mut other.logging),
     },
-    Room { name: "mac", after: &[], gather: |host, facts| facts.mac = mac::read(host).into() },
+    Room {
+        name: "mac",
+        after: &[],
+        gather: |host, facts| facts.mac = mac::read(host).into(),
+        exchange: |one, other| exchange(&mut one.mac, &mut other.mac),
+    },
     Room {
         name: "provider_traces",
         after: &[],
         gather: |host, facts| facts.provider_traces = provider_traces::read(host).into(),
+        exchange: |one, other| exchange(&mut one.provider_traces, &mut other.provider_traces),
     },
 ];
 

@@ -31,6 +31,9 @@ pub struct Offer {
     /// What the contract says happens when the guest tools are missing, in our words, with the section.
     #[serde(default)]
     pub guest_tools_clause: Option<String>,
+    /// The checks on which the provider's service level hangs: even a short failure of theirs is recorded.
+    #[serde(default)]
+    pub service_level: Vec<String>,
     /// The documents that the duties come from.
     #[serde(default)]
     pub document: Vec<Document>,
@@ -175,6 +178,7 @@ impl Default for Offer {
             storage_encryption: None,
             encryption_conflict: None,
             guest_tools_clause: None,
+            service_level: Vec::new(),
             document: Vec::new(),
             severity: BTreeMap::new(),
             not_applicable: BTreeMap::new(),

@@ -33,7 +33,9 @@ fn named(offer: &Offer) -> Vec<(String, String)> {
     let severities = offer.severity.keys().map(|check| (check.clone(), format!("{}: severity", offer.id)));
     let pointless =
         offer.not_applicable.keys().map(|check| (check.clone(), format!("{}: not_applicable", offer.id)));
-    duties.chain(severities).chain(pointless).collect()
+    let service_level =
+        offer.service_level.iter().map(|check| (check.clone(), format!("{}: service_level", offer.id)));
+    duties.chain(severities).chain(pointless).chain(service_level).collect()
 }
 
 #[test]

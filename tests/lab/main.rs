@@ -13,6 +13,7 @@ mod machines;
 mod ssh;
 mod ssh_servers;
 mod strace;
+mod watch;
 
 #[path = "../../checks/tests/say/mod.rs"]
 mod say;

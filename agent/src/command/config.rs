@@ -53,6 +53,15 @@ fn describe(settings: &Settings, today: checks::date::Day) -> String {
         Some(list) => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     let _ = writeln!(out, "Sockets that may be open to anyone: {sockets}");
+    let watch = &settings.watch;
+    let _ = writeln!(
+        out,
+        "Watch: changes count after {} s, polls every {} s, full report {}",
+        watch.settle_seconds, watch.poll_seconds, watch.full_report
+    );
+    if let Some(folder) = &watch.textfile_folder {
+        let _ = writeln!(out, "Metrics in {}", clean(&folder.display().to_string()));
+    }
     for waiver in &policy.waivers {
         let ended = if waiver.until < today { " (ended: the check fails again)" } else { "" };
         let subject = waiver.subject.as_ref().map(|subject| format!(" for {subject}")).unwrap_or_default();

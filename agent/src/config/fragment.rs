@@ -23,6 +23,7 @@ pub(super) struct Body {
     pub(super) delivered_at: Option<Spanned<Moment>>,
     pub(super) thresholds: Thresholds,
     pub(super) sockets: Sockets,
+    pub(super) watch: Watch,
     pub(super) waiver: Vec<Spanned<Waiver>>,
     pub(super) attestation: Vec<Spanned<Attestation>>,
 }
@@ -39,6 +40,15 @@ pub(super) struct Thresholds {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Sockets {
     pub(super) allowed: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Watch {
+    pub(super) settle_seconds: Option<Spanned<u32>>,
+    pub(super) poll_seconds: Option<Spanned<u32>>,
+    pub(super) textfile_folder: Option<Spanned<String>>,
+    pub(super) full_report: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,7 @@
 //! The merged configuration as valid data: what judges read, and where each part came from.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use checks::date::{Day, Timestamp};
 use checks::facts::sockets::Protocol;
@@ -10,6 +11,7 @@ use toml::Spanned;
 
 use super::fragment::{Fragment, Moment};
 use super::{Error, nearest};
+use crate::watch::Calendar;
 
 /// The valid configuration.
 #[derive(Debug)]
@@ -20,12 +22,36 @@ pub(crate) struct Settings {
     pub(crate) offer: Option<(String, String)>,
     /// What judges read, under the offer `generic` until the offer is known.
     pub(crate) policy: Policy,
+    /// How `hostduty watch` goes about it.
+    pub(crate) watch: Watch,
+}
+
+/// How `hostduty watch` goes about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Watch {
+    /// So long a change has to last before it counts.
+    pub(crate) settle_seconds: u32,
+    /// How often it looks at what nobody announces.
+    pub(crate) poll_seconds: u32,
+    /// Where node_exporter looks for text files.
+    pub(crate) textfile_folder: Option<PathBuf>,
+    /// When everything is looked at and summed up.
+    pub(crate) full_report: Calendar,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        // On macOS every question to the system starts one of its tools.
+        let poll_seconds = if cfg!(target_os = "macos") { 300 } else { 30 };
+        Self { settle_seconds: 60, poll_seconds, textfile_folder: None, full_report: Calendar::default() }
+    }
 }
 
 /// Merges the fragments, weakest first, and checks every value.
 pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
     let mut policy = Policy::default();
     let mut offer = None;
+    let mut watch = Watch::default();
     for fragment in &fragments {
         let body = &fragment.body;
         if let Some(id) = &body.offer {
@@ -44,6 +70,7 @@ pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
             let allowed = allowed.iter().map(|text| socket(fragment, text));
             policy.allowed_sockets = Some(allowed.collect::<Result<_, _>>()?);
         }
+        watched(fragment, &mut watch)?;
         for waiver in &body.waiver {
             let waiver = waiver.get_ref();
             policy.waivers.push(Waiver {
@@ -75,7 +102,44 @@ pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
         }
     }
     let files = fragments.into_iter().map(|fragment| fragment.file).collect();
-    Ok(Settings { files, offer, policy })
+    Ok(Settings { files, offer, policy, watch })
+}
+
+/// The `[watch]` of one file over those before it.
+fn watched(fragment: &Fragment, watch: &mut Watch) -> Result<(), Error> {
+    let body = &fragment.body.watch;
+    let within = |value: &Spanned<u32>, least: u32, most: u32| match *value.get_ref() {
+        seconds if (least..=most).contains(&seconds) => Ok(seconds),
+        seconds => {
+            let what = format!("{seconds} seconds are out of bounds");
+            Err(fragment.error(value.span().start, what, format!("write a number from {least} to {most}")))
+        }
+    };
+    if let Some(value) = &body.settle_seconds {
+        watch.settle_seconds = within(value, 0, 86_400)?;
+    }
+    if let Some(value) = &body.poll_seconds {
+        watch.poll_seconds = within(value, 5, 3600)?;
+    }
+    if let Some(folder) = &body.textfile_folder {
+        let path = PathBuf::from(folder.get_ref());
+        if !path.is_absolute() {
+            let what = format!("`{}` is not an absolute path", folder.get_ref());
+            return Err(fragment.error(
+                folder.span().start,
+                what,
+                "write the folder that node_exporter reads, from / on",
+            ));
+        }
+        watch.textfile_folder = Some(path);
+    }
+    if let Some(calendar) = &body.full_report {
+        watch.full_report = calendar.get_ref().parse().map_err(|why: String| {
+            let cure = "write `never`, `hourly`, `every 6 hours`, `daily at 06:00` or `weekly on monday at 06:00` (UTC)";
+            fragment.error(calendar.span().start, why, cure)
+        })?;
+    }
+    Ok(())
 }
 
 /// The allow-list starts with SSH alone.
@@ -183,6 +247,7 @@ mod tests {
             .collect();
         let settings = settled(&uncommented).unwrap();
         assert!(settings.offer.is_some() && settings.policy.delivered_at.is_some());
+        assert!(settings.watch.textfile_folder.is_some());
         assert!(!settings.policy.waivers.is_empty() && !settings.policy.attestations.is_empty());
     }
 
@@ -214,6 +279,14 @@ mod tests {
                 .starts_with("test.toml:3: `tcp/99999`")
         );
         assert!(refused("offer = ").starts_with("test.toml:1: "));
+        assert_eq!(
+            refused("[watch]\npoll_seconds = 1"),
+            "test.toml:2: 1 seconds are out of bounds\nwrite a number from 5 to 3600"
+        );
+        assert!(
+            refused("[watch]\nfull_report = \"at noon\"").starts_with("test.toml:2: `at noon` is no time")
+        );
+        assert!(refused("[watch]\ntextfile_folder = \"prom\"").contains("is not an absolute path"));
         assert!(
             refused("[[attestation]]\nid = \"mfa\"\nby = \"a\"\non = 2026-02-01\nuntil = 2026-01-01")
                 .starts_with("test.toml:5: the attestation ends on 2026-01-01")
