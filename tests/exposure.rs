@@ -138,3 +138,19 @@ fn rules_that_cannot_be_read_make_it_unknown_and_not_an_error() {
     std::fs::write(dir.path().join("denied.toml"), toml::to_string(&facts).unwrap()).unwrap();
     assert_eq!(run(&["exposure", "--facts", file]).1, 2);
 }
+
+#[test]
+fn a_namespace_that_was_not_seen_is_named_and_the_rest_is_listed() {
+    let snapshot = std::fs::read_to_string(top().join(SNAPSHOT)).unwrap();
+    let gap = r#"gap = { why = "denied", what = "the network namespace of process 1 (systemd)" }"#;
+    let unseen = format!("namespaces.known = [{{ pid = 1, sockets.{gap}, addresses.{gap} }}]");
+    assert!(snapshot.contains("\nnamespaces.known = []\n"));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("unseen.toml");
+    std::fs::write(&file, snapshot.replacen("namespaces.known = []", &unseen, 1)).unwrap();
+    let (text, code) = run(&["exposure", "--facts", file.to_str().unwrap()]);
+    assert_eq!(code, 0);
+    let others = exposure(&[]);
+    let more: Vec<&str> = text.lines().filter(|line| !others.contains(line)).collect();
+    assert_eq!(more, ["Not known: not permitted to read the network namespace of process 1 (systemd)"]);
+}
