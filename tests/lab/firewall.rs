@@ -12,6 +12,7 @@ mod dice;
 mod draw;
 mod host;
 mod ingredients;
+mod knocking;
 mod listeners;
 mod namespaces;
 mod predict;

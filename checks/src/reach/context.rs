@@ -10,7 +10,7 @@ use super::ranges::Ranges;
 use super::routing::Routing;
 use crate::facts::network::{Interface, Network};
 use crate::facts::ruleset::nftables::Expression;
-use crate::facts::ruleset::xtables::Target;
+use crate::facts::ruleset::xtables::{Match, Recent, RecentAction, Target};
 use crate::facts::ruleset::{IpFamily, Ruleset, legacy};
 use crate::facts::sockets::Protocol;
 use crate::gap::Reading;
@@ -32,6 +32,7 @@ pub(crate) struct Context<'a> {
     /// Tests of sets of ipset that were asked before.
     pub(crate) ipsets: RefCell<BTreeMap<AskedSet, Test>>,
     filled_ipsets: OnceCell<BTreeSet<u16>>,
+    filled_recents: OnceCell<BTreeSet<String>>,
     written: OnceCell<Written>,
     /// Whether any rule asks for the hops that a packet has left, and for its class: many rules may write either.
     pub(crate) asks_hops: OnceCell<bool>,
@@ -75,6 +76,7 @@ impl<'a> Context<'a> {
             lasting: false,
             ipsets: RefCell::default(),
             filled_ipsets: OnceCell::new(),
+            filled_recents: OnceCell::new(),
             written: OnceCell::new(),
             asks_hops: OnceCell::new(),
             asks_class: OnceCell::new(),
@@ -102,6 +104,17 @@ impl<'a> Context<'a> {
                 _ => None,
             };
             self.targets().filter_map(added).collect()
+        })
+    }
+
+    /// The lists of `-m recent` that rules add to, by their name.
+    pub(crate) fn filled_recents(&self) -> &BTreeSet<String> {
+        self.filled_recents.get_or_init(|| {
+            let added = |one: &Match| match one {
+                Match::Recent(Recent { name, action: RecentAction::Set, .. }) => Some(name.clone()),
+                _ => None,
+            };
+            self.matches().filter_map(added).collect()
         })
     }
 
@@ -136,11 +149,25 @@ impl<'a> Context<'a> {
         rules.flat_map(|rule| &rule.expressions)
     }
 
-    /// The targets of every rule of xtables, in either backend.
-    fn targets(&self) -> impl Iterator<Item = &'a Target> {
+    /// The rules of the legacy tables.
+    fn legacy(&self) -> impl Iterator<Item = &'a legacy::Rule> {
         let tables = [&self.ruleset.legacy_ipv4, &self.ruleset.legacy_ipv6];
         let chains = tables.into_iter().filter_map(Reading::value).flatten().flat_map(|table| &table.chains);
-        let legacy = chains.flat_map(|chain| &chain.rules).filter_map(|rule| match &rule.target {
+        chains.flat_map(|chain| &chain.rules)
+    }
+
+    /// The matches of every rule of xtables, in either backend.
+    fn matches(&self) -> impl Iterator<Item = &'a Match> {
+        let nft = self.expressions().filter_map(|expression| match expression {
+            Expression::Match(one) => Some(one),
+            _ => None,
+        });
+        self.legacy().flat_map(|rule| &rule.matches).chain(nft)
+    }
+
+    /// The targets of every rule of xtables, in either backend.
+    fn targets(&self) -> impl Iterator<Item = &'a Target> {
+        let legacy = self.legacy().filter_map(|rule| match &rule.target {
             legacy::Target::Extension(target) => Some(target),
             _ => None,
         });

@@ -329,7 +329,11 @@ fn recent(asked: &Recent, context: &Context<'_>) -> Test {
     let known =
         sets::recent(asked, context).map_or_else(Context::unknown, |ranges| Test::Is(field, Rc::new(ranges)));
     let listed = any(vec![Test::Added(sets::recent_name(&asked.name)), known]);
-    xor(context.filled_by_rules(listed, &asked.name), asked.invert)
+    let listed = match context.filled_recents().contains(&asked.name) {
+        true => context.filled_by_rules(listed, &asked.name),
+        false => listed,
+    };
+    xor(listed, asked.invert)
 }
 
 /// A sender is free to add one (rt_mt6). It stands where the fixed header says that it comes next.

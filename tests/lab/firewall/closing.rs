@@ -97,14 +97,7 @@ fn what_a_remedy_says_closes_the_port() {
 fn one_front_end() {
     let Ok(name) = env::var("HOSTDUTY_LAB_FRONT_END") else { return };
     let front_end = FRONT_ENDS.iter().find(|front_end| front_end.name == name).unwrap();
-    sh("mount --make-rprivate /
-        mount -t tmpfs none /run
-        ip link set lo up
-        ip link add wan0 type veth peer name far0
-        ip link set far0 up
-        ip link set wan0 up
-        ip address add 198.51.100.1/24 dev wan0
-        ip address add 2001:db8:100::1/64 dev wan0 nodad");
+    street();
     sh(front_end.opens);
     let _listener = TcpListener::bind("[::]:3306").unwrap();
     let open = judge();
@@ -120,15 +113,27 @@ fn one_front_end() {
     assert_eq!(closed.verdict(), Verdict::Pass, "{step}: {closed:?}");
 }
 
+/// An interface with an address of each family, and what else front ends take, in namespaces of this process alone.
+pub(super) fn street() {
+    sh("mount --make-rprivate /
+        mount -t tmpfs none /run
+        ip link set lo up
+        ip link add wan0 type veth peer name far0
+        ip link set far0 up
+        ip link set wan0 up
+        ip address add 198.51.100.1/24 dev wan0
+        ip address add 2001:db8:100::1/64 dev wan0 nodad");
+}
+
 /// Who is let in to what listens here; no SSH server does.
-fn judge() -> Judgement {
+pub(super) fn judge() -> Judgement {
     let mut facts = gather();
     facts.ssh_servers = Reading::Known(Default::default());
     let check = checks::registry::CHECKS.iter().find(|check| check.id == "firewall-exposure").unwrap();
     (check.judge)(&facts, &Policy::default()).unwrap()
 }
 
-fn sh(script: &str) {
+pub(super) fn sh(script: &str) {
     // What stays behind holds no pipe of the test.
     let status = Command::new("sh")
         .args(["-euc", script])

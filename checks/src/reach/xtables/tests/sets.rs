@@ -37,6 +37,18 @@ fn lists_of_recent_sources() {
     let gap = list("SSH", Reading::Gap(Gap::denied("the list")));
     let [Step::Test(Test::Any(ways))] = &on(gap, asked(RecentAction::Check, 0, false))[..] else { panic!() };
     assert!(matches!(ways.last(), Some(Test::Unknown(_))));
+    // By and by a list has whom a rule puts there; without such a rule it stays as it is.
+    let sets =
+        legacy::Rule { matches: vec![asked(RecentAction::Set, 0, false)], ..plain(legacy::Target::Continue) };
+    for (rules, lasting) in [(vec![sets], true), (Vec::new(), false)] {
+        let chain = Chain { name: "INPUT".into(), base: None, rules };
+        let tables = vec![legacy::Table { name: "filter".into(), chains: vec![chain] }];
+        let ruleset = Ruleset { legacy_ipv6: Reading::Known(tables), ..known() };
+        let network = network();
+        let context = Context::new(IpFamily::V4, Protocol::Tcp, &network, &ruleset).lasting();
+        let test = test(&asked(RecentAction::Check, 0, false), &context);
+        assert_eq!(format!("{test:?}").contains("Chance"), lasting, "{test:?}");
+    }
 }
 
 fn set(kind: &str, elements: Vec<(Vec<Part>, bool)>) -> IpSet {
