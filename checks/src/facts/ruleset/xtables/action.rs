@@ -238,7 +238,7 @@ pub struct NatRange {
 }
 
 impl Target {
-    /// Decodes the structure that follows `xt_entry_target`, or NFTA_TARGET_INFO; see [`Match::decode`].
+    /// Decodes the structure that follows `xt_entry_target`, or NFTA_TARGET_INFO; see [`super::Match::decode`].
     pub(in crate::facts::ruleset) fn decode(
         name: &str,
         revision: u32,
