@@ -50,7 +50,9 @@ pub(crate) fn nobody_gets_in(exposure: &Exposure, probe: &Probe, said: &Answer) 
         let serves = everywhere || socket.address.to_canonical() == to;
         one.namespace.is_none() && socket.protocol == probe.protocol && socket.port == port && serves
     };
-    exposure.sockets.iter().filter(takes).all(|one| closed(&one.access))
+    // A container's, where it is not known whether the connection is passed on.
+    let own: Vec<&Exposed> = exposure.sockets.iter().filter(takes).collect();
+    !own.is_empty() && own.iter().all(|one| closed(&one.access))
 }
 
 /// An answer with its trace, for a person.
