@@ -283,10 +283,6 @@ impl Interest {
                 rooms.add(folder.list);
             }
         }
-        if change == Change::Name {
-            // The folder itself went or came.
-            rooms.add(self.of_folder(folder_of(path.trim_end_matches('/'))));
-        }
         rooms
     }
 }
