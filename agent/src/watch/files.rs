@@ -1,6 +1,6 @@
 //! Changes of files and folders: tells which rooms of facts read something else now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,14 +41,26 @@ struct Shared {
 /// The files and folders that are watched.
 #[derive(Debug)]
 pub(crate) struct Files {
-    watcher: Option<RecommendedWatcher>,
+    /// Hears of everything.
+    whole: Option<RecommendedWatcher>,
+    /// Hears of everything but what is written in files.
+    names: Option<RecommendedWatcher>,
     shared: Arc<Mutex<Shared>>,
-    /// The folders that are watched, by which file of which device each is.
-    watched: BTreeMap<String, (u64, u64)>,
+    /// The folders that are watched.
+    watched: BTreeMap<String, Watched>,
     /// Folders that cannot be watched, and why.
     gaps: BTreeMap<String, String>,
     /// Why nothing can be watched at all.
     broken: Option<String>,
+}
+
+/// A folder that is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Watched {
+    /// Which file of which device it is.
+    identity: (u64, u64),
+    /// Whether what is written in files is heard of.
+    content: bool,
 }
 
 /// What became of another set of folders to watch.
@@ -63,19 +75,23 @@ impl Files {
     pub(crate) fn new(rope: Rope) -> Self {
         let interest = Interest::default();
         let shared = Arc::new(Mutex::new(Shared { interest, noticed: None, rope, own: Vec::new() }));
-        let heard = Arc::clone(&shared);
         // Files that are closed after writing are asked for besides those that are modified, because what is written
         // through a mapping is not told otherwise.
-        let kinds = EventKindMask::CORE | EventKindMask::ACCESS_CLOSE;
-        let made = RecommendedWatcher::new(
-            move |event| hear(&mut lock(&heard), event),
-            Config::default().with_follow_symlinks(false).with_event_kinds(kinds),
-        );
-        let (watcher, broken) = match made {
-            Ok(watcher) => (Some(watcher), None),
-            Err(error) => (None, Some(explain(&error))),
+        let names = EventKindMask::CREATE
+            | EventKindMask::REMOVE
+            | EventKindMask::MODIFY_META
+            | EventKindMask::MODIFY_NAME;
+        let whole = names | EventKindMask::MODIFY_DATA | EventKindMask::ACCESS_CLOSE;
+        let watcher = |kinds| {
+            let heard = Arc::clone(&shared);
+            let config = Config::default().with_follow_symlinks(false).with_event_kinds(kinds);
+            RecommendedWatcher::new(move |event| hear(&mut lock(&heard), event), config)
         };
-        Self { watcher, shared, watched: BTreeMap::new(), gaps: BTreeMap::new(), broken }
+        let (whole, names, broken) = match (watcher(whole), watcher(names)) {
+            (Ok(whole), Ok(names)) => (Some(whole), Some(names), None),
+            (Err(error), _) | (_, Err(error)) => (None, None, Some(explain(&error))),
+        };
+        Self { whole, names, shared, watched: BTreeMap::new(), gaps: BTreeMap::new(), broken }
     }
 
     /// Changes what is of interest.
@@ -108,40 +124,44 @@ impl Files {
     /// Watches what is of interest now and nothing else. `again` looks also whether each folder is still the one that it
     /// was: a watch stays with a folder that another has taken the place of.
     pub(crate) fn sync(&mut self, again: bool) -> Synced {
-        let wanted: BTreeSet<String> =
-            self.interest(|interest| interest.folders().map(str::to_owned).collect());
+        let wanted: BTreeMap<String, bool> = self.interest(|interest| {
+            interest.folders().map(|(folder, content)| (folder.to_owned(), content)).collect()
+        });
         let mut late = RoomSet::NONE;
-        let Some(watcher) = &mut self.watcher else {
+        let (Some(whole), Some(names)) = (&mut self.whole, &mut self.names) else {
             return Synced::default();
         };
-        let mut gone: Vec<String> =
-            self.watched.keys().filter(|folder| !wanted.contains(*folder)).cloned().collect();
-        if again {
-            gone.extend(
-                self.watched
-                    .iter()
-                    .filter(|(folder, known)| identity(folder).as_ref() != Some(*known))
-                    .map(|it| it.0.clone()),
-            );
-        }
-        for folder in gone {
+        let stays = |folder: &str, known: &Watched| {
+            wanted.get(folder) == Some(&known.content)
+                && (!again || identity(folder).is_some_and(|now| now == known.identity))
+        };
+        let gone: Vec<(String, bool)> = self
+            .watched
+            .iter()
+            .filter(|(folder, known)| !stays(folder, known))
+            .map(|(folder, known)| (folder.clone(), known.content))
+            .collect();
+        for (folder, content) in gone {
+            let watcher = if content { &mut *whole } else { &mut *names };
             // A folder that went has taken its watch with it, which is no error.
             let _ = watcher.unwatch(Path::new(&folder));
             self.watched.remove(&folder);
         }
-        self.gaps.retain(|folder, _| wanted.contains(folder));
-        for folder in wanted {
+        self.gaps.retain(|folder, _| wanted.contains_key(folder));
+        for (folder, content) in wanted {
             if self.watched.contains_key(&folder) {
                 continue;
             }
+            let watcher = if content { &mut *whole } else { &mut *names };
             match watcher.watch(Path::new(&folder), RecursiveMode::NonRecursive) {
                 Ok(()) => {
-                    self.watched.insert(folder.clone(), identity(&folder).unwrap_or_default());
                     match foreign(&folder) {
                         Some(why) => self.gaps.insert(folder.clone(), why),
                         None => self.gaps.remove(&folder),
                     };
                     late.add(lock(&self.shared).interest.of_folder(&folder));
+                    let identity = identity(&folder).unwrap_or_default();
+                    self.watched.insert(folder, Watched { identity, content });
                 }
                 // It went after it was seen; the folder above tells, and its rooms look again.
                 Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
@@ -156,7 +176,7 @@ impl Files {
     /// The rooms of which changes may go unnoticed.
     pub(crate) fn blind(&self) -> RoomSet {
         let shared = lock(&self.shared);
-        if self.watcher.is_none() {
+        if self.whole.is_none() {
             return RoomSet::ALL;
         }
         self.gaps.keys().fold(RoomSet::NONE, |all, folder| all.and(shared.interest.of_folder(folder)))

@@ -1,7 +1,7 @@
 //! The facts of this machine, kept current: only the rooms that may read something else are gathered again.
 
 use checks::facts::{self, Facts, ROOMS};
-use checks::host::Host;
+use checks::host::{FileKind, Host};
 
 use super::files::Files;
 use super::interest::{Links, Reach};
@@ -54,7 +54,8 @@ impl Gathered {
     fn round(&mut self, rooms: RoomSet, files: &Files) -> RoomSet {
         let live = Live::new();
         let read_link = |path: &str| live.read_link(path);
-        let mut links = Links::new(&read_link);
+        let is_folder = |path: &str| live.stat(path).is_ok_and(|there| there.kind == FileKind::Dir);
+        let mut links = Links::new(&read_link, &is_folder);
         let mut changed = RoomSet::NONE;
         self.facts.taken_at = live.now();
         let mut before = Facts::default();

@@ -27,6 +27,8 @@ pub(crate) struct Reach {
     names: BTreeSet<(String, String)>,
     /// Folders of which the room reads the list.
     lists: BTreeSet<String>,
+    /// Folders in which it reads a file, so that what is written there matters and not only what comes and goes.
+    contents: BTreeSet<String>,
     /// Whether the kernel announces changes of what it asked nftables for.
     nftables: bool,
     /// Whether the kernel announces changes of what it asked the network for.
@@ -65,11 +67,14 @@ struct Folder {
     names: HashMap<Box<str>, RoomSet>,
     /// Who reads its list.
     list: RoomSet,
+    /// Who reads a file in it.
+    content: RoomSet,
 }
 
 /// What the symlinks of a host say, each asked once.
 pub(crate) struct Links<'a> {
     read: &'a dyn Fn(&str) -> Result<String, Gap>,
+    is_folder: &'a dyn Fn(&str) -> bool,
     known: HashMap<String, Link>,
 }
 
@@ -81,9 +86,12 @@ enum Link {
 }
 
 impl<'a> Links<'a> {
-    /// The links of a host, by its way to read one.
-    pub(crate) fn new(read: &'a dyn Fn(&str) -> Result<String, Gap>) -> Self {
-        Self { read, known: HashMap::new() }
+    /// The links of a host, by its ways to read one and to tell a folder.
+    pub(crate) fn new(
+        read: &'a dyn Fn(&str) -> Result<String, Gap>,
+        is_folder: &'a dyn Fn(&str) -> bool,
+    ) -> Self {
+        Self { read, is_folder, known: HashMap::new() }
     }
 
     fn of(&mut self, path: &str) -> Link {
@@ -107,7 +115,12 @@ impl Reach {
         for touch in touched {
             match touch {
                 Touch::Path(path) => {
-                    reach.walk(path, links);
+                    let there = reach.walk(path, links);
+                    if let Some((folder, _)) = there.as_ref().and_then(|there| there.rsplit_once('/'))
+                        && !there.as_ref().is_some_and(|there| (links.is_folder)(there))
+                    {
+                        reach.contents.insert(folder_of(folder).to_owned());
+                    }
                 }
                 Touch::Folder(path) => {
                     if let Some(folder) = reach.walk(path, links) {
@@ -208,6 +221,7 @@ impl Interest {
     pub(crate) fn set(&mut self, room: RoomSet, reach: &Reach) {
         self.folders.retain(|_, folder| {
             folder.list = folder.list.without(room);
+            folder.content = folder.content.without(room);
             folder.names.retain(|_, rooms| {
                 *rooms = rooms.without(room);
                 !rooms.is_empty()
@@ -225,6 +239,9 @@ impl Interest {
         }
         for folder in &reach.lists {
             self.folders.entry(folder.clone()).or_default().list.add(room);
+        }
+        for folder in &reach.contents {
+            self.folders.entry(folder.clone()).or_default().content.add(room);
         }
         let parts = [
             (&mut self.nftables, reach.nftables),
@@ -248,9 +265,10 @@ impl Interest {
         }
     }
 
-    /// The folders to watch.
-    pub(crate) fn folders(&self) -> impl Iterator<Item = &str> {
-        self.folders.keys().map(String::as_str)
+    /// The folders to watch, and whether what is written in files there matters: of a folder of logs that is only passed
+    /// through nobody wants to hear of each line.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.folders.iter().map(|(path, folder)| (path.as_str(), !folder.content.is_empty()))
     }
 
     /// Whether a folder is one of them.
@@ -282,10 +300,6 @@ impl Interest {
             if change == Change::Name {
                 rooms.add(folder.list);
             }
-        }
-        if change == Change::Name {
-            // The folder itself went or came.
-            rooms.add(self.of_folder(folder_of(path.trim_end_matches('/'))));
         }
         rooms
     }

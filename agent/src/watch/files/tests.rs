@@ -17,7 +17,10 @@ fn watching(touched: &[Touch]) -> Files {
 
 fn derive(files: &mut Files, touched: &[Touch]) -> Synced {
     let live = Live::new();
-    let reach = Reach::of(touched, &mut Links::new(&|path| live.read_link(path)));
+    let reach = Reach::of(
+        touched,
+        &mut Links::new(&|path| live.read_link(path), &|path| std::path::Path::new(path).is_dir()),
+    );
     files.interest(|interest| interest.set(RoomSet::named("sshd"), &reach));
     files.sync(true)
 }
@@ -118,5 +121,18 @@ fn what_a_symlink_leads_to_is_watched() {
     assert!(wait(&files).is_some());
     std::os::unix::fs::symlink("elsewhere", path(&dir, "other")).unwrap();
     fs::rename(path(&dir, "other"), path(&dir, "link")).unwrap();
+    assert!(wait(&files).is_some());
+}
+
+#[test]
+fn lines_that_are_added_to_files_that_nobody_reads_wake_nobody_until_somebody_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = path(&dir, "log");
+    fs::write(&log, "1").unwrap();
+    let mut files = watching(&[Touch::Folder(path(&dir, ""))]);
+    fs::write(&log, "2").unwrap();
+    assert!(silent(&files));
+    assert_eq!(derive(&mut files, &[Touch::Path(log.clone())]).late.names(), ["sshd"]);
+    fs::write(&log, "3").unwrap();
     assert!(wait(&files).is_some());
 }

@@ -13,7 +13,12 @@ fn paths(touched: &[&str]) -> Vec<Touch> {
 }
 
 fn reach(tree: &Tree, touched: &[Touch]) -> Reach {
-    Reach::of(touched, &mut Links::new(&|path| tree.read_link(path)))
+    let is_folder = |path: &str| tree.stat(path).is_ok_and(|there| there.kind == checks::host::FileKind::Dir);
+    Reach::of(touched, &mut Links::new(&|path| tree.read_link(path), &is_folder))
+}
+
+fn folders(interest: &Interest) -> Vec<&str> {
+    interest.folders().map(|(folder, _)| folder).collect()
 }
 
 fn interest(tree: &Tree, rooms: &[(&str, &[&str])]) -> Interest {
@@ -42,7 +47,7 @@ fn host() -> Tree {
 #[test]
 fn a_file_is_watched_by_its_name_in_every_folder_on_the_way() {
     let watched = interest(&host(), &[("sshd", &["/etc/ssh/sshd_config"])]);
-    assert_eq!(watched.folders().collect::<Vec<_>>(), ["/", "/etc", "/etc/ssh"]);
+    assert_eq!(folders(&watched), ["/", "/etc", "/etc/ssh"]);
     let sshd = RoomSet::named("sshd");
     // Replaced by rename, changed in place, its folder exchanged.
     assert_eq!(watched.rooms("/etc/ssh/sshd_config", Change::Name), sshd);
@@ -56,7 +61,7 @@ fn a_file_is_watched_by_its_name_in_every_folder_on_the_way() {
 #[test]
 fn what_is_absent_is_awaited_in_the_nearest_folder_that_exists() {
     let watched = interest(&host(), &[("sudoers", &["/etc/doas.d/a/b.conf", "/opt/x"])]);
-    assert_eq!(watched.folders().collect::<Vec<_>>(), ["/", "/etc"]);
+    assert_eq!(folders(&watched), ["/", "/etc"]);
     assert_eq!(watched.rooms("/etc/doas.d", Change::Name).names(), ["sudoers"]);
     assert_eq!(watched.rooms("/opt", Change::Name).names(), ["sudoers"]);
 }
@@ -74,7 +79,7 @@ fn a_symlink_is_watched_where_it_stands_and_where_it_leads() {
     let watched =
         interest(&host(), &[("provider_traces", &["/etc/resolv.conf"]), ("accounts", &["/bin/sh"])]);
     assert_eq!(
-        watched.folders().collect::<Vec<_>>(),
+        folders(&watched),
         ["/", "/etc", "/run", "/run/systemd", "/run/systemd/resolve", "/usr", "/usr/bin"]
     );
     for path in ["/etc/resolv.conf", "/run/systemd/resolve/stub.conf", "/run/systemd"] {
@@ -89,7 +94,7 @@ fn a_symlink_is_watched_where_it_stands_and_where_it_leads() {
 fn loops_end_and_dots_are_walked() {
     let watched =
         interest(&host(), &[("block", &["/etc/loop/x", "/etc/../etc/./ssh/../ssh/sshd_config", "/.."])]);
-    assert_eq!(watched.folders().collect::<Vec<_>>(), ["/", "/etc", "/etc/ssh"]);
+    assert_eq!(folders(&watched), ["/", "/etc", "/etc/ssh"]);
 }
 
 #[test]
@@ -126,8 +131,24 @@ fn what_a_room_reads_no_more_is_watched_no_more() {
     let mut watched =
         interest(&tree, &[("sshd", &["/etc/ssh/sshd_config.d/"]), ("accounts", &["/etc/passwd"])]);
     watched.set(RoomSet::named("sshd"), &reach(&tree, &paths(&["/proc/77/status"])));
-    assert_eq!(watched.folders().collect::<Vec<_>>(), ["/", "/etc"]);
+    assert_eq!(folders(&watched), ["/", "/etc"]);
     assert_eq!(watched.rooms("/etc/ssh", Change::Name), RoomSet::NONE);
     assert_eq!(watched.of_folder("/etc").names(), ["accounts"]);
     assert_eq!(watched.glanced.names(), ["sshd"]);
+}
+
+#[test]
+fn only_where_a_file_is_read_matters_what_is_written() {
+    let read = [
+        "/etc/ssh/sshd_config",
+        "/etc/ssh/sshd_config.d",
+        "/etc/ssh/sshd_config.d/",
+        "/etc/ssh/absent",
+        "/bin/sh",
+    ];
+    let watched = interest(&host(), &[("sshd", &read)]);
+    let written: Vec<&str> =
+        watched.folders().filter(|(_, content)| *content).map(|(folder, _)| folder).collect();
+    assert_eq!(written, ["/etc/ssh", "/usr/bin"]);
+    assert_eq!(folders(&watched), ["/", "/etc", "/etc/ssh", "/etc/ssh/sshd_config.d", "/usr", "/usr/bin"]);
 }
