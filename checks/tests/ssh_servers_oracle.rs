@@ -11,6 +11,7 @@ mod host;
 mod say;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -82,7 +83,18 @@ impl Place {
 
     /// Starts a server and waits until it answers.
     fn start(&self, command: &mut Command) -> Server {
-        let child = command.stderr(Stdio::null()).spawn().unwrap();
+        command.stderr(Stdio::null());
+        let until = Instant::now() + Duration::from_secs(5);
+        let child = loop {
+            match command.spawn() {
+                // A program that this test has just copied is still open for writing in a child that another test began
+                // in that moment, until that child executes.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < until => {
+                    sleep(Duration::from_millis(10));
+                }
+                spawned => break spawned.unwrap(),
+            }
+        };
         let server = Server { child, port: self.port };
         server.wait_for_answer();
         server
