@@ -36,7 +36,8 @@ fn plain(value: &Value) -> String {
 #[test]
 fn hosts_are_reached_as_ansible_reaches_them() {
     let oracle = top().join("target/validator/bin/ansible-inventory");
-    if !oracle.exists() {
+    // The Python behind it may be one that an ordinary user cannot read.
+    if Command::new(&oracle).arg("--version").output().is_err() {
         left_out("inventories as Ansible reads them (tests/run installs ansible-inventory)");
         return;
     }

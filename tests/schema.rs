@@ -161,7 +161,7 @@ fn what_status_prints_is_valid_and_broken_ones_are_refused() {
     let Some(program) = validator() else { return };
     let watch = crate::watch::Watch::start();
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("status.json");
+    let file = dir.path().join("printed.json");
     let (text, code) = run(&["status", "--format", "json", "--state", &watch.folder()]);
     assert_eq!(code, 0, "{text}");
     fs::write(&file, &text).unwrap();

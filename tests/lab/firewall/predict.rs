@@ -2,7 +2,7 @@
 
 use checks::evidence::Evidence;
 use checks::facts::{Facts, ROOMS};
-use checks::reach::{Access, Answer, Exposed, Exposure, Published, Question, Reach, connect};
+use checks::reach::{Access, Answer, Exposed, Exposure, Published, Question, Reach, Verdict, connect};
 
 use super::draw::Chain;
 use super::host::Live;
@@ -50,7 +50,6 @@ pub(crate) fn nobody_gets_in(exposure: &Exposure, probe: &Probe, said: &Answer) 
         let serves = everywhere || socket.address.to_canonical() == to;
         one.namespace.is_none() && socket.protocol == probe.protocol && socket.port == port && serves
     };
-    // A container's, where it is not known whether the connection is passed on.
     let own: Vec<&Exposed> = exposure.sockets.iter().filter(takes).collect();
     !own.is_empty() && own.iter().all(|one| closed(&one.access))
 }
