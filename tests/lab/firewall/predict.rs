@@ -2,7 +2,7 @@
 
 use checks::evidence::Evidence;
 use checks::facts::{Facts, ROOMS};
-use checks::reach::{Access, Answer, Exposed, Exposure, Published, Question, Reach, Verdict, connect};
+use checks::reach::{Answer, Question, connect};
 
 use super::draw::Chain;
 use super::host::Live;
@@ -32,26 +32,6 @@ pub(crate) fn predict(facts: &Facts, probe: &Probe) -> Answer {
             source_mac: Some(probe.client.mac()),
         },
     )
-}
-
-/// Whether the listing of sockets says that nobody gets in where a connection did get through.
-pub(crate) fn nobody_gets_in(exposure: &Exposure, probe: &Probe, said: &Answer) -> bool {
-    let (to, port) = said.arrives_at.unwrap_or((probe.to, probe.port));
-    let closed = |access: &Access| matches!(access.reach, Reach::Nobody | Reach::Loopback);
-    if said.forwarded {
-        // A container's own address is a socket of another namespace, which may not be seen.
-        let own = |one: &&Published| one.protocol == probe.protocol && one.to == (to, port);
-        return said.arrives_at.is_some()
-            && exposure.published.iter().filter(own).all(|one| closed(&one.access));
-    }
-    let takes = |one: &&Exposed| {
-        let socket = &one.socket;
-        let everywhere = socket.address.is_unspecified() && (socket.address.is_ipv6() || to.is_ipv4());
-        let serves = everywhere || socket.address.to_canonical() == to;
-        one.namespace.is_none() && socket.protocol == probe.protocol && socket.port == port && serves
-    };
-    let own: Vec<&Exposed> = exposure.sockets.iter().filter(takes).collect();
-    !own.is_empty() && own.iter().all(|one| closed(&one.access))
 }
 
 /// An answer with its trace, for a person.
