@@ -2,7 +2,8 @@
 //!
 //! A machine with two networks and a container behind it takes on one ruleset after the other, drawn ones and those that
 //! known front ends load. For each of them hostduty answers, and the same connections are tried by real senders.
-//! `HOSTDUTY_SEED` repeats a run, `HOSTDUTY_NIGHTLY=1` draws 500 rulesets, `HOSTDUTY_LAB_ONLY=7` takes one of them.
+//! Every run draws the same rulesets; `HOSTDUTY_SEED` draws others, `HOSTDUTY_NIGHTLY=1` 500 new ones, and
+//! `HOSTDUTY_LAB_ONLY=7` takes one of them.
 
 mod cases;
 mod closing;

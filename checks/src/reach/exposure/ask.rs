@@ -132,12 +132,16 @@ impl<'a> Asking<'a> {
         }
         // Only neighbours can write to a link-local address, and only through its own interface.
         for targets in link_local.chunks(128) {
-            let from = targets
-                .iter()
-                .enumerate()
-                .filter_map(|(bit, target)| neighbours(context, target, 1 << bit, Near::Anybody));
-            let outcome = hooks::run(context, program, targets, from.collect(), false);
-            self.take(outlook, targets, outcome, true);
+            let mut from: Vec<Packets> = Vec::new();
+            for (bit, target) in targets.iter().enumerate() {
+                let Some(packets) = neighbours(context, target, 1 << bit, Near::Anybody) else { continue };
+                // Those of one link are the same for all of its targets, and go through the rules together.
+                match from.iter_mut().find(|known| known.interfaces == packets.interfaces) {
+                    Some(known) => known.targets |= packets.targets,
+                    None => from.push(packets),
+                }
+            }
+            self.take(outlook, targets, hooks::run(context, program, targets, from, false), true);
         }
         // So it is with broadcast and multicast, which routers do not pass on unless told to, and with 127.0.0.0/8.
         for targets in many.chunks(128) {
