@@ -188,7 +188,11 @@ pub(super) fn read(
     if stat.size > limit as u64 {
         return Err(Gap::too_large(path));
     }
-    let mut content = Vec::with_capacity(usize::try_from(stat.size).unwrap_or(0).saturating_add(1));
+    // Files of /proc have no size. The kernel works out a table of sockets anew for each read: a few large ones are
+    // faster, and closer to one moment, than the many small ones that an empty buffer begins with.
+    let expected =
+        if stat.size == 0 { 16 << 10 } else { usize::try_from(stat.size).unwrap_or(0).saturating_add(1) };
+    let mut content = Vec::with_capacity(expected);
     file.take(limit as u64 + 1).read_to_end(&mut content).map_err(|error| io_gap(path, &error))?;
     if content.len() > limit { Err(Gap::too_large(path)) } else { Ok(content) }
 }
