@@ -14,6 +14,7 @@ mod draw;
 mod host;
 mod ingredients;
 mod knocking;
+mod listed;
 mod listeners;
 mod namespaces;
 mod predict;

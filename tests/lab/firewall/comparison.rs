@@ -12,6 +12,7 @@ use super::draw::{Chain, Drawn, Front, Line};
 use super::ingredients::nft::NFT;
 use super::ingredients::to_container;
 use super::ingredients::xtables::XTABLES;
+use super::listed;
 use super::listeners;
 use super::namespaces::{Client, Replies, SOURCES, Town, sh};
 use super::predict;
@@ -92,6 +93,7 @@ pub(crate) fn compare(
         return;
     }
     let facts = predict::gather();
+    let exposure = checks::reach::exposure(&facts).unwrap();
     let places = places(drawn);
     let legacy = |chain: &Chain| chain.front == Front::IptablesLegacy;
     let both = drawn.chains.keys().any(legacy) && !drawn.chains.keys().all(legacy);
@@ -99,6 +101,7 @@ pub(crate) fn compare(
     // Rules that fill a list for one connection decide another by it: that one may have met the list as it is now.
     let remembers = ["--add-set", "add @", "update @", "recent"].iter().any(|word| drawn.load.contains(word));
     let afterwards = predict::gather();
+    let exposure_afterwards = checks::reach::exposure(&afterwards).unwrap();
     findings.rulesets += 1;
     let mut wrong = String::new();
     for (at, (probe, outcome)) in drawn.probes.iter().zip(outcomes).enumerate() {
@@ -116,6 +119,13 @@ pub(crate) fn compare(
                     predict::shown(&said)
                 );
             }
+        }
+        if outcome == Outcome::Open
+            && said.verdict == Verdict::Accept
+            && listed::leaves_out(&exposure, probe, &said)
+            && (!remembers || listed::leaves_out(&exposure_afterwards, probe, &said))
+        {
+            let _ = writeln!(wrong, "  {probe} is {outcome:?}; hostduty exposure leaves its source out");
         }
         for name in credited(&places, &said) {
             *findings.coverage.entry(name.to_owned()).or_default() += 1;
