@@ -18,7 +18,7 @@ pub(crate) struct Part {
     pub(crate) state: State,
 }
 
-/// Overlaps that are taken apart, and comparisons that it may take; more are unknown.
+/// Overlaps that are taken apart, and pieces that may be looked at for it; more are unknown.
 const CELLS: usize = 2000;
 const COMPARISONS: usize = 1 << 20;
 
@@ -41,60 +41,63 @@ fn apart(ended: Vec<Ended>) -> Vec<Part> {
         ended.into_iter().partition(|one| one.flow.state.chance.is_none() && one.flow.state.doubt.is_none());
     let mut parts: Vec<Part> =
         certain.into_iter().map(|one| part(one.flow.packets.clone(), &one, None)).collect();
-    // What lies in the same place, by the ends that it may come to.
-    let mut cells: Vec<(Packets, Vec<usize>)> = Vec::new();
+    if let Some(cells) = cells(&open) {
+        parts.extend(cells.into_iter().flat_map(|(packets, ends)| {
+            let ends: Vec<&Ended> = ends.iter().filter_map(|at| open.get(*at)).collect();
+            settle(&packets, &ends)
+        }));
+    } else {
+        let reason: Rc<str> = "chance and what is not understood cut the sources into too many parts".into();
+        parts.extend(open.iter().map(|one| {
+            let end = End::Unknown(Rc::clone(&reason));
+            Part { end, ..part(one.flow.packets.clone(), one, None) }
+        }));
+    }
+    parts
+}
+
+/// What lies in the same place, with the places in `open` of the ends that it may come to; nothing where that are too many.
+fn cells(open: &[Ended]) -> Option<Vec<(Packets, Rc<[usize]>)>> {
+    let mut cells: Vec<(Packets, Rc<[usize]>)> = Vec::new();
     let mut compared = 0_usize;
     for (at, one) in open.iter().enumerate() {
-        compared = compared.saturating_add(cells.len());
+        // What of this one lies in no cell so far.
         let mut rest = vec![one.flow.packets.clone()];
         let mut grown = Vec::new();
-        for (packets, ends) in std::mem::take(&mut cells) {
-            let mut outside = Vec::new();
+        for (packets, ends) in cells {
             let mut untouched = vec![packets];
-            for piece in &rest {
-                let mut left = Vec::new();
+            let mut beside = Vec::new();
+            for piece in rest {
+                let (mut left, mut common) = (Vec::new(), Vec::new());
                 for packets in untouched {
-                    match packets.and(piece) {
-                        Some(common) => {
-                            let mut both = ends.clone();
-                            both.push(at);
-                            left.extend(packets.without(&common));
-                            grown.push((common, both));
+                    match packets.and(&piece) {
+                        Some(both) => {
+                            left.extend(packets.without(&both));
+                            common.push(both);
                         }
                         None => left.push(packets),
                     }
                 }
                 untouched = left;
-            }
-            for piece in rest {
-                let mut pieces = vec![piece];
-                for (common, _) in grown.iter().filter(|(_, both)| both.last() == Some(&at)) {
-                    pieces = pieces.into_iter().flat_map(|piece| piece.without(common)).collect();
+                let outside = |pieces: Vec<Packets>, both: &Packets| {
+                    pieces.iter().flat_map(|piece| piece.without(both)).collect()
+                };
+                beside.extend(common.iter().fold(vec![piece], outside));
+                grown.extend(
+                    common.into_iter().map(|both| (both, ends.iter().copied().chain([at]).collect())),
+                );
+                compared = compared.saturating_add(1 + untouched.len() + beside.len());
+                if compared > COMPARISONS || grown.len() > CELLS {
+                    return None;
                 }
-                outside.extend(pieces);
             }
-            rest = outside;
-            grown.extend(untouched.into_iter().map(|packets| (packets, ends.clone())));
+            rest = beside;
+            grown.extend(untouched.into_iter().map(|packets| (packets, Rc::clone(&ends))));
         }
         cells = grown;
-        cells.extend(rest.into_iter().map(|packets| (packets, vec![at])));
-        if cells.len() > CELLS || compared > COMPARISONS {
-            let reason: Rc<str> =
-                "chance and what is not understood cut the sources into too many parts".into();
-            return parts
-                .into_iter()
-                .chain(open.into_iter().map(|one| {
-                    let end = End::Unknown(Rc::clone(&reason));
-                    Part { end, ..part(one.flow.packets.clone(), &one, None) }
-                }))
-                .collect();
-        }
+        cells.extend(rest.into_iter().map(|packets| (packets, Rc::from([at]))));
     }
-    parts.extend(cells.into_iter().flat_map(|(packets, ends)| {
-        let ends: Vec<&Ended> = ends.iter().filter_map(|at| open.get(*at)).collect();
-        settle(&packets, &ends)
-    }));
-    parts
+    Some(cells)
 }
 
 fn part(packets: Packets, one: &Ended, chance: Option<Rc<str>>) -> Part {

@@ -179,7 +179,7 @@ impl<'a> Asking<'a> {
             true => vec![format!("to port {}", target.port)],
             false => Vec::new(),
         };
-        let takers = self.takers(context, to, port);
+        let takers = self.takers(context, to, port, out.is_some());
         if rewritten && (out.is_some() || takers.is_empty()) && part.end != End::Dropped {
             let key = (context.protocol, target.port, (to, port));
             self.published.entry(key).or_default().add(part, outlook, &[]);
@@ -214,7 +214,7 @@ impl<'a> Asking<'a> {
     fn attribute_stopped(&mut self, outlook: &Outlook<'_>, target: &Target, going: &Going, tally: &Tally) {
         let context = outlook.context;
         let Some((to, port)) = self.arrives(context, target, going.destination, going.out) else { return };
-        for (at, heard) in self.takers(context, to, port) {
+        for (at, heard) in self.takers(context, to, port, going.out.is_some()) {
             if let Some(gathered) = self.gathered.get_mut(at).filter(|_| heard & going.interfaces != 0) {
                 gathered.add_stopped(tally, outlook);
             }
@@ -232,13 +232,25 @@ impl<'a> Asking<'a> {
     ) -> Option<(IpAddr, u16)> {
         let own = (address(target.address, context.family), target.port);
         let last = destination.map_or(own, |(to, port)| (address(to, context.family), port));
-        (last != own || out.is_none() || self.namespace_of(last.0).is_some()).then_some(last)
+        (last != own || out.is_none() || !self.namespaces_of(last.0).is_empty()).then_some(last)
     }
 
-    /// The sockets that take packets to an address and port, with the interfaces from which they do.
-    fn takers(&self, context: &Context<'_>, to: IpAddr, port: u16) -> Vec<(usize, u128)> {
+    /// The sockets that take packets to an address and port, with the interfaces from which they do: this machine's own, or
+    /// where the packets are sent on, those of the namespaces that have the address.
+    fn takers(&self, context: &Context<'_>, to: IpAddr, port: u16, sent_on: bool) -> Vec<(usize, u128)> {
         let Some(list) = self.by_port.get(&(context.protocol, port)) else { return Vec::new() };
-        let namespace = self.namespace_of(to);
+        let there = if sent_on { self.namespaces_of(to) } else { vec![None] };
+        there.into_iter().flat_map(|namespace| self.takers_in(namespace, list, context, to)).collect()
+    }
+
+    /// Those of `list` that are in one namespace.
+    fn takers_in(
+        &self,
+        namespace: Option<u64>,
+        list: &[usize],
+        context: &Context<'_>,
+        to: IpAddr,
+    ) -> Vec<(usize, u128)> {
         // Those bound to the address come before those bound to all, and of either those of its own family before those
         // of IPv6 that take IPv4 too (__inet_lookup_listener and compute_score in inet_hashtables.c).
         let mut ranks: BTreeMap<(bool, bool), Vec<(usize, u128)>> = BTreeMap::new();
@@ -260,13 +272,14 @@ impl<'a> Asking<'a> {
         found
     }
 
-    /// The network namespace that an address belongs to; none for the machine's own.
-    fn namespace_of(&self, address: IpAddr) -> Option<u64> {
-        let sockets = self.facts.sockets.value()?;
+    /// The network namespaces beside the machine's own that have an address. Two of them can, and this machine may have
+    /// it as well: a namespace of its own takes any address.
+    fn namespaces_of(&self, address: IpAddr) -> Vec<Option<u64>> {
+        let namespaces = self.facts.sockets.value().and_then(|sockets| sockets.namespaces.value());
         let own = |namespace: &&crate::facts::sockets::Namespace| {
             namespace.addresses.value().is_some_and(|own| own.contains(&address))
         };
-        sockets.namespaces.value()?.iter().find(own).map(|namespace| namespace.inode)
+        namespaces.into_iter().flatten().filter(own).map(|namespace| Some(namespace.inode)).collect()
     }
 
     fn finish(self, outlooks: &[Outlook<'_>]) -> Exposure {

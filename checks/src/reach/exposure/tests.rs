@@ -1,6 +1,7 @@
 //! Sockets with what strangers really reach of them, as seen with packets in network namespaces.
 
 use super::*;
+use crate::facts::sockets::Namespace;
 use crate::packet_filter::tests::{facts, input, listening, two_families};
 
 /// Who reaches each of these sockets, in their order; one may be bound to an interface, such as `tcp 0.0.0.0:80 2`.
@@ -41,6 +42,24 @@ fn a_socket_that_is_bound_to_an_interface_leaves_the_others_to_the_next() {
 fn a_socket_with_an_address_comes_before_those_with_none_whatever_their_families() {
     let own = reached(&two_families(), "[]", &["udp [::ffff:192.0.2.1]:6000", "udp 0.0.0.0:6000"]);
     assert_eq!(own[0].reach, Reach::Anyone);
+}
+
+#[test]
+fn an_address_that_a_container_has_too_stays_this_machines_own() {
+    let mut facts = listening(facts(&two_families(), "[]"), &["tcp [::]:22"]);
+    let crate::gap::Reading::Known(own) = &mut facts.sockets else { unreachable!() };
+    own.namespaces = Ok(vec![Namespace {
+        inode: 9,
+        name: "unshare".to_owned(),
+        pid: 7,
+        unit: None,
+        addresses: Ok(vec!["192.0.2.1".parse().unwrap()]).into(),
+        sockets: Ok(vec![Socket::new(Protocol::Tcp, "192.0.2.1:22".parse().unwrap(), 8, 0)]).into(),
+    }])
+    .into();
+    let found = exposure(&facts).unwrap().sockets;
+    let access = |namespace| &found.iter().find(|one| one.namespace == namespace).unwrap().access;
+    assert_eq!((access(None).ipv4, access(Some(9)).reach), (Reach::Anyone, Reach::Unknown));
 }
 
 #[test]
