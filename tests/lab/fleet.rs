@@ -1,14 +1,18 @@
 //! One command asks fifty machines over SSH, some of them slow, dead or hostile, and leaves nothing on any of them.
 
+mod binaries;
+mod broken;
+mod terminal;
+mod town;
+mod ways;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use town::{Town, is_installed, json};
 
 use super::machines::top;
 use super::say::left_out;
@@ -29,12 +33,17 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("painted", "root", "reported"),
     ("lingering", "root", "reported"),
     ("noexec-memory", "root", "reported"),
+    ("full", "root", "reported"),
+    ("readonly-home", "root", "reported"),
+    ("all-busybox", "root", "reported"),
     ("sudo", "ann", "reported"),
     ("no-proc", "root", "reported"),
     ("no-sudo", "bob", "no-sudo"),
     ("noexec", "root", "noexec"),
     ("no-room", "root", "no-room"),
     ("no-shell", "nobody-here", "no-shell"),
+    ("no-sh", "root", "no-shell"),
+    ("password", "root", "host-key-unknown"),
     ("other-processor", "root", "no-binary"),
     ("wrong-key", "root", "host-key-changed"),
     ("unknown-key", "root", "host-key-unknown"),
@@ -50,135 +59,6 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("cut", "root", "connection-lost"),
 ];
 const HOSTS: usize = 50;
-
-/// The namespaces with everybody in them; they end with it.
-struct Town {
-    work: tempfile::TempDir,
-    keeper: Child,
-}
-
-impl Town {
-    fn build(hosts: &[(String, &str)]) -> Self {
-        // Those who log in read keys and programs there.
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        let work = tempfile::Builder::new().permissions(readable).tempdir().unwrap();
-        let mut keeper = Command::new("unshare")
-            .args(["--net", "--mount", "--propagation", "private", "bash"])
-            .arg(top().join("tests/lab/fleet/town"))
-            .arg(work.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let input = keeper.stdin.as_mut().unwrap();
-        for (name, kind) in hosts {
-            writeln!(input, "{name} {kind}").unwrap();
-        }
-        writeln!(input, "end").unwrap();
-        let mut line = String::new();
-        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let log = fs::read_to_string(work.path().join("log")).unwrap_or_default();
-        assert_eq!(line, "ready\n", "{log}");
-        // The binary for the other side is the one under test; without its debugging information it travels faster.
-        let folder =
-            work.path().join("binaries").join(format!("{}-unknown-linux-musl", std::env::consts::ARCH));
-        fs::create_dir_all(&folder).unwrap();
-        let binary = env!("CARGO_BIN_EXE_hostduty");
-        let stripped = Command::new("strip").args([binary, "-o"]).arg(folder.join("hostduty")).status();
-        if !stripped.is_ok_and(|status| status.success()) {
-            fs::copy(binary, folder.join("hostduty")).unwrap();
-        }
-        Self { work, keeper }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.work.path().join(name)
-    }
-
-    /// hostduty as the client runs it.
-    fn hostduty(&self, arguments: &[&str]) -> Command {
-        let mut command = self.within(&self.keeper.id().to_string(), &["-n"]);
-        command.arg(env!("CARGO_BIN_EXE_hostduty")).arg("report").arg("--remote-binaries");
-        command.arg(self.path("binaries")).args(arguments);
-        command.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
-        command
-    }
-
-    /// A program among the mounts of a host.
-    fn on(&self, host: &str, words: &[&str]) -> String {
-        let pid = fs::read_to_string(self.path("pids").join(host)).unwrap();
-        let output = self.within(pid.trim(), &[]).args(words).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn within(&self, pid: &str, more: &[&str]) -> Command {
-        let mut command = Command::new("nsenter");
-        // `unshare --fork` is in the namespaces of its child but for that of processes.
-        command.args(["-t", pid, "-m"]).args(more).arg("--");
-        command
-    }
-
-    fn files(&self, host: &str) -> Vec<String> {
-        let text = self.on(host, &["find", "/tmp", "/var/tmp", "/dev/shm", "/run", "/srv"]);
-        let mut files: Vec<String> = text.lines().map(str::to_owned).collect();
-        files.sort();
-        files
-    }
-
-    fn files_before(&self, host: &str) -> Vec<String> {
-        let mut files: Vec<String> =
-            fs::read_to_string(self.path("before").join(host)).unwrap().lines().map(str::to_owned).collect();
-        files.sort();
-        files
-    }
-
-    /// Waits until a host has no other files than before anybody came.
-    fn is_clean(&self, host: &str, within: Duration) -> Result<(), String> {
-        let until = Instant::now() + within;
-        loop {
-            let (before, after) = (self.files_before(host), self.files(host));
-            // What sudo itself remembers about a user.
-            let more: Vec<&String> = after
-                .iter()
-                .filter(|file| !before.contains(file) && !file.starts_with("/run/sudo"))
-                .collect();
-            if more.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                return Err(format!("{host}: {more:?}"));
-            }
-            thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    /// Waits until no process runs on a host but those that it was built with, and `tail`, with which liars wait.
-    fn is_quiet(&self, host: &str) -> Result<(), String> {
-        let until = Instant::now() + Duration::from_secs(5);
-        loop {
-            let text = self.on(host, &["sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null"]);
-            // `pid (name) state`; the first process of a host waits for nobody, so that the dead stay in the list.
-            let alive = text.lines().filter(|line| !line.contains(") Z ") && !line.starts_with("1 ("));
-            let left: Vec<&str> =
-                alive.filter(|line| !["(sshd)", "(tail)"].iter().any(|own| line.contains(own))).collect();
-            if left.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                return Err(format!("{host} still runs {left:?}"));
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-impl Drop for Town {
-    fn drop(&mut self) {
-        // It ends with its input, and everybody with it.
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
-    }
-}
 
 fn hosts() -> Vec<(String, &'static str)> {
     let plain = HOSTS - KINDS.len();
@@ -196,20 +76,6 @@ fn inventory() -> String {
     text += "[special:children]\nkinds\n[special:vars]\nansible_user=root\n";
     text += &format!("[plain]\nplain[01:{:02}]\n", HOSTS - KINDS.len());
     text
-}
-
-fn is_installed(program: &str) -> bool {
-    Path::new(program).exists()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!(
-            "{error}: {}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })
 }
 
 /// Holds the merged report against its schema, and each report in it against that of reports.
@@ -271,7 +137,7 @@ fn fifty_machines_are_asked_and_nothing_stays_on_them() {
         let missing = match *kind {
             "csh" => !is_installed("/usr/bin/tcsh"),
             "fish" => !is_installed("/usr/bin/fish"),
-            "sh-busybox" => !is_installed("/bin/busybox"),
+            "sh-busybox" | "all-busybox" => !is_installed("/bin/busybox"),
             _ => false,
         };
         if missing {
@@ -324,48 +190,4 @@ fn fifty_machines_are_asked_and_nothing_stays_on_them() {
     }
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
     eprintln!("with the search for what stays {:.1} s", begun.elapsed().as_secs_f64());
-}
-
-#[test]
-fn a_broken_connection_leaves_nothing() {
-    if !super::allowed("connections over SSH that break while the binary travels") {
-        return;
-    }
-    let town = Town::build(&[("killed".to_owned(), "late"), ("unplugged".to_owned(), "late")]);
-    let ask = |host: &str, timeout: &str| {
-        let mut command =
-            town.hostduty(&["--host", &format!("root@{host}"), "--timeout", timeout, "--format", "json"]);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // The other side waits four seconds before it reads the binary.
-        let until = Instant::now() + Duration::from_secs(20);
-        while !town.files(host).iter().any(|file| file.contains("/hostduty.") && file.ends_with("/hostduty"))
-        {
-            assert!(Instant::now() < until, "{host} was never sent anything");
-            thread::sleep(Duration::from_millis(50));
-        }
-        child
-    };
-
-    // Neither hostduty nor ssh can say good-bye.
-    let mut child = ask("killed", "30");
-    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
-    for pid in children.split_whitespace().map(|pid| pid.parse().unwrap()).chain([child.id()]) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
-    }
-    child.wait().unwrap();
-    town.is_clean("killed", Duration::from_secs(10)).unwrap();
-
-    // Nothing tells the other side that nobody is there any more: its watchdog has to find out.
-    let child = ask("unplugged", "6");
-    let pid = town.keeper.id().to_string();
-    let pulled = town.within(&pid, &["-n"]).args(["ip", "link", "set", "far2", "down"]).status().unwrap();
-    assert!(pulled.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(json(&output)["hosts"][0]["outcome"], "timed-out", "{}", json(&output)["hosts"][0]);
-    assert!(town.is_clean("unplugged", Duration::ZERO).is_err(), "the test looks at the wrong place");
-    town.is_clean("unplugged", Duration::from_secs(15)).unwrap();
-    for host in ["killed", "unplugged"] {
-        town.is_quiet(host).unwrap();
-    }
 }

@@ -108,34 +108,39 @@ pub(super) fn of_ssh(status: Option<i32>, said: &str) -> Failure {
         let words = if last.is_empty() { String::new() } else { format!(": {last}") };
         return Reason::NoShell.because(format!("the login shell ended {status}{words}"));
     }
-    let says = |needle: &str| said.contains(needle);
-    let reason = if says("REMOTE HOST IDENTIFICATION HAS CHANGED") || says("REVOKED HOST KEY") {
-        return Reason::HostKeyChanged.because("its host key is not the one in known_hosts");
-    } else if says("Host key verification failed") || says("host key is known for") {
-        Reason::HostKeyUnknown
-    } else if says("Permission denied (") || says("Too many authentication failures") {
-        Reason::AuthenticationRefused
-    } else if [
-        "Could not resolve",
-        "Connection refused",
-        "timed out",
-        "No route to host",
-        "unreachable",
-        "Connection closed",
-        "Connection reset",
-        "kex_exchange_identification",
-        "Unable to negotiate",
-        "Host is down",
-    ]
-    .into_iter()
-    .any(says)
-    {
-        Reason::Unreachable
-    } else {
-        Reason::SshFailed
-    };
-    reason.because(last_line(said))
+    let line = |needle: &str| said.lines().map(str::trim).rfind(|line| line.contains(needle));
+    for (reason, needles) in WORDS {
+        if let Some(line) = needles.iter().copied().find_map(line) {
+            return reason.because(line);
+        }
+    }
+    Reason::SshFailed.because(last_line(said))
 }
+
+/// What ssh says when it cannot go on, the gravest first: on the way through a jump host it says several of them.
+const WORDS: &[(Reason, &[&str])] = &[
+    (
+        Reason::HostKeyChanged,
+        &["has changed and you have requested", "REMOTE HOST IDENTIFICATION HAS CHANGED", "REVOKED HOST KEY"],
+    ),
+    (Reason::HostKeyUnknown, &["host key is known for", "Host key verification failed"]),
+    (Reason::AuthenticationRefused, &["Permission denied (", "Too many authentication failures"]),
+    (
+        Reason::Unreachable,
+        &[
+            "Could not resolve",
+            "Connection refused",
+            "timed out",
+            "No route to host",
+            "unreachable",
+            "Connection closed",
+            "Connection reset",
+            "kex_exchange_identification",
+            "Unable to negotiate",
+            "Host is down",
+        ],
+    ),
+];
 
 /// The last line that says something.
 pub(super) fn last_line(said: &str) -> &str {

@@ -27,8 +27,9 @@ if [ "$elevate" = yes ] && [ "$(id -u)" != 0 ]; then
     sudo='sudo -n --'
 fi
 
-# Memory first, then disks. A file system mounted noexec does not even run a script.
-refused=''
+# Memory first, then disks. A file system mounted noexec does not even run a script; and as the binary is sent only once,
+# room for it is taken on trial.
+refused='' full=''
 for base in "${XDG_RUNTIME_DIR-}" "/run/user/$(id -u)" /dev/shm "${TMPDIR-}" /tmp /var/tmp "${HOME-}"; do
     case $base in
     /?*) ;;
@@ -36,15 +37,22 @@ for base in "${XDG_RUNTIME_DIR-}" "/run/user/$(id -u)" /dev/shm "${TMPDIR-}" /tm
     esac
     mkdir "$base/$place" 2>/dev/null || continue
     folder=$base/$place
-    {
-        printf '#!/bin/sh\nexit 7\n' >"$folder/try" && chmod 700 "$folder/try" && "$folder/try"
-    } 2>/dev/null
-    [ $? != 7 ] || break
+    if {
+        printf '#!/bin/sh\nexit 7\n' >"$folder/try" && chmod 700 "$folder/try" &&
+            dd if=/dev/zero of="$folder/room" bs=65536 count=$((size / 65536 + 1))
+    } 2>/dev/null; then
+        rm -f "$folder/room"
+        "$folder/try" 2>/dev/null
+        [ $? != 7 ] || break
+        refused="$refused $base"
+    else
+        full="$full $base"
+    fi
     rm -rf "$folder"
-    folder='' refused="$refused $base"
+    folder=''
 done
 if [ -z "$folder" ]; then
-    say refused noexec "$refused"
+    if [ -z "$refused" ] || [ -n "$full" ]; then say refused no-room "$full"; else say refused noexec "$refused"; fi
     leave
 fi
 

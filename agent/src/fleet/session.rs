@@ -18,6 +18,8 @@ use crate::render::json_v1;
 
 /// The client whose configuration, agent and known hosts the operator already has.
 pub(super) const SSH: &str = "/usr/bin/ssh";
+/// Whom ssh asks where nobody is to be asked.
+const NOBODY: &str = "/bin/false";
 /// What a login shell may print before ours speaks.
 const NOISE: usize = 256 << 10;
 /// A report takes a twentieth of a megabyte; one with a thousand findings, one.
@@ -78,6 +80,11 @@ fn start(order: &Order<'_>, host: &Destination, words: &Words) -> std::io::Resul
     // What the user's configuration says stays, but for what would get into the way of one command without a terminal
     // or would lend the operator's agent to the other side.
     ssh.args(["-T", "-a", "-x"]);
+    if !order.may_ask {
+        // BatchMode does not reach the ssh that goes to a jump host, its environment does: whoever wants to ask there
+        // gets no for an answer, even where there is a terminal.
+        ssh.env("SSH_ASKPASS", NOBODY).env("SSH_ASKPASS_REQUIRE", "force");
+    }
     let connect = format!("ConnectTimeout={}", order.timeout.min(10));
     let batch = if order.may_ask { "BatchMode=no" } else { "BatchMode=yes" };
     for option in [
@@ -86,6 +93,8 @@ fn start(order: &Order<'_>, host: &Destination, words: &Words) -> std::io::Resul
         "ServerAliveInterval=5",
         "ServerAliveCountMax=3",
         "ClearAllForwardings=yes",
+        // A connection that is open already serves; none stays open behind us.
+        "ControlMaster=no",
         "RemoteCommand=none",
         // Without the server's banner; errors are still said.
         "LogLevel=ERROR",
@@ -155,6 +164,7 @@ fn refused(refusal: &str) -> Obstacle {
     Obstacle::Failed(match name {
         "no-sudo" => Reason::NoSudo.because(rest),
         "noexec" => Reason::Noexec.because(format!("tried {rest}")),
+        "no-room" if rest.is_empty() => Reason::NoRoom.because("it has no folder that can be written to"),
         "no-room" => Reason::NoRoom.because(format!("the binary could not be written to {rest}")),
         "not-run" => Reason::NotRun.because(rest),
         "cut-short" => Reason::ConnectionLost.because("the binary arrived in part"),
