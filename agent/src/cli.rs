@@ -13,7 +13,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use remote::Remote;
 
-use crate::sandbox;
+use crate::{sandbox, sign};
 pub(crate) use history::{Drift, History, HistoryVerb};
 pub(crate) use watch::{Status, Watch};
 
@@ -130,9 +130,7 @@ impl Command {
     /// The folders that it may write to, and no others; nothing for what starts the system's own tools.
     pub(crate) fn writes_to(&self) -> Option<Vec<PathBuf>> {
         let output = match self {
-            // Signing starts ssh-keygen.
-            Self::Report(report) if report.sign => return None,
-            Self::History(History { verb: Some(HistoryVerb::Sign { .. }), .. }) => return None,
+            Self::History(History { verb: Some(HistoryVerb::Sign { file, .. }), .. }) => Some(file.as_path()),
             Self::History(history) => history.answer.output.as_deref(),
             Self::Drift(drift) => drift.answer.output.as_deref(),
             Self::Report(report) if report.remote.starts_ssh() => return None,
@@ -147,6 +145,16 @@ impl Command {
             _ => None,
         };
         Some(output.map(sandbox::folder).into_iter().collect())
+    }
+
+    /// The one program that a command starts which gives up everything else.
+    pub(crate) fn starts(&self) -> Option<&'static str> {
+        let signs = match self {
+            Self::Report(report) => report.sign,
+            Self::History(history) => matches!(history.verb, Some(HistoryVerb::Sign { .. })),
+            _ => false,
+        };
+        signs.then_some(sign::PROGRAM)
     }
 }
 
@@ -217,7 +225,7 @@ pub(crate) struct Report {
     #[arg(long, short)]
     pub(crate) verbose: bool,
     /// Sign it with the host's SSH key; the signature comes beside it, with .sig
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "output", conflicts_with = "named")]
     pub(crate) sign: bool,
     /// Sign with this private key instead of the host's own
     #[arg(long, value_name = "FILE", requires = "sign")]

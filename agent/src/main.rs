@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     sys::survive_the_file_size_limit();
     let command = Cli::parse().command;
     if let Some(folders) = command.writes_to() {
-        sandbox::confine(folders);
+        sandbox::confine(folders, command.starts());
     }
     let outcome = match &command {
         Command::Report(arguments) => command::report::run(arguments),

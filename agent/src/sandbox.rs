@@ -2,7 +2,8 @@
 //!
 //! The thread that looks at the host loses the right to write, connect and execute (seccomp). What has to be written is
 //! handed to another thread, which can write below the folders that were named and nowhere else (Landlock). It is another
-//! thread because Landlock takes more than the right to write: who is under it sees no other process's open files.
+//! thread because Landlock takes more than the right to write: who is under it sees no other process's open files. A third
+//! thread starts the program that signs, where something is to be signed, and can start no other.
 
 #[cfg(target_os = "linux")]
 mod hands;
@@ -12,31 +13,51 @@ mod look;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
-static HANDS: std::sync::OnceLock<hands::Hands> = std::sync::OnceLock::new();
-
-/// Confines this thread and all that it starts; files are written through [`write()`] from now on, below these folders. A
-/// kernel without seccomp or Landlock does without, as does another system.
+static WRITES: std::sync::OnceLock<hands::Hands> = std::sync::OnceLock::new();
 #[cfg(target_os = "linux")]
-pub(crate) fn confine(folders: Vec<PathBuf>) {
+static STARTS: std::sync::OnceLock<hands::Hands> = std::sync::OnceLock::new();
+
+/// Confines this thread and all that it starts; files are written through [`write()`] from now on, below these folders, and
+/// the program is started through [`start()`]. A kernel without seccomp or Landlock does without, as does another system.
+#[cfg(target_os = "linux")]
+pub(crate) fn confine(folders: Vec<PathBuf>, program: Option<&'static str>) {
+    use hands::{Hands, May};
     crate::host::open_what_takes_writing();
-    HANDS.get_or_init(|| hands::Hands::start(folders));
+    WRITES.get_or_init(|| Hands::start(May::Write(folders)));
+    if let Some(program) = program {
+        STARTS.get_or_init(|| Hands::start(May::Start(program)));
+    }
     look::only();
 }
 
 /// Does something that writes files: in the writing thread, where there is one.
 #[cfg(target_os = "linux")]
 pub(crate) fn write<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match HANDS.get() {
+    match WRITES.get() {
+        Some(hands) => hands.run(work),
+        None => work(),
+    }
+}
+
+/// Does something that starts the program: in the thread that may, where there is one.
+#[cfg(target_os = "linux")]
+pub(crate) fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match STARTS.get() {
         Some(hands) => hands.run(work),
         None => work(),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn confine(_: Vec<PathBuf>) {}
+pub(crate) fn confine(_: Vec<PathBuf>, _: Option<&'static str>) {}
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn write<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn start<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
@@ -98,7 +119,7 @@ mod tests {
     #[test]
     fn who_writes_can_do_so_in_its_folders_only() {
         let (own, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let hands = hands::Hands::start(vec![own.path().to_owned()]);
+        let hands = hands::Hands::start(hands::May::Write(vec![own.path().to_owned()]));
         let write = |path: PathBuf| hands.run(move || fs::write(path, "new").map_err(|error| error.kind()));
         assert_eq!(write(own.path().join("file")), Ok(()));
         let moved = (own.path().join("file"), own.path().join("moved"));
@@ -109,5 +130,29 @@ mod tests {
         }
         // What this thread may do is what it was.
         fs::write(other.path().join("file"), "new").unwrap();
+    }
+
+    #[test]
+    fn who_starts_a_program_can_start_no_other_and_neither_can_that() {
+        let dir = tempfile::tempdir().unwrap();
+        // `env` starts what it is told.
+        let hands = hands::Hands::start(hands::May::Start("/usr/bin/env"));
+        if !hands.confined() {
+            return;
+        }
+        let file = dir.path().join("file");
+        let path = file.clone();
+        hands.run(move || {
+            assert!(Command::new("/usr/bin/env").output().unwrap().status.success());
+            assert!(Command::new("/bin/true").status().is_err());
+            let other = Command::new("/usr/bin/env").arg("/bin/true").output().unwrap();
+            assert_eq!(other.status.code(), Some(126), "{other:?}");
+            assert_eq!(fs::write(path, "new").unwrap_err().kind(), ErrorKind::PermissionDenied);
+            assert_eq!(UdpSocket::bind("127.0.0.1:0").unwrap_err().kind(), ErrorKind::PermissionDenied);
+            let listener = std::net::TcpListener::bind("127.0.0.1:0");
+            assert_eq!(listener.unwrap_err().kind(), ErrorKind::PermissionDenied);
+            drop(std::os::unix::net::UnixStream::pair().unwrap());
+        });
+        assert!(!file.exists());
     }
 }

@@ -8,10 +8,10 @@ use checks::host::Command;
 use nix::unistd::{AccessFlags, access};
 
 use crate::host::program;
-use crate::output;
+use crate::{output, sandbox};
 
 /// Where the system has it.
-const PROGRAM: &str = "/usr/bin/ssh-keygen";
+pub(crate) const PROGRAM: &str = "/usr/bin/ssh-keygen";
 /// The keys that sshd makes for itself, the most compact signature first.
 const KEYS: [&str; 3] =
     ["/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_rsa_key"];
@@ -145,7 +145,8 @@ fn find(named: Option<&Path>) -> Result<PathBuf, Error> {
 
 fn ask(arguments: &[&str], input: &str, key: &Path) -> Result<String, Error> {
     let command = Command::new(PROGRAM, arguments);
-    let output = program::run_with_input(&command, input.as_bytes().to_vec()).map_err(Error::Program)?;
+    let input = input.as_bytes().to_vec();
+    let output = sandbox::start(move || program::run_with_input(&command, input)).map_err(Error::Program)?;
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status != 0 {
         let why = format!("{} {}", said(&output.stderr), said(&output.stdout));

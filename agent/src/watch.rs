@@ -106,7 +106,7 @@ pub(crate) fn run(options: Options) -> Result<(), Error> {
     let store = Store::open(&options.state).map_err(Error::History)?;
     // Whoever comes later, the threads of the watcher included, can neither write nor connect nor execute.
     let metrics = settings.watch.textfile_folder.clone();
-    sandbox::confine(std::iter::once(options.state.clone()).chain(metrics).collect());
+    sandbox::confine(std::iter::once(options.state.clone()).chain(metrics).collect(), None);
     let mut watch = Watch::new(options, settings, store, clock, Files::new(rope));
     watch.begin(&known);
     watch.attend(bell, &asked);

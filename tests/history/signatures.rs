@@ -1,6 +1,7 @@
 //! Signatures are held against the real ssh-keygen: every type of host key, a wrong key, a wrong namespace, another text.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -11,17 +12,18 @@ const KEYGEN: &str = "/usr/bin/ssh-keygen";
 const REPORT: &str = "report@hostduty.internal";
 const HISTORY: &str = "history@hostduty.internal";
 
-/// Every type of host key that sshd makes, and the sizes of ECDSA.
-const KEYS: [(&str, &str); 6] = [
+/// Every type of host key that sshd makes or made, and the sizes of ECDSA.
+const KEYS: [(&str, &str); 7] = [
     ("ed25519", "256"),
     ("ecdsa", "256"),
     ("ecdsa", "384"),
     ("ecdsa", "521"),
     ("rsa", "2048"),
     ("rsa", "4096"),
+    ("dsa", "1024"),
 ];
 
-/// A new key without a passphrase; `None` where there is no ssh-keygen.
+/// A new key without a passphrase; `None` where there is no ssh-keygen, or one that makes no such key any more.
 pub(crate) fn key(folder: &Path, kind: &str, bits: &str) -> Option<String> {
     let path = folder.join(format!("{kind}-{bits}"));
     let made = Command::new(KEYGEN)
@@ -29,8 +31,8 @@ pub(crate) fn key(folder: &Path, kind: &str, bits: &str) -> Option<String> {
         .arg(&path)
         .stdin(Stdio::null())
         .status();
-    if made.is_err() {
-        left_out("signatures (there is no ssh-keygen)");
+    if made.is_err() || (kind == "dsa" && made.is_ok_and(|status| !status.success())) {
+        left_out(format!("signatures with {kind} (there is no ssh-keygen that makes such a key)"));
         return None;
     }
     Some(path.to_str().unwrap().to_owned())
@@ -57,8 +59,10 @@ fn verifies(file: &Path, key: &str, namespace: &str) -> bool {
 fn reports_and_heads_are_signed_with_every_type_of_host_key() {
     let dir = tempfile::tempdir().unwrap();
     let record = Record::eventful();
-    let Some(wrong) = key(dir.path(), "ed25519", "0256") else { return };
+    let others = dir.path().join("others");
+    fs::create_dir(&others).unwrap();
     for (kind, bits) in KEYS {
+        let Some(wrong) = key(&others, kind, bits) else { continue };
         let key = key(dir.path(), kind, bits).unwrap();
         let (report, head) = (dir.path().join("report.json"), dir.path().join("head.json"));
         let signed = run(&[
@@ -81,11 +85,16 @@ fn reports_and_heads_are_signed_with_every_type_of_host_key() {
             assert!(verifies(file, &key, namespace), "{kind} {bits}");
             assert!(!verifies(file, &key, other), "{kind} {bits}: the namespace is not looked at");
             assert!(!verifies(file, &wrong, namespace), "{kind} {bits}: another key passes");
+            assert!(!verifies(file, &key, "file"), "{kind} {bits}: the namespace of other programs passes");
             let whole = fs::read(file).unwrap();
             fs::write(file, [whole.as_slice(), b"\n"].concat()).unwrap();
             assert!(!verifies(file, &key, namespace), "{kind} {bits}: another text passes");
             fs::write(file, whole).unwrap();
         }
+        // A signature of one is none of the other, though the same key made both.
+        let beside = |file: &Path| format!("{}.sig", file.display());
+        fs::copy(beside(&head), beside(&report)).unwrap();
+        assert!(!verifies(&report, &key, REPORT) && !verifies(&report, &key, HISTORY), "{kind} {bits}");
     }
 }
 
@@ -141,9 +150,13 @@ fn what_cannot_sign_says_why() {
         .arg(&locked)
         .status()
         .unwrap();
+    let open = dir.path().join("open");
+    fs::copy(&key, &open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
     let file = dir.path().join("head.json");
     for (key, said) in [
         (format!("{key}.pub"), "does not sign with"),
+        (open.to_str().unwrap().to_owned(), "that only its owner can read"),
         (locked.to_str().unwrap().to_owned(), "without a passphrase"),
         ("/nowhere".to_owned(), "the key /nowhere cannot be read"),
         ("/dev/null".to_owned(), "does not sign with"),
@@ -156,4 +169,8 @@ fn what_cannot_sign_says_why() {
         assert!(!file.exists(), "{key}");
     }
     assert_eq!(run(&["report", "--sign"]).1, 2);
+    // Nobody takes the reports of several hosts for signed.
+    let file = file.to_str().unwrap();
+    assert_eq!(run(&["report", "--host", "web.example.org", "--sign", "--output", file]).1, 2);
+    assert!(!Path::new(file).exists());
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 /// A report of this machine as root under strace: the lines of the trace.
-fn trace() -> String {
+fn trace(more: &[&str]) -> String {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("trace");
     let modules = fs::read("/proc/modules").ok();
@@ -12,6 +12,7 @@ fn trace() -> String {
         .args(["-f", "-qq", "-s", "128", "-o"])
         .arg(&file)
         .args([env!("CARGO_BIN_EXE_hostduty"), "report", "--format", "json"])
+        .args(more)
         .output()
         .unwrap();
     assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
@@ -31,7 +32,7 @@ fn a_report_starts_nothing_writes_nothing_and_calls_nobody() {
     if !super::allowed("a report under strace") {
         return;
     }
-    let trace = trace();
+    let trace = trace(&[]);
     assert_eq!(calls(&trace, "execve").count(), 1, "a process was started");
     assert_eq!(calls(&trace, "execveat").count(), 0);
     assert!(calls(&trace, "openat").count() > 100, "the trace is empty");
@@ -71,4 +72,43 @@ fn a_report_starts_nothing_writes_nothing_and_calls_nobody() {
             assert!(!line.contains("sa_family=AF_INET"), "an internet address was used: {line}");
         }
     }
+}
+
+#[test]
+fn signing_starts_ssh_keygen_alone_and_writes_two_files() {
+    if !super::allowed("a signed report under strace") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+    assert!(made.unwrap().success());
+    // What is written stands apart from what is read.
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let report = out.join("report.json");
+    let (key, report) = (key.to_str().unwrap(), report.to_str().unwrap());
+    let trace = trace(&["--sign", "--key", key, "--output", report]);
+    let mut files: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["report.json", "report.json.sig"]);
+    let started: Vec<&str> = calls(&trace, "execve").skip(1).collect();
+    assert_eq!(started.len(), 2, "{started:?}");
+    assert!(started.iter().all(|line| line.contains("execve(\"/usr/bin/ssh-keygen\", ")), "{started:?}");
+    for call in ["open", "openat", "openat2", "creat"] {
+        for line in calls(&trace, call) {
+            let writes = ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| line.contains(flag));
+            let harmless = ["EACCES", "EPERM", "\"/dev/null\"", out.to_str().unwrap()];
+            assert!(!writes || harmless.iter().any(|word| line.contains(word)), "opened for writing: {line}");
+        }
+    }
+    for line in calls(&trace, "socket").filter(|line| line.contains("AF_INET")) {
+        assert!(line.contains("AF_INET, SOCK_RAW") || line.contains("EPERM"), "an internet socket: {line}");
+    }
+    // Whoever holds the key, hostduty is not among them.
+    let opened: Vec<&str> =
+        calls(&trace, "openat").filter(|line| line.contains(&format!("\"{key}\""))).collect();
+    let first = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let children: Vec<String> = started.iter().map(|line| first(line)).collect();
+    assert!(!opened.is_empty() && opened.iter().all(|line| children.contains(&first(line))), "{opened:?}");
 }

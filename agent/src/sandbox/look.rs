@@ -11,27 +11,55 @@ use seccompiler::{
 /// Refuses it from now on to write, to connect and to execute: each such call fails with EPERM. `false`: the kernel does
 /// not filter calls.
 pub(super) fn only() -> bool {
-    program(true).is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
+    program(WHO_LOOKS).is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
 }
 
 /// The same for a thread that writes files.
 pub(super) fn neither_connect_nor_execute() -> bool {
-    program(false).is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
+    program(WHO_WRITES).is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
 }
 
-fn program(and_write: bool) -> Result<BpfProgram, Box<dyn std::error::Error>> {
+/// The same for a thread that starts a program, and for that program: it can ask a service of this machine who a user
+/// is, and has no internet socket.
+pub(super) fn neither_write_nor_reach() -> bool {
+    program(WHO_STARTS).is_ok_and(|program| seccompiler::apply_filter(&program).is_ok())
+}
+
+/// What is left to a thread.
+#[derive(Clone, Copy)]
+struct Left {
+    to_execute: bool,
+    /// Every program opens /dev/null for writing; which file it is, only Landlock sees.
+    to_open: bool,
+    to_write: bool,
+}
+
+const WHO_LOOKS: Left = Left { to_execute: false, to_open: false, to_write: false };
+const WHO_WRITES: Left = Left { to_execute: false, to_open: true, to_write: true };
+const WHO_STARTS: Left = Left { to_execute: true, to_open: true, to_write: false };
+
+fn program(left: Left) -> Result<BpfProgram, Box<dyn std::error::Error>> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for call in CONNECTING_AND_EXECUTING {
+    for call in REACHING {
         rules.insert(*call, Vec::new());
     }
-    rules.insert(libc::SYS_socket, sockets()?);
+    if left.to_execute {
+        rules.insert(libc::SYS_socket, vec![neither_local_nor_kernel(Vec::new())?]);
+    } else {
+        for call in CONNECTING_AND_EXECUTING {
+            rules.insert(*call, Vec::new());
+        }
+        rules.insert(libc::SYS_socket, sockets()?);
+    }
     // TCP fast open connects without connect(2).
     rules.insert(libc::SYS_sendto, vec![bit(3, libc::MSG_FASTOPEN as u64)?]);
     rules.insert(libc::SYS_sendmsg, vec![bit(2, libc::MSG_FASTOPEN as u64)?]);
-    if and_write {
+    if !left.to_write {
         for call in WRITING {
             rules.insert(*call, Vec::new());
         }
+    }
+    if !left.to_open {
         rules.insert(libc::SYS_openat, opened_for_writing(2)?);
         #[cfg(target_arch = "x86_64")]
         rules.insert(libc::SYS_open, opened_for_writing(1)?);
@@ -48,9 +76,7 @@ fn sockets() -> Result<Vec<SeccompRule>, Error> {
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value as u64)
     };
     let (other, masked) = (SeccompCmpOp::Ne, SeccompCmpOp::MaskedEq(0xf));
-    let mut rules = vec![SeccompRule::new(vec![
-        is(0, other.clone(), libc::AF_UNIX)?,
-        is(0, other.clone(), libc::AF_NETLINK)?,
+    let mut rules = vec![neither_local_nor_kernel(vec![
         is(0, other.clone(), libc::AF_INET)?,
         is(0, other.clone(), libc::AF_INET6)?,
     ])?];
@@ -67,6 +93,14 @@ fn sockets() -> Result<Vec<SeccompRule>, Error> {
     Ok(rules)
 }
 
+/// A socket neither of this machine nor of the kernel, of which more holds.
+fn neither_local_nor_kernel(mut more: Vec<SeccompCondition>) -> Result<SeccompRule, Error> {
+    for family in [libc::AF_UNIX, libc::AF_NETLINK] {
+        more.push(SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family as u64)?);
+    }
+    Ok(SeccompRule::new(more)?)
+}
+
 /// open(2) with any flag that lets a file be made or changed.
 fn opened_for_writing(flags: u8) -> Result<Vec<SeccompRule>, Error> {
     [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC]
@@ -81,19 +115,19 @@ fn bit(argument: u8, bit: u64) -> Result<SeccompRule, Error> {
     Ok(SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, bit)?])?)
 }
 
-/// What reaches other machines, or becomes another program. io_uring does both without a call of its own for each.
-const CONNECTING_AND_EXECUTING: &[c_long] = &[
-    libc::SYS_connect,
+/// What reaches other machines or into other processes. io_uring connects and writes without a call of its own for each.
+const REACHING: &[c_long] = &[
     libc::SYS_listen,
     libc::SYS_accept,
     libc::SYS_accept4,
     libc::SYS_sendmmsg,
     libc::SYS_io_uring_setup,
-    libc::SYS_execve,
-    libc::SYS_execveat,
     libc::SYS_ptrace,
     libc::SYS_process_vm_writev,
 ];
+
+/// What reaches whoever listens, or becomes another program.
+const CONNECTING_AND_EXECUTING: &[c_long] = &[libc::SYS_connect, libc::SYS_execve, libc::SYS_execveat];
 
 /// What changes files, mounts, or the machine.
 const WRITING: &[c_long] = &[
