@@ -1,6 +1,7 @@
 //! What a record tells: the timeline, since when, whether it is as it was written, and signatures that anybody verifies.
 
 mod drift;
+mod long;
 pub(crate) mod record;
 pub(crate) mod signatures;
 

@@ -41,7 +41,8 @@ fn tell(arguments: &cli::History) -> Result<ExitCode, Error> {
         Format::Json => output::json(&history_v1::history(&past, only))?,
         Format::Human => {
             let paint = human::Paint(output::coloured(arguments.answer.color, file.is_some()));
-            render::human(&past, &folder.display().to_string(), only, paint)
+            let all = since.is_some();
+            render::human(&past, &folder.display().to_string(), only, all, paint)
         }
     };
     output::deliver(&text, file)?;

@@ -12,6 +12,12 @@ use crate::output::clean;
 
 /// Problems of the chain before "and N more".
 const PROBLEMS: usize = 3;
+/// Times without observation, of which the shorter ones are summed up where there are more.
+const GAPS: usize = 12;
+/// Shorter than this is a restart.
+const SHORT: u64 = 600;
+/// Of a record without `--since`, the last so many things that happened.
+const LINES: usize = 500;
 
 /// An instant as people say it, in UTC like every instant of a report.
 pub(crate) fn instant(at: Timestamp) -> String {
@@ -65,27 +71,68 @@ struct Line<'a> {
 }
 
 enum What<'a> {
-    Change { check: &'a str, span: &'a Span, before: Option<&'a Span> },
+    Change { check: &'a str, span: &'a Span, before: Option<Before> },
     Unobserved(&'a Unobserved),
     Clock(i64),
     Note(&'a str),
 }
 
-/// The timeline of all checks, or of one.
-pub(crate) fn human(past: &Past, place: &str, only: Option<&str>, paint: Paint) -> String {
+/// What a check was until it changed, over times without observation that changed nothing.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    verdict: Option<Verdict>,
+    until: Timestamp,
+    observed: u64,
+    unobserved: u64,
+}
+
+/// The timeline of all checks, or of one. A long one begins late, unless all of it is asked for.
+pub(crate) fn human(past: &Past, place: &str, only: Option<&str>, all: bool, paint: Paint) -> String {
     let timeline = &past.timeline;
     let mut out = String::new();
     header(&mut out, past, place);
-    let mut lines = lines(timeline, only);
+    let short = short(timeline);
+    let mut lines = lines(timeline, only, !short.is_empty());
     lines.sort_by_key(|line| line.at);
-    for line in &lines {
+    let earlier = if all { 0 } else { lines.len().saturating_sub(LINES) };
+    if earlier > 0 {
+        let from = timeline.from.map(|from| from.to_string()).unwrap_or_default();
+        let day = from.split('T').next().unwrap_or_default();
+        let text = format!("{earlier} earlier lines are left out here: --since {day} shows them");
+        wrapped(&mut out, "", 2, &text);
+        out.push('\n');
+    }
+    for line in lines.iter().skip(earlier) {
         told(&mut out, line, paint);
     }
     if !lines.is_empty() {
         out.push('\n');
     }
+    if !short.is_empty() {
+        let seconds = short.iter().fold(0_u64, |sum, gap| sum.saturating_add(gap.seconds));
+        let text = format!(
+            "Besides not observed {} times for less than {} each, {} in all; --format json lists them",
+            short.len(),
+            length(SHORT),
+            length(seconds)
+        );
+        wrapped(&mut out, "", 2, &text);
+        out.push('\n');
+    }
     totals(&mut out, timeline, only, paint);
     out
+}
+
+/// The times without observation that are summed up: restarts, of which years have hundreds.
+fn short(timeline: &Timeline) -> Vec<&Unobserved> {
+    if timeline.unobserved.len() <= GAPS {
+        return Vec::new();
+    }
+    timeline.unobserved.iter().filter(|gap| is_restart(gap)).collect()
+}
+
+fn is_restart(gap: &Unobserved) -> bool {
+    gap.seconds < SHORT && !matches!(gap.why, Why::Lost(..))
 }
 
 fn header(out: &mut String, past: &Past, place: &str) {
@@ -110,20 +157,36 @@ fn header(out: &mut String, past: &Past, place: &str) {
     out.push('\n');
 }
 
-fn lines<'a>(timeline: &'a Timeline, only: Option<&str>) -> Vec<Line<'a>> {
+fn lines<'a>(timeline: &'a Timeline, only: Option<&str>, without_restarts: bool) -> Vec<Line<'a>> {
     let mut lines: Vec<Line<'a>> = Vec::new();
-    lines.extend(timeline.notes.iter().map(|note| Line { at: note.at, what: What::Note(&note.what) }));
+    // That observation goes on is what the end of the time without it says.
+    let notes = timeline.notes.iter().filter(|note| !note.as_before);
+    lines.extend(notes.map(|note| Line { at: note.at, what: What::Note(&note.what) }));
     lines.extend(timeline.jumps.iter().map(|jump| Line { at: jump.at, what: What::Clock(jump.seconds) }));
-    lines.extend(timeline.unobserved.iter().map(|gap| Line { at: gap.from, what: What::Unobserved(gap) }));
+    let gaps = timeline.unobserved.iter().filter(|gap| !(without_restarts && is_restart(gap)));
+    lines.extend(gaps.map(|gap| Line { at: gap.from, what: What::Unobserved(gap) }));
     for (check, past) in shown(timeline, only) {
-        let mut before: Option<&Span> = None;
-        for span in past.spans.iter().filter(|span| span.verdict.is_some()) {
-            // The state with which a record begins is in the totals; a gap with the same verdict on both sides is no change.
-            let is_change = before.is_some_and(|before| before.verdict != span.verdict);
-            if is_change || (before.is_none() && only.is_some()) {
-                lines.push(Line { at: span.from, what: What::Change { check, span, before } });
+        let mut before: Option<Before> = None;
+        for span in &past.spans {
+            match &mut before {
+                Some(before) if span.verdict.is_none() => {
+                    before.unobserved = before.unobserved.saturating_add(span.seconds);
+                }
+                // A gap with the same verdict on both sides is no change.
+                Some(before) if before.verdict == span.verdict => {
+                    before.observed = before.observed.saturating_add(span.seconds);
+                    before.until = span.until;
+                }
+                _ if span.verdict.is_none() => {}
+                _ => {
+                    // The state with which a record begins is in the totals.
+                    if before.is_some() || only.is_some() {
+                        lines.push(Line { at: span.from, what: What::Change { check, span, before } });
+                    }
+                    let (verdict, until, observed) = (span.verdict, span.until, span.seconds);
+                    before = Some(Before { verdict, until, observed, unobserved: 0 });
+                }
             }
-            before = Some(span);
         }
     }
     lines
@@ -146,7 +209,14 @@ fn told(out: &mut String, line: &Line<'_>, paint: Paint) {
             let verdict = span.verdict.unwrap_or(Verdict::Unknown);
             let until = match before {
                 Some(before) if before.until == span.from => {
-                    format!(", {} until then for {}", word(before.verdict), length(before.seconds))
+                    let held = length(before.observed);
+                    // Restarts are not worth a word here; what may hide something is.
+                    let besides = if before.unobserved > before.observed / 100 {
+                        format!(" and {} unobserved", length(before.unobserved))
+                    } else {
+                        String::new()
+                    };
+                    format!(", {} until then for {held}{besides}", word(before.verdict))
                 }
                 Some(before) => format!(", {} when last seen", word(before.verdict)),
                 None => String::new(),

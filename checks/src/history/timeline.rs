@@ -113,6 +113,8 @@ pub struct Note {
     pub at: Timestamp,
     /// What, one sentence without a full stop.
     pub what: String,
+    /// Whether observation only went on as it had been: the same version, against the same offer.
+    pub as_before: bool,
 }
 
 /// Since when a verdict holds.

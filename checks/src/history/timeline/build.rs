@@ -19,7 +19,9 @@ pub struct Builder {
     tracks: BTreeMap<String, Track>,
     unobserved: Vec<(Point, Point, Why)>,
     jumps: Vec<Jump>,
-    notes: Vec<(Point, String)>,
+    notes: Vec<(Point, String, bool)>,
+    /// How observation last began.
+    begun: String,
     first: Option<Point>,
 }
 
@@ -63,7 +65,10 @@ impl Builder {
             Event::Started { version, offer, verdicts } => {
                 self.leave(None, Why::Interrupted);
                 self.resume(at);
-                self.note(at, format!("hostduty {version} begins to observe, against the offer {offer}"));
+                let begun = format!("hostduty {version} begins to observe, against the offer {offer}");
+                let as_before = self.begun == begun;
+                self.begun.clone_from(&begun);
+                self.notes.push((at, begun, as_before));
                 self.state(at, verdicts, false);
             }
             Event::Transition { check, from, to, first_seen, reason, evidence } => {
@@ -128,7 +133,11 @@ impl Builder {
             notes: self
                 .notes
                 .iter()
-                .map(|(at, what)| Note { at: self.axis.date(*at), what: what.clone() })
+                .map(|(at, what, as_before)| Note {
+                    at: self.axis.date(*at),
+                    what: what.clone(),
+                    as_before: *as_before,
+                })
                 .filter(|note| telling.is_told(note.at))
                 .collect(),
         }
@@ -141,7 +150,7 @@ impl Builder {
     }
 
     fn note(&mut self, at: Point, what: String) {
-        self.notes.push((at, what));
+        self.notes.push((at, what, false));
     }
 
     /// Nobody observes from a point on: the one given, or the last at which somebody did.
