@@ -66,7 +66,7 @@ fn shared_connections_are_used_and_none_is_left_behind() {
     if !crate::allowed("connections that several ssh share") {
         return;
     }
-    let town = Town::build(&[("web", "plain"), ("db", "plain")]);
+    let town = Town::build(&[("web", "plain"), ("db", "plain"), ("bastion", "bastion"), ("inner", "inner")]);
     configure(
         &town,
         "Host *\n  ControlMaster auto\n  ControlPath /srv/root/master-%h\n  ControlPersist 10m\n",
@@ -85,6 +85,15 @@ fn shared_connections_are_used_and_none_is_left_behind() {
     let said = outcomes(&town, &["web", "db"], &[]);
     assert_eq!((said[0].0.as_str(), said[1].0.as_str()), ("reported", "authentication-refused"), "{said:?}");
     assert_eq!(sockets(), "/srv/root/master-web\n", "it is still the user's");
+    // ssh itself starts the one to a jump host; it is kept as the configuration says, and nobody waits for its end.
+    let begun = std::time::Instant::now();
+    let shared = "Host *\n  ControlMaster auto\n  ControlPath /srv/root/master-%h\n  ControlPersist 10m\n";
+    configure(&town, &format!("{INNER}  ProxyJump root@bastion\n{shared}"));
+    assert_eq!(outcomes(&town, &["inner"], &[])[0].0, "reported");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10));
+    assert_eq!(sockets().lines().filter(|socket| socket.ends_with("-inner")).count(), 0);
+    town.client(&["ssh", "-O", "exit", "root@bastion"]);
+    assert_eq!(sockets(), "/srv/root/master-web\n");
     // What a killed one left behind stands in nobody's way.
     town.client(&["ssh", "-O", "check", "root@web"]);
     town.client(&["sh", "-c", "kill -9 $(ssh -O check root@web 2>&1 | tr -dc 0-9)"]);
