@@ -171,6 +171,12 @@ mod tests {
         ] {
             assert_eq!(of_ssh(Some(255), said).reason.name(), name, "{said}");
         }
+        // Of all that is said on the way through a jump host, what explains the rest.
+        let jump = "ann@bastion: Permission denied (publickey).\r\nkex_exchange_identification: Connection closed by \
+                    remote host\r\nConnection closed by UNKNOWN port 65535\r\n";
+        let failure = of_ssh(Some(255), jump);
+        assert_eq!(failure.reason, Reason::AuthenticationRefused);
+        assert_eq!(failure.detail, "ann@bastion: Permission denied (publickey).");
         let failure = of_ssh(Some(1), "\nThis account is currently not available.\n");
         assert_eq!(failure.reason, Reason::NoShell);
         assert_eq!(
