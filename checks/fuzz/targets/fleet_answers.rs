@@ -43,9 +43,9 @@ mod fleet {
     pub mod destination;
     pub mod failure;
 
-    pub use answer::{code, severity, verdict};
-    pub use destination::Destination;
-    pub use failure::Failure;
+    pub(crate) use answer::{code, severity, verdict};
+    pub(crate) use destination::Destination;
+    pub(crate) use failure::Failure;
 
     /// Why a list of hosts is not followed.
     #[derive(Debug)]
@@ -55,10 +55,10 @@ mod fleet {
 
     /// What one host came to.
     #[derive(Debug)]
-    pub struct Asked {
-        pub host: Destination,
-        pub answer: Result<crate::render::json_v1::Report, Failure>,
-        pub milliseconds: u64,
+    pub(crate) struct Asked {
+        pub(crate) host: Destination,
+        pub(crate) answer: Result<crate::render::json_v1::Report, Failure>,
+        pub(crate) milliseconds: u64,
     }
 
     fn read(_: &std::path::Path) -> Result<String, Error> {
