@@ -31,6 +31,9 @@ const KEYS: &[&str] = &[
     "ansible_group_priority",
 ];
 
+/// A list that names its hosts oftener than this, a range with all that it means, was made to take long.
+const NAMED: usize = 50 * MOST;
+
 /// What an inventory names.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
@@ -65,6 +68,8 @@ struct Inventory {
     hosts: Vec<String>,
     variables: BTreeMap<String, Variables>,
     members: BTreeMap<String, BTreeSet<String>>,
+    /// How often a host was named so far.
+    named: usize,
 }
 
 /// Reads an inventory of either format.
@@ -127,7 +132,12 @@ impl Inventory {
     ) -> Result<(), Complaint> {
         let (pattern, port) = range::without_port(pattern);
         self.group(group);
-        for name in range::expanded(pattern).map_err(|why| (line, why))? {
+        let names = range::expanded(pattern).map_err(|why| (line, why))?;
+        self.named = self.named.saturating_add(names.len());
+        if self.named > NAMED {
+            return Err((line, format!("hosts were named more than {NAMED} times by now")));
+        }
+        for name in names {
             if !self.variables.contains_key(&name) {
                 if self.hosts.len() >= MOST {
                     return Err((line, format!("there are more than {MOST} hosts")));

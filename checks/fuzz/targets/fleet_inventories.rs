@@ -59,9 +59,10 @@ fuzz_target!(|data: &[u8]| {
 /// Whether ssh gets a name, and a shell that ssh hands it to nothing else.
 fn plain(host: &Destination) {
     let odd = |one: char| one.is_control() || one.is_whitespace() || "'`\"$;&<>|(){}*?!#,".contains(one);
-    for word in [Some(&host.target), Some(&host.name)].into_iter().flatten() {
-        let bare = word.strip_prefix("ssh://").unwrap_or(word);
-        assert!(!bare.is_empty() && !word.starts_with('-') && !word.contains("@-"), "{host:?}");
+    let bare = host.target.strip_prefix("ssh://").unwrap_or(&host.target);
+    let (user, name) = bare.rsplit_once('@').unwrap_or(("nobody", bare));
+    for word in [host.target.as_str(), user, name] {
+        assert!(!word.is_empty() && !word.starts_with('-'), "{host:?}");
     }
     assert!(!host.target.contains(odd), "{host:?}");
     let identity = host.identity.as_deref().unwrap_or("plain");

@@ -185,3 +185,9 @@ fn no_bytes_are_too_strange() {
         let _ = parsed(&text, true, "FILE");
     }
 }
+
+#[test]
+fn a_list_that_was_made_to_take_long_is_given_up() {
+    let (line, why) = parsed(&"w[1:9999]\n".repeat(100_000), false, "FILE").unwrap_err();
+    assert!(line == 51 && why.contains("named more than 500000 times"), "{line}: {why}");
+}
