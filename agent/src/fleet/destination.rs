@@ -54,6 +54,10 @@ impl Destination {
         if host.contains('[') {
             return Err(format!("`{host}` is no host name"));
         }
+        // ssh would take what stands before it for the user, and what comes after it unchecked for the host.
+        if host.contains('@') {
+            return Err(format!("`{host}` is no host name: say as whom with ansible_user"));
+        }
         if let Some(user) = user {
             checked_user(user)?;
         }
@@ -164,6 +168,8 @@ mod tests {
             "ssh takes no port here: write ssh://ann@web1:2222"
         );
         assert!(Destination::named("web1", "-oProxyCommand=id", None, None, None).is_err());
+        assert!(Destination::named("web1", "ann@-oProxyCommand=id", None, None, None).is_err());
+        assert!(Destination::named("web1", "ann@", Some("bob"), None, None).is_err());
         assert!(Destination::named("web1", "web1", Some("-x"), None, None).is_err());
         assert!(Destination::named("web1", "web1", None, None, Some("-x")).is_err());
     }
