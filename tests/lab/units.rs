@@ -1,0 +1,225 @@
+//! The units on a booted machine: installed as the README says, they see what root sees, and can do little else.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use super::machines::{Machine, top};
+
+/// The sandbox of both units.
+const SANDBOX: &str = "systemd/usr/lib/systemd/system/hostduty.service.d/sandbox.conf";
+
+/// What would lower the figure further, with what would then be lost: a word of the facts that differ.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("PrivateNetwork=yes", "0.0.0.0:22"),
+    ("PrivateUsers=yes", "/etc/shadow"),
+    ("PrivateTmp=yes", "/tmp/sshd_config"),
+    ("ProtectKernelModules=yes", "6.1.0-56-amd64"),
+    ("ProtectHome=yes", "/home/alice"),
+    ("ProcSubset=pid", "/proc/sys/kernel/osrelease"),
+    ("AmbientCapabilities=~CAP_DAC_READ_SEARCH", "/etc/shadow"),
+    ("AmbientCapabilities=~CAP_SYS_PTRACE", "[processes.known.list.exe.gap]"),
+    ("AmbientCapabilities=~CAP_NET_ADMIN", "ruleset"),
+    ("RestrictAddressFamilies=~AF_INET", "legacy"),
+    ("RestrictAddressFamilies=~AF_NETLINK", "network.gap"),
+    ("SystemCallFilter=~bpf", "network.known.bpf.gap"),
+];
+
+/// Whether facts differ here as expected: what the units do not see, because to see it takes CAP_SYS_ADMIN, which is as good
+/// as root; and the look itself, which is a process of a user and has a moment.
+pub(super) fn known(line: &str) -> bool {
+    let unseen = ["[network.known.bpf_netfilter", "[[network.known.bpf.known]] name = \"sd_fw_ingress\""];
+    let own = [
+        "[machine.known.seen_by_uid]",
+        "[[network.known.bpf.known]] place = \"/system.slice/hostduty-report.service\"",
+        "[[processes.known.list]]",
+        "[processes.known.list",
+        "[sockets.known.namespaces",
+        "[[sockets.known.namespaces",
+    ];
+    let volatile = ["taken_at = ", "program = ", "drop_ins = ", "programs = "];
+    unseen.iter().chain(&own).any(|start| line.starts_with(start))
+        || volatile.iter().any(|name| line.contains(&format!(" {name}")))
+}
+
+/// A machine with something behind each door that a sandbox may close.
+fn furnished(name: &str) -> Machine {
+    let machine = Machine::boot(name);
+    machine.install();
+    machine.sh("useradd -m alice; echo alice:correct-horse | chpasswd; \
+         install -d -m 700 -o alice /home/alice/.ssh /home/alice/.aws; \
+         printf '[default]\\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\\n' > /home/alice/.aws/credentials; \
+         ssh-keygen -q -t ed25519 -N '' -f /home/alice/.ssh/id_ed25519; \
+         cp /home/alice/.ssh/id_ed25519.pub /home/alice/.ssh/authorized_keys; chown -R alice /home/alice; \
+         mkdir -p /usr/lib/modules/6.1.0-56-amd64; \
+         cp /etc/ssh/sshd_config /tmp/sshd_config; \
+         systemd-run -q --unit=second /usr/sbin/sshd -D -f /tmp/sshd_config -p 2222; \
+         nft 'table inet t { chain c { type filter hook input priority 0; tcp dport 23 drop; }; }'");
+    machine
+}
+
+/// What runs shell lines as root.
+pub(super) trait Shell {
+    /// Runs one and gives its standard output.
+    fn sh(&self, line: &str) -> String;
+}
+
+impl Shell for Machine {
+    fn sh(&self, line: &str) -> String {
+        Machine::sh(self, line)
+    }
+}
+
+/// What hostduty says as root, or in the unit of the report with these lines added: facts and verdicts.
+pub(super) fn said(machine: &impl Shell, unit: Option<&str>) -> (BTreeSet<String>, Vec<String>) {
+    let text = match unit {
+        None => machine.sh("hostduty facts; echo; hostduty report --format json"),
+        Some(lines) => {
+            let folder = "/run/systemd/system/hostduty-report.service.d";
+            machine.sh(&format!(
+                "mkdir -p {folder}; printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/hostduty facts\\n\
+                 ExecStart=/bin/echo\\nExecStart=/usr/bin/hostduty report --format json\\n\
+                 StandardOutput=append:/run/said\\n{lines}\\n' > {folder}/stricter.conf; systemctl daemon-reload; rm -f /run/said; \
+                 systemctl start hostduty-report; rm {folder}/stricter.conf; systemctl daemon-reload"
+            ));
+            machine.sh("cat /run/said")
+        }
+    };
+    let (facts, report) = text.split_once("\n{").unwrap_or((&text, ""));
+    let report: Value = serde_json::from_str(&format!("{{{report}")).unwrap_or_default();
+    let verdicts = report["checks"].as_array().into_iter().flatten().map(|check| {
+        let findings = check["findings"].as_array().into_iter().flatten();
+        let findings: Vec<String> =
+            findings.map(|finding| format!("{}: {}", finding["subject"], finding["message"])).collect();
+        format!("{}: {} {} {findings:?}", check["id"], check["verdict"], check["reason"])
+    });
+    // A line means something below its heading only.
+    let mut heading = "";
+    let facts = facts.lines().map(|line| {
+        heading = if line.starts_with('[') { line } else { heading };
+        format!("{heading} {line}")
+    });
+    (facts.collect(), verdicts.collect())
+}
+
+#[test]
+fn the_units_see_what_root_sees() {
+    if !super::allowed("the report inside its systemd unit") {
+        return;
+    }
+    let machine = furnished("sandboxed");
+    // A machine that has just booted still changes: the two looks from outside have to agree before the one between counts.
+    for _ in 0..10 {
+        let before = said(&machine, None);
+        let inside = said(&machine, Some(""));
+        let after = said(&machine, None);
+        if before.1 != after.1 {
+            continue;
+        }
+        let other: Vec<_> = inside.1.iter().zip(&after.1).filter(|(inside, root)| inside != root).collect();
+        assert!(other.is_empty() && inside.1.len() == after.1.len(), "{other:#?}");
+        let outside: BTreeSet<&String> = before.0.intersection(&after.0).collect();
+        let lost = outside.iter().filter(|line| !inside.0.contains(**line) && !known(line));
+        let new = inside
+            .0
+            .iter()
+            .filter(|line| !before.0.contains(*line) && !after.0.contains(*line) && !known(line));
+        let other: Vec<String> =
+            lost.map(|line| format!("lost: {line}")).chain(new.map(|line| format!("new: {line}"))).collect();
+        assert!(other.is_empty(), "{other:#?}");
+        return;
+    }
+    panic!("no two reports of the machine agree, with or without the unit");
+}
+
+#[test]
+fn nothing_that_is_left_out_of_the_sandbox_could_be_in_it() {
+    if !super::allowed("the report inside stricter units") {
+        return;
+    }
+    let machine = furnished("stricter");
+    // The machine itself has no iptables; where this one has none either, legacy tables are left out.
+    let legacy =
+        machine.from_outside(&["iptables-legacy", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "DROP"]);
+    let legacy = legacy.status.success();
+    let (inside, _) = said(&machine, Some(""));
+    assert!(inside.len() > 300, "{inside:#?}");
+    for (line, lost) in LEFT_OUT.iter().filter(|(_, lost)| legacy || *lost != "legacy") {
+        let (stricter, _) = said(&machine, Some(line));
+        let differs = inside.symmetric_difference(&stricter).any(|line| line.contains(lost));
+        assert!(
+            differs,
+            "{line} loses nothing of {lost}: let it in\n{:#?}",
+            inside.symmetric_difference(&stricter).take(40).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn the_units_are_as_confined_as_is_written() {
+    if !super::allowed("systemd's opinion of the units") {
+        return;
+    }
+    let machine = Machine::boot("analysed");
+    machine.install();
+    let refused = machine.sh(
+        "systemd-analyze verify --man=no hostduty.service hostduty-report.service hostduty-report.timer 2>&1",
+    );
+    assert_eq!(refused, "", "systemd does not like the units");
+    let text = fs::read_to_string(top().join(SANDBOX)).unwrap();
+    let written = text.split("counts ").nth(1).unwrap().split(' ').next().unwrap();
+    for unit in ["hostduty.service", "hostduty-report.service"] {
+        let analysis = machine.sh(&format!("systemd-analyze security --no-pager {unit}"));
+        let figure = analysis.lines().rev().find(|line| line.contains("Overall exposure")).unwrap();
+        assert!(figure.contains(&format!(": {written} ")), "{figure}; {SANDBOX} says {written}\n{analysis}");
+    }
+
+    // What was installed goes again, but for what is the user's.
+    machine.sh(
+        "systemctl enable --now hostduty hostduty-report.timer; /run/source/packaging/install --uninstall",
+    );
+    let left =
+        machine.sh("find / -xdev -name '*hostduty*' -not -path '/run/source*' -not -path '/usr/local/*'");
+    assert_eq!(
+        left.lines().collect::<BTreeSet<_>>(),
+        ["/etc/hostduty", "/etc/hostduty/hostduty.toml", "/var/lib/hostduty"].into()
+    );
+    assert_eq!(machine.sh("systemctl --failed --no-legend; systemctl is-active hostduty"), "inactive\n");
+}
+
+#[test]
+fn metrics_go_where_the_unit_lets_them() {
+    if !super::allowed("the watch's metrics in another folder") {
+        return;
+    }
+    let machine = Machine::boot("metrics");
+    machine.install();
+    let folder = "/var/lib/prometheus/node-exporter";
+    machine.sh(&format!(
+        "install -d -g hostduty -m 2775 {folder}; \
+         printf '[watch]\\ntextfile_folder = \"{folder}\"\\n' > /etc/hostduty/hostduty.toml; systemctl start hostduty"
+    ));
+    let status = machine.sh("hostduty status --format json");
+    assert!(status.contains(&format!("ReadWritePaths={folder}")), "{status}");
+    machine.sh(&format!(
+        "mkdir -p /etc/systemd/system/hostduty.service.d; \
+         printf '[Service]\\nReadWritePaths={folder}\\n' > /etc/systemd/system/hostduty.service.d/metrics.conf; \
+         systemctl daemon-reload; systemctl restart hostduty"
+    ));
+    let status = machine.sh("hostduty status --format json");
+    assert!(status.contains("\"trouble\": []"), "{status}");
+    assert!(machine.sh(&format!("stat -c '%a %U' {folder}/hostduty.prom")).starts_with("644 hostduty"));
+    // Another folder needs another start, and it is said.
+    machine.sh(
+        "sed -i 's|^textfile_folder.*|textfile_folder = \"/run/hostduty/metrics\"|' /etc/hostduty/hostduty.toml; \
+         systemctl reload hostduty; sleep 1",
+    );
+    let status = machine.sh("hostduty status --format json");
+    let landlock = machine.sh("cat /sys/kernel/security/lsm; mount -t securityfs none /sys/kernel/security; cat /sys/kernel/security/lsm");
+    assert!(!landlock.contains("landlock") || status.contains("systemctl restart hostduty"), "{status}");
+    machine.sh("systemctl restart hostduty");
+    let status = machine.sh("hostduty status --format json");
+    assert!(status.contains("\"trouble\": []"), "{status}");
+    assert!(machine.sh("cat /run/hostduty/metrics/hostduty.prom").contains("hostduty_info"));
+}
