@@ -33,13 +33,22 @@ pub(super) fn known(line: &str) -> bool {
     let own = [
         "[machine.known.seen_by_uid]",
         "[[network.known.bpf.known]] place = \"/system.slice/hostduty-report.service\"",
-        "[[processes.known.list]]",
-        "[processes.known.list",
-        "[sockets.known.namespaces",
-        "[[sockets.known.namespaces",
+        "[[processes.known.list]] name = \"systemctl\"",
+        "[[processes.known.list]] unit = \"hostduty-report.service\"",
     ];
-    let volatile = ["taken_at = ", "program = ", "drop_ins = ", "programs = "];
-    unseen.iter().chain(&own).any(|start| line.starts_with(start))
+    let volatile = [
+        "taken_at = ",
+        "program = ",
+        "drop_ins = ",
+        "programs = ",
+        "pid = ",
+        "started = ",
+        "uid = ",
+        "sockets = ",
+    ];
+    let programs = ["/bin/hostduty\"", "/bin/systemctl\""];
+    programs.iter().any(|program| line.ends_with(program))
+        || unseen.iter().chain(&own).any(|start| line.starts_with(start))
         || volatile.iter().any(|name| line.contains(&format!(" {name}")))
 }
 
