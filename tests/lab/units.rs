@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::machines::{Machine, top};
 
 /// The sandbox of both units.
-const SANDBOX: &str = "systemd/usr/lib/systemd/system/hostduty.service.d/sandbox.conf";
+const SANDBOX: &str = "systemd/usr/lib/systemd/system/hostduty.service.d/10-sandbox.conf";
 
 /// What would lower the figure further, with what would then be lost: a word of the facts that differ.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("PrivateNetwork=yes", "0.0.0.0:22"),
     ("PrivateUsers=yes", "/etc/shadow"),
+    ("PrivateDevices=yes", "/dev/vboxguest"),
     ("PrivateTmp=yes", "/tmp/sshd_config"),
     ("ProtectKernelModules=yes", "6.1.0-56-amd64"),
     ("ProtectHome=yes", "/home/alice"),
@@ -61,7 +62,7 @@ fn furnished(name: &str) -> Machine {
          printf '[default]\\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\\n' > /home/alice/.aws/credentials; \
          ssh-keygen -q -t ed25519 -N '' -f /home/alice/.ssh/id_ed25519; \
          cp /home/alice/.ssh/id_ed25519.pub /home/alice/.ssh/authorized_keys; chown -R alice /home/alice; \
-         mkdir -p /usr/lib/modules/6.1.0-56-amd64; \
+         mkdir -p /usr/lib/modules/6.1.0-56-amd64; mknod -m 600 /dev/vboxguest c 1 3; \
          cp /etc/ssh/sshd_config /tmp/sshd_config; \
          systemd-run -q --unit=second /usr/sbin/sshd -D -f /tmp/sshd_config -p 2222; \
          nft 'table inet t { chain c { type filter hook input priority 0; tcp dport 23 drop; }; }'");
@@ -213,11 +214,12 @@ fn metrics_go_where_the_unit_lets_them() {
     assert!(status.contains(&format!("ReadWritePaths={folder}")), "{status}");
     machine.sh(&format!(
         "mkdir -p /etc/systemd/system/hostduty.service.d; \
-         printf '[Service]\\nReadWritePaths={folder}\\n' > /etc/systemd/system/hostduty.service.d/metrics.conf; \
+         printf '[Service]\\nReadWritePaths={folder}\\nCPUQuota=20%%\\n' > /etc/systemd/system/hostduty.service.d/override.conf; \
          systemctl daemon-reload; systemctl restart hostduty"
     ));
     let status = machine.sh("hostduty status --format json");
     assert!(status.contains("\"trouble\": []"), "{status}");
+    assert_eq!(machine.sh("systemctl show -P CPUQuotaPerSecUSec hostduty"), "200ms\n");
     assert!(machine.sh(&format!("stat -c '%a %U' {folder}/hostduty.prom")).starts_with("644 hostduty"));
     // Another folder needs another start, and it is said.
     machine.sh(

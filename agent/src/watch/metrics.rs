@@ -159,4 +159,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_keeps_the_file_from_being_written_has_a_cure() {
+        let folder = Path::new("/srv/prom");
+        let cure = |opened, errno| refused(folder, opened, &io::Error::from_raw_os_error(errno));
+        assert!(cure(true, libc::EROFS).contains("ReadWritePaths=/srv/prom"));
+        assert!(cure(true, libc::EACCES).contains("let the user"));
+        assert!(cure(false, libc::EACCES).contains("systemctl restart hostduty"));
+        assert!(cure(false, libc::ENOENT).contains("make the folder"));
+        assert!(cure(true, libc::ENOSPC).starts_with("/srv/prom/hostduty.prom cannot be written: No space"));
+    }
 }
