@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::machines::{Machine, top};
+use super::machines::{Machine, optimised, top};
 
 /// The sandbox of both units.
 const SANDBOX: &str = "systemd/usr/lib/systemd/system/hostduty.service.d/10-sandbox.conf";
@@ -150,8 +150,17 @@ fn nothing_that_is_left_out_of_the_sandbox_could_be_in_it() {
     }
     let machine = furnished("stricter");
     // The machine itself has no iptables; where this one has none either, legacy tables are left out.
-    let legacy =
-        machine.from_outside(&["iptables-legacy", "-A", "INPUT", "-p", "tcp", "--dport", "23", "-j", "DROP"]);
+    let legacy = machine.in_its_network(&[
+        "iptables-legacy",
+        "-A",
+        "INPUT",
+        "-p",
+        "tcp",
+        "--dport",
+        "23",
+        "-j",
+        "DROP",
+    ]);
     let legacy = legacy.status.success();
     let (inside, _) = said(&machine, Some(""));
     assert!(inside.len() > 300, "{inside:#?}");
@@ -196,6 +205,38 @@ fn the_units_are_as_confined_as_is_written() {
         ["/etc/hostduty", "/etc/hostduty/hostduty.toml", "/var/lib/hostduty"].into()
     );
     assert_eq!(machine.sh("systemctl --failed --no-legend; systemctl is-active hostduty"), "inactive\n");
+}
+
+/// A set of 100,000 addresses, and 10,000 rules that each say something else.
+const LARGE: &str = r#"awk 'BEGIN {
+    print "table inet large {\nset blocked {\ntype ipv4_addr\nelements = {"
+    for (i = 0; i < 100000; i++) printf "%d.%d.%d.7,", 1 + i % 200, int(i / 200) % 250, int(i / 50000)
+    print "}\n}\nchain input {\ntype filter hook input priority 0; policy drop\nip saddr @blocked drop"
+    for (i = 0; i < 10000; i++) printf "ip saddr %d.%d.0.0/16 tcp dport %d accept\n", 1 + i % 200, i % 250, 20000 + i
+    print "}\n}" }' > /run/large.nft; nft -f /run/large.nft"#;
+
+#[test]
+fn large_rulesets_fit_into_half_of_the_memory() {
+    if !super::allowed("the memory that 10,000 rules take") {
+        return;
+    }
+    let Some(binary) = optimised() else { return };
+    let machine = Machine::boot("large");
+    machine.install();
+    machine.put(&binary, "/usr/bin/hostduty");
+    machine.sh(LARGE);
+    machine.sh("systemctl start hostduty");
+    // Once more, beside what is known already.
+    machine.sh("nft add rule inet large input tcp dport 9 accept; sleep 5");
+    let status = machine.sh("cat /proc/$(systemctl show -P MainPID hostduty)/status");
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
+    let peak = peak.unwrap() / 1024;
+    let limit = machine.sh("systemctl show -P MemoryMax hostduty").trim().parse::<u64>().unwrap() / (1 << 20);
+    eprintln!("{peak} of {limit} MiB");
+    assert!(peak > 30, "{peak} MiB: it has not read the rules");
+    assert!(peak < limit / 2, "{peak} of {limit} MiB");
 }
 
 #[test]
