@@ -83,7 +83,8 @@ impl Shell for Machine {
 
 /// What hostduty prints as root, or in the unit of the report with these lines added.
 fn printed(machine: &impl Shell, unit: Option<&str>, words: &str) -> String {
-    let Some(lines) = unit else { return machine.sh(&format!("hostduty {words}")) };
+    // The shell stays until it ends, as the one that starts the unit does: it is among the facts.
+    let Some(lines) = unit else { return machine.sh(&format!("hostduty {words}; :")) };
     let folder = "/run/systemd/system/hostduty-report.service.d";
     machine.sh(&format!(
         "mkdir -p {folder}; printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/hostduty {words}\\n\
