@@ -146,6 +146,8 @@ struct Watch {
     clock: Clock,
     journal: Journal,
     supervisor: Supervisor,
+    /// The folder for metrics that was opened for writing at the start.
+    metrics: Option<PathBuf>,
     pace: Pace,
     status: Status,
     /// Rooms to gather again that no file told of.
@@ -180,6 +182,7 @@ impl Watch {
             glance: Glance::default(),
             journal: Journal::open(),
             supervisor: Supervisor::from_environment(),
+            metrics: settings.watch.textfile_folder.clone(),
             pace: Pace::new(now),
             dirty: RoomSet::NONE,
             deferred: RoomSet::NONE,

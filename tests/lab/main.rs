@@ -13,6 +13,8 @@ mod machines;
 mod ssh;
 mod ssh_servers;
 mod strace;
+mod units;
+mod virtual_machine;
 mod watch;
 
 #[path = "../../checks/tests/say/mod.rs"]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::machines::Machine;
 
 /// Changes count at once, and what nobody announces is asked for often.
-const AT_ONCE: &str = "settle_seconds = 0\npoll_seconds = 5\ntextfile_folder = \"/run/prom\"\n";
+const AT_ONCE: &str = "settle_seconds = 0\npoll_seconds = 5\ntextfile_folder = \"/run/hostduty/metrics\"\n";
 
 /// Something is done, and a check says something else.
 struct Case {
@@ -72,17 +72,15 @@ fn guest_agent(machine: &Machine) {
     );
 }
 
-/// Starts the watch as a service.
+/// Starts the watch as a user does.
 fn watch(machine: &Machine, configuration: &str, offer: &str) {
+    machine.install();
     machine.sh(&format!(
-        "mkdir -p /etc/hostduty /run/prom; printf 'offer = \"{offer}\"\\n[watch]\\n{}' > /etc/hostduty/hostduty.toml",
+        "printf 'offer = \"{offer}\"\\n[watch]\\n{}' > /etc/hostduty/hostduty.toml",
         configuration.replace('\n', "\\n")
     ));
-    let started = machine.sh(
-        "systemd-run -q --unit=watching -p Type=notify -p NotifyAccess=main -p WatchdogSec=10 -p StateDirectory=hostduty \
-         /usr/local/bin/hostduty watch 2>&1 && echo started",
-    );
-    assert!(started.ends_with("started\n"), "{started}{}", machine.sh("journalctl -u watching"));
+    let started = machine.sh("systemctl enable --now hostduty 2>&1 && echo started");
+    assert!(started.ends_with("started\n"), "{started}{}", machine.sh("journalctl -u hostduty"));
 }
 
 /// The entries of the record.
@@ -112,7 +110,7 @@ fn wait(machine: &Machine, what: &str, mut happened: impl FnMut() -> bool) {
     let start = Instant::now();
     while !happened() {
         if start.elapsed() > Duration::from_secs(40) {
-            panic!("{what}: not seen\n{}", machine.sh("journalctl -u watching; hostduty status"));
+            panic!("{what}: not seen\n{}", machine.sh("journalctl -u hostduty; hostduty status"));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -140,26 +138,27 @@ fn every_kind_of_change_is_told_in_the_journal_and_in_the_record() {
         }
         assert!(*verdict != "fail" || !entry["HOSTDUTY_EVIDENCE"].is_null(), "{what}: {entry}");
     }
-    let metrics = machine.sh("cat /run/prom/hostduty.prom");
+    let metrics = machine
+        .sh("setpriv --reuid=65534 --regid=65534 --clear-groups cat /run/hostduty/metrics/hostduty.prom");
     let told =
         |line: &str| line.contains("check=\"passwords-empty\"") && line.ends_with("verdict=\"fail\"} 1");
     assert!(metrics.lines().any(told), "{metrics}");
 
     // A broken configuration is told, and the watch goes on with the one before.
-    machine.sh("echo 'poll = 1' >> /etc/hostduty/hostduty.toml; systemctl kill -s HUP watching");
+    machine.sh("echo 'poll = 1' >> /etc/hostduty/hostduty.toml; systemctl reload hostduty");
     wait(&machine, "the broken configuration", || {
         journal(&machine, "PRIORITY=3").iter().any(|entry| entry["MESSAGE"].to_string().contains("poll"))
     });
-    machine.sh("sed -i '$d; s/^settle_seconds.*/settle_seconds = 1/' /etc/hostduty/hostduty.toml; systemctl kill -s HUP watching");
+    machine.sh("sed -i '$d; s/^settle_seconds.*/settle_seconds = 1/' /etc/hostduty/hostduty.toml; systemctl reload hostduty");
     wait(&machine, "the mended configuration", || {
         record(&machine).iter().any(|entry| entry["event"]["kind"] == "reconfigured")
     });
     let status = machine.sh("hostduty status");
     assert!(status.starts_with("Watching since ") && !status.contains("Gap:"), "{status}");
-    assert_eq!(machine.sh("systemctl is-active watching"), "active\n");
-    assert_eq!(machine.sh("systemctl show -P NRestarts watching"), "0\n");
+    assert_eq!(machine.sh("systemctl is-active hostduty"), "active\n");
+    assert_eq!(machine.sh("systemctl show -P NRestarts hostduty"), "0\n");
 
-    machine.sh("systemctl stop watching");
+    machine.sh("systemctl stop hostduty");
     assert_eq!(record(&machine).last().unwrap()["event"]["kind"], "stopped");
     let stopped = machine.run(&["hostduty", "status"]);
     assert_eq!(stopped.status.code(), Some(1));

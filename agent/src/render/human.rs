@@ -148,7 +148,7 @@ fn header(report: &Report<'_>) -> String {
     wrapped(&mut out, "", 2, &parts.join(" · "));
     let seen_by = match machine.and_then(|machine| machine.seen_by_uid.value()) {
         Some(0) => "as root".to_owned(),
-        Some(uid) => format!("as uid {uid}: root would see more, ask `hostduty doctor`"),
+        Some(uid) => format!("as uid {uid}: root may see more, ask `hostduty doctor`"),
         None => "from its files alone".to_owned(),
     };
     let _ = writeln!(out, "Seen on {} {seen_by}", facts.taken_at);

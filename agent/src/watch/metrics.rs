@@ -4,6 +4,8 @@
 //! newline at the end; instants are therefore values.
 
 use std::fmt::Write;
+use std::io;
+use std::path::Path;
 
 use checks::check::Verdict;
 
@@ -64,6 +66,26 @@ pub(crate) fn text<'a>(
         sample(&mut out, name, &[], value);
     }
     out
+}
+
+/// Why the file is not there, and what to do. Only the folder that was configured at the start was opened for writing.
+pub(crate) fn refused(folder: &Path, opened: bool, error: &io::Error) -> String {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let cure = match error.kind() {
+        NotFound => "make the folder, and start hostduty again".to_owned(),
+        _ if !opened => {
+            "textfile_folder was changed while hostduty ran, and it can write only where it could when it started: start it \
+             again, `systemctl restart hostduty`"
+                .to_owned()
+        }
+        ReadOnlyFilesystem => format!(
+            "hostduty.service may not write there: `systemctl edit hostduty`, with ReadWritePaths={} below [Service]",
+            folder.display()
+        ),
+        PermissionDenied => "let the user that hostduty runs as write there, and start it again".to_owned(),
+        _ => "mend that, or name another folder with textfile_folder and start hostduty again".to_owned(),
+    };
+    format!("{} cannot be written: {error}\n{cure}", folder.join(FILE).display())
 }
 
 fn family(out: &mut String, name: &str, help: &str) {
@@ -136,5 +158,16 @@ mod tests {
                 assert_eq!(line.rsplit_once(' ').unwrap().0.matches(' ').count(), 0, "no time stamp: {line}");
             }
         }
+    }
+
+    #[test]
+    fn what_keeps_the_file_from_being_written_has_a_cure() {
+        let folder = Path::new("/srv/prom");
+        let cure = |opened, errno| refused(folder, opened, &io::Error::from_raw_os_error(errno));
+        assert!(cure(true, libc::EROFS).contains("ReadWritePaths=/srv/prom"));
+        assert!(cure(true, libc::EACCES).contains("let the user"));
+        assert!(cure(false, libc::EACCES).contains("systemctl restart hostduty"));
+        assert!(cure(false, libc::ENOENT).contains("make the folder"));
+        assert!(cure(true, libc::ENOSPC).starts_with("/srv/prom/hostduty.prom cannot be written: No space"));
     }
 }

@@ -95,7 +95,7 @@ impl Watch {
         }
     }
 
-    /// Writes the status and the metrics, and tells the service manager if what it shows changed.
+    /// Writes the metrics and the status, and tells the service manager if what it shows changed.
     pub(super) fn publish(&mut self) {
         let before = self.summary();
         tell::fill(&mut self.status, &self.settling, &self.detected.offer);
@@ -111,6 +111,17 @@ impl Watch {
         self.status.gaps = self.files.gaps();
         #[cfg(target_os = "linux")]
         self.status.gaps.extend(self.announcements.gap().map(str::to_owned));
+        if let Some(folder) = self.settings.watch.textfile_folder.clone() {
+            let severity = |check: &str| self.severities.get(check).copied().unwrap_or_default();
+            let states = self.settling.states().iter().map(|(check, state)| (*check, severity(check), state));
+            let text = metrics::text(&self.status, states);
+            let opened = self.metrics.as_ref() == Some(&folder);
+            let place = folder.clone();
+            let outcome = sandbox::write(move || status::replace(&folder, metrics::FILE, &text, 0o644));
+            let why = outcome.err().map(|error| metrics::refused(&place, opened, &error));
+            self.trouble("metrics", why);
+        }
+        // Last, so that it tells of all that could not be written.
         self.status.trouble = self.told.values().cloned().collect();
         self.status.recorded = locked(&self.store).head().sequence;
         let (status, folder) = (self.status.clone(), self.options.state.clone());
@@ -120,20 +131,6 @@ impl Watch {
             "status",
             outcome.err().map(|error| format!("{} cannot be written: {error}", place.display())),
         );
-        if let Some(folder) = self.settings.watch.textfile_folder.clone() {
-            let severity = |check: &str| self.severities.get(check).copied().unwrap_or_default();
-            let states = self.settling.states().iter().map(|(check, state)| (*check, severity(check), state));
-            let text = metrics::text(&self.status, states);
-            let place = folder.join(metrics::FILE);
-            let outcome = sandbox::write(move || status::replace(&folder, metrics::FILE, &text, 0o644));
-            let why = outcome.err().map(|error| {
-                format!(
-                    "{} cannot be written: {error}\nmake the folder, or change textfile_folder, and start hostduty again: another folder is not open to it",
-                    place.display()
-                )
-            });
-            self.trouble("metrics", why);
-        }
         let now = self.summary();
         if now != before {
             self.supervisor.status(&now);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use checks::date::Timestamp;
@@ -134,6 +134,8 @@ pub(crate) fn replace(folder: &Path, name: &str, text: &str, mode: u32) -> io::R
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
     file.write_all(text.as_bytes())?;
+    // Who may read it does not hang on the umask.
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
     drop(file);
     fs::rename(&draft, folder.join(name))
 }

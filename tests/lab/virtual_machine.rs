@@ -1,0 +1,156 @@
+//! The units on a kernel of their own: a virtual Debian 12 with controllers of control groups, Landlock, modules and a disk.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use super::machines::{self, top};
+use super::say::left_out;
+use super::units::{Shell, beside, facts, verdicts};
+
+/// What boots: the machine of the other tests, a kernel, and what loads its modules.
+const PACKAGES: &str = "systemd-sysv,dbus,openssh-server,iproute2,nftables,sudo,cron,rsyslog,libpam-systemd,kmod,udev,\
+                        linux-image-cloud-amd64";
+
+/// A firewall that takes an emulated processor some seconds to read.
+const RULES: &str = "for at in $(seq 300); do echo add rule inet filter input ip saddr 203.0.113.$((at % 200)) tcp dport $at accept; done | nft -f -";
+
+/// A clock that the kernel takes for synchronised: adjtimex(2) with ADJ_STATUS and ADJ_MAXERROR.
+const SYNCHRONISED: &str =
+    "perl -e '$_ = pack \"I x4 q q q q i x180\", 0x14, 0, 0, 0, 0, 0; syscall 159, $_'";
+
+/// A virtual machine that ends with its test.
+struct VirtualMachine {
+    folder: PathBuf,
+}
+
+impl VirtualMachine {
+    /// Boots a Debian in which hostduty was installed; `None` where it does not boot, and why is said.
+    fn boot() -> Option<Self> {
+        let binary = machines::optimised()?;
+        let root = machines::unpacked("vm-root", PACKAGES);
+        let copy = root.with_extension("copy");
+        let _ = std::fs::remove_dir_all(&copy);
+        let ready = Command::new("cp").args(["-a", "--reflink=auto"]).args([&root, &copy]).status();
+        assert!(ready.unwrap().success());
+        let installed =
+            Command::new(top().join("packaging/install")).arg("--binary").args([&binary, &copy]).status();
+        assert!(installed.unwrap().success());
+        for line in [
+            "systemd-sysusers hostduty.conf",
+            "systemctl enable hostduty nftables",
+            // As a rented server has it, and before hostduty looks.
+            "printf 'table inet filter {\\nchain input {\\ntype filter hook input priority 0; policy drop\\n\
+             ct state established accept\\ntcp dport 22 accept\\n}\\n}\\n' > /etc/nftables.conf",
+        ] {
+            let done = Command::new("chroot").arg(&copy).args(["sh", "-c", line]).status();
+            assert!(done.unwrap().success(), "{line}");
+        }
+        let folder = root.with_extension("machine");
+        let image = script(&["image", copy.to_str().unwrap(), folder.to_str().unwrap()]);
+        assert!(image.status.success(), "{}", String::from_utf8_lossy(&image.stderr));
+        let started = script(&["start", folder.to_str().unwrap()]);
+        if !started.status.success() {
+            left_out(format!("a virtual machine: {}", String::from_utf8_lossy(&started.stderr)));
+            return None;
+        }
+        Some(Self { folder })
+    }
+
+    /// What the control group of a unit says.
+    fn group(&self, unit: &str, file: &str) -> String {
+        self.sh(&format!("cat /sys/fs/cgroup/system.slice/{unit}.service/{file}"))
+    }
+
+    /// Starts another program in the sandbox of the units.
+    fn confined(&self, name: &str, command: &str) {
+        let unit = format!("/run/systemd/system/{name}.service");
+        self.sh(&format!(
+            "mkdir -p {unit}.d; ln -s /usr/lib/systemd/system/hostduty.service.d/10-sandbox.conf {unit}.d/; \
+             printf '[Service]\\nExecStart={command}\\n' > {unit}; systemctl daemon-reload; systemctl start {name}"
+        ));
+    }
+}
+
+impl Shell for VirtualMachine {
+    fn sh(&self, line: &str) -> String {
+        let output = script(&["run", self.folder.to_str().unwrap(), line]);
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for VirtualMachine {
+    fn drop(&mut self) {
+        script(&["stop", self.folder.to_str().unwrap()]);
+    }
+}
+
+fn script(arguments: &[&str]) -> Output {
+    Command::new(top().join("tests/lab/vm")).args(arguments).output().unwrap()
+}
+
+/// A number of a file of lines with a name and a number each.
+fn number(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[test]
+fn the_units_hold_on_a_kernel_of_their_own() {
+    if !super::allowed("the units in a virtual machine") {
+        return;
+    }
+    let Some(machine) = VirtualMachine::boot() else { return };
+    assert_eq!(machine.sh("systemctl is-system-running --wait"), "running\n");
+    // It looked after the firewall was there: no boot is on record as an open door.
+    let record = machine.sh("cat /var/lib/hostduty/history-*.jsonl");
+    assert!(record.contains("\"firewall-enforced\":\"pass\"") && record.lines().count() == 1, "{record}");
+    let said_of_itself = machine.sh("journalctl -b -p warning --no-pager | grep -i hostduty");
+    assert_eq!(said_of_itself, "", "its start is not quiet");
+
+    the_limits_hold(&machine);
+    nothing_is_hidden(&machine);
+}
+
+fn the_limits_hold(machine: &VirtualMachine) {
+    assert_eq!(machine.group("hostduty", "memory.max"), "268435456\n");
+    assert_eq!(machine.group("hostduty", "cpu.max"), "50000 100000\n");
+    assert_eq!(machine.group("hostduty", "pids.max"), "16\n");
+    machine.confined("hoarder", "/bin/dd if=/dev/zero of=/dev/null bs=400M count=1");
+    let start = Instant::now();
+    while machine.sh("systemctl show -P Result hoarder") != "oom-kill\n" {
+        assert!(start.elapsed() < Duration::from_secs(120), "{}", machine.sh("systemctl status hoarder"));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    machine.confined("spinner", "/bin/sh -c \"while :; do :; done\"");
+    let before = machine.group("spinner", "cpu.stat");
+    let start = Instant::now();
+    std::thread::sleep(Duration::from_secs(4));
+    let after = machine.group("spinner", "cpu.stat");
+    let used = number(&after, "usage_usec") - number(&before, "usage_usec");
+    let share = used as f64 / start.elapsed().as_micros() as f64;
+    assert!(share < 0.6 && number(&after, "nr_throttled") > 10, "{share:.2} of a core: {after}");
+    machine.sh("systemctl stop spinner");
+
+    machine.sh(RULES);
+    let reported = machine.sh("systemctl start hostduty-report && echo reported");
+    assert_eq!(reported, "reported\n", "{}", machine.sh("systemctl status hostduty-report"));
+    let events = machine.group("hostduty", "memory.events");
+    assert!(number(&events, "max ") == 0 && number(&events, "oom ") == 0, "{events}");
+    eprintln!("the watch's memory at most: {}", machine.group("hostduty", "memory.peak").trim());
+    assert_eq!(
+        machine.sh("systemctl is-active hostduty; systemctl show -P NRestarts hostduty"),
+        "active\n0\n"
+    );
+}
+
+fn nothing_is_hidden(machine: &VirtualMachine) {
+    machine.sh("systemctl restart nftables");
+    machine.sh(SYNCHRONISED);
+    let (outside, inside) = (facts(machine, None), facts(machine, Some("")));
+    assert_eq!((beside(&outside, &inside), beside(&inside, &outside)), (Vec::new(), Vec::new()));
+    assert_eq!(verdicts(machine, Some("")), verdicts(machine, None));
+    // What only shows here: a kernel that is shared has no clock that could be set.
+    let hidden = beside(&inside, &facts(machine, Some("ProtectClock=yes")));
+    assert!(hidden.iter().any(|line| line.contains("synchronised")), "{hidden:#?}");
+}
