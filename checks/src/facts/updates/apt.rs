@@ -10,7 +10,7 @@ mod scan;
 mod sources;
 mod upgrade;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Careless, Disabled, Index, Pending, Signature, Status, Suite, Updates, Withheld};
 use crate::date::Timestamp;
@@ -76,8 +76,17 @@ pub(super) fn read(host: &dyn Host, facts: &Facts, packages: &Packages) -> Resul
     let phasing = Phasing::read(host, &conf);
     let release = facts.machine.value().and_then(|machine| machine.release.value());
     let codename = release.map(|release| release.codename.as_str()).filter(|name| !name.is_empty());
-    let mut choices =
-        offers.choose(&policy, codename, |source, version, percentage| phasing.before(source, version, percentage));
+    let mut sources_of = HashMap::new();
+    if policy.asks_for_sources() {
+        let each = |key: String, name: &[u8], stanza: &[u8]| {
+            let version = packages.version(&key).unwrap_or_default();
+            let source = candidates::source(name, version, stanza);
+            sources_of.insert(key, source);
+        };
+        installed(host, packages, each).unwrap_or_else(|gap| unread.push(gap));
+    }
+    let before = |source: &str, version: &str, percentage| phasing.before(source, version, percentage);
+    let mut choices = offers.choose(&policy, codename, before, &sources_of);
     let unlisted = candidates::unlisted(&choices);
     let withheld = choices.iter().filter_map(withheld).collect();
     let kept = kept(host, packages, &mut choices, &phasing, &conf).unwrap_or_else(|gap| {
@@ -173,21 +182,18 @@ fn kept(
         }
     }
     let mut relations = BTreeMap::new();
-    let file = host.open(STATUS)?;
-    scan::scan(file, STATUS, scan::LARGEST, |name, stanza| {
-        let mut architecture = "";
-        for (field, value) in scan::fields(stanza) {
-            if field == b"Architecture" {
-                architecture = std::str::from_utf8(value).unwrap_or_default();
-            }
-        }
-        let name = String::from_utf8_lossy(name);
-        let native = architecture == packages.architecture || matches!(architecture, "all" | "");
-        let key = if native { name.into_owned() } else { format!("{name}:{architecture}") };
-        if packages.installed.contains_key(&key) {
-            relations.insert(key, Relations::read(stanza));
-        }
+    installed(host, packages, |key, _, stanza| {
+        relations.insert(key, Relations::read(stanza));
     })?;
+    let (mut backed, mut phased) = (BTreeSet::new(), BTreeSet::new());
+    for choice in choices.iter() {
+        if choice.backed {
+            backed.insert(choice.key);
+        }
+        if choice.upgrade.as_ref().is_some_and(|candidate| phasing.holds(candidate)) {
+            phased.insert(choice.key);
+        }
+    }
     let units: Vec<upgrade::Unit> = packages
         .installed
         .iter()
@@ -196,6 +202,8 @@ fn kept(
             upgrade::Unit {
                 name: name.to_owned(),
                 architecture: architecture.to_owned(),
+                backed: backed.contains(key.as_str()),
+                phased: phased.contains(key.as_str()),
                 now: upgrade::Release {
                     version: version.clone(),
                     relations: relations.remove(key).unwrap_or_default(),
@@ -209,6 +217,25 @@ fn kept(
         .ok_or_else(|| Gap::too_large("what depends on the updates, to say which are kept back,"))?;
     let kept = units.iter().zip(up).zip(packages.installed.keys()).filter(|((unit, up), _)| !up && unit.next.is_some());
     Ok(kept.map(|(_, key)| key.clone()).collect())
+}
+
+/// Goes through the stanzas of dpkg's status that are installed, with their keys in [`Packages::installed`].
+fn installed(
+    host: &dyn Host,
+    packages: &Packages,
+    mut each: impl FnMut(String, &[u8], &[u8]),
+) -> Result<(), Gap> {
+    scan::scan(host.open(STATUS)?, STATUS, scan::LARGEST, |name, stanza| {
+        let architecture = scan::fields(stanza).find(|(field, _)| *field == b"Architecture");
+        let architecture = architecture.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or_default();
+        let text = String::from_utf8_lossy(name);
+        let native = architecture == packages.architecture || matches!(architecture, "all" | "");
+        let key = if native { text.into_owned() } else { format!("{text}:{architecture}") };
+        if packages.installed.contains_key(&key) {
+            each(key, name, stanza);
+        }
+    })?;
+    Ok(())
 }
 
 /// How this host takes part in what is handed out by and by.

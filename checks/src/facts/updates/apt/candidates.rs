@@ -74,6 +74,8 @@ pub(super) struct Choice<'a> {
     pub(super) withheld: Option<(String, From, Option<Evidence>)>,
     /// Whether any list has any version of it.
     pub(super) listed: bool,
+    /// Whether a list has the installed one.
+    pub(super) backed: bool,
 }
 
 #[derive(Debug)]
@@ -144,29 +146,11 @@ impl<'a> Offers<'a> {
             self.cut = true;
             return;
         }
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut new =
-            Version { source: text(name), phased: 100, lists: vec![place], ..Version::default() };
-        new.source_version.clone_from(&version.as_ref().to_owned());
-        for (field, value) in fields(stanza) {
-            match field {
-                b"Source" => {
-                    let value = text(value);
-                    let (source, rest) = value.split_once(' ').unwrap_or((&value, ""));
-                    source.clone_into(&mut new.source);
-                    if let Some((_, inner)) = rest.split_once('(')
-                        && let Some((inner, _)) = inner.split_once(')')
-                    {
-                        inner.trim().clone_into(&mut new.source_version);
-                    }
-                }
-                b"Phased-Update-Percentage" => {
-                    let number = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
-                    new.phased = number.unwrap_or(100);
-                }
-                _ => {}
-            }
-        }
+        let (source, source_version) = source(name, &version, stanza);
+        let percentage = fields(stanza).find(|(field, _)| *field == b"Phased-Update-Percentage");
+        let percentage = percentage.and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
+        let phased = percentage.unwrap_or(100);
+        let mut new = Version { source, source_version, phased, lists: vec![place], ..Version::default() };
         if compare(&version, installed) == Ordering::Greater {
             let relations = Relations::read(stanza);
             self.cut |= relations.cut;
@@ -188,6 +172,7 @@ impl<'a> Offers<'a> {
         policy: &Policy,
         release: Option<&str>,
         ignored: impl Fn(&str, &str, u32) -> bool,
+        sources: &HashMap<String, (String, String)>,
     ) -> Vec<Choice<'a>> {
         let packages = self.packages;
         let status = List { status: true, usual: 100, ..List::default() };
@@ -197,12 +182,15 @@ impl<'a> Offers<'a> {
         for (key, installed) in &packages.installed {
             let mut versions = self.found.remove(key.as_bytes()).unwrap_or_default();
             let listed = !versions.is_empty();
-            if !versions.iter().any(|version| version.version == *installed) {
+            let backed = versions.iter().any(|version| version.version == *installed);
+            let (name, architecture) = key.split_once(':').unwrap_or((key, &packages.architecture));
+            if !backed {
                 let version = installed.clone();
-                versions.push(Version { version, source: key.clone(), phased: 100, ..Version::default() });
+                let source = sources.get(key).cloned();
+                let (source, source_version) = source.unwrap_or((name.to_owned(), version.clone()));
+                versions.push(Version { version, source, source_version, phased: 100, ..Version::default() });
             }
             versions.sort_by(|a, b| compare(&b.version, &a.version));
-            let (name, architecture) = key.split_once(':').unwrap_or((key, &packages.architecture));
             let mut best: Option<(i32, usize)> = None;
             let mut withheld: Option<(String, From, Option<Evidence>)> = None;
             for (at, version) in versions.iter().enumerate() {
@@ -248,7 +236,7 @@ impl<'a> Offers<'a> {
             let reached = upgrade.as_ref().map_or(installed.as_str(), |upgrade| &upgrade.version);
             let withheld =
                 withheld.filter(|(version, _, _)| compare(version, reached) == Ordering::Greater);
-            choices.push(Choice { key, installed, upgrade, withheld, listed });
+            choices.push(Choice { key, installed, upgrade, withheld, listed, backed });
         }
         choices
     }
@@ -292,6 +280,16 @@ impl From {
     }
 }
 
+
+/// What a version is built from, with its version: the `Source` field, or the package itself.
+pub(super) fn source(name: &[u8], version: &str, stanza: &[u8]) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let field = fields(stanza).find(|(field, _)| *field == b"Source").map(|(_, value)| text(value));
+    let Some(field) = field else { return (text(name), version.to_owned()) };
+    let (source, rest) = field.split_once(' ').unwrap_or((&field, ""));
+    let inner = rest.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(inner, _)| inner.trim());
+    (source.to_owned(), inner.unwrap_or(version).to_owned())
+}
 
 /// Packages that no list has in any version.
 pub(super) fn unlisted(choices: &[Choice<'_>]) -> BTreeSet<String> {

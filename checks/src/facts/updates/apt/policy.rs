@@ -168,6 +168,12 @@ impl Policy {
         }
     }
 
+    /// Whether any pin asks what packages are built from.
+    pub(super) fn asks_for_sources(&self) -> bool {
+        let by_source = |pin: &Pin| pin.whom.as_ref().is_some_and(|whom| whom.source);
+        self.pins.iter().any(|pin| by_source(pin) || matches!(pin.what, What::SourceVersion(_)))
+    }
+
     /// Whether APT::Default-Release, which is the first pin, names any of these lists; apt refuses to work otherwise.
     pub(super) fn first_matches(&self, lists: &[List]) -> bool {
         self.pins.first().is_some_and(|pin| lists.iter().any(|list| pin.what.is_of(list)))

@@ -20,6 +20,8 @@ pub(super) struct Relations {
     pub(super) provides: Vec<Relation>,
     pub(super) multi_arch: MultiArch,
     pub(super) essential: bool,
+    /// Points for its Priority in apt's scores.
+    pub(super) priority: i64,
     /// More was asked than is looked at.
     pub(super) cut: bool,
 }
@@ -108,7 +110,7 @@ impl Relation {
 impl Relations {
     /// Reads the stanza of a package.
     pub(super) fn read(stanza: &[u8]) -> Self {
-        let mut all = Self::default();
+        let mut all = Self { priority: -2, ..Self::default() };
         for (field, value) in fields(stanza) {
             let value = String::from_utf8_lossy(value);
             match field {
@@ -117,6 +119,15 @@ impl Relations {
                 b"Conflicts" | b"Breaks" => all.against.extend(groups(&value).flatten()),
                 b"Provides" => all.provides.extend(groups(&value).flatten()),
                 b"Essential" | b"Important" | b"Protected" => all.essential |= *value == *"yes",
+                b"Priority" => {
+                    all.priority = match &*value {
+                        "required" => 3,
+                        "important" => 2,
+                        "standard" => 1,
+                        "optional" => -1,
+                        _ => -2,
+                    }
+                }
                 b"Multi-Arch" => {
                     all.multi_arch = match &*value {
                         "same" => MultiArch::Same,

@@ -13,6 +13,10 @@ pub(super) struct Unit {
     pub(super) name: String,
     /// Never `all`: that counts as the native one.
     pub(super) architecture: String,
+    /// Whether an archive has the version that it is of now.
+    pub(super) backed: bool,
+    /// Whether it stays as it is because it is not this machine's turn.
+    pub(super) phased: bool,
     pub(super) now: Release,
     /// What it would be upgraded to; nothing for what stays as it is in any case.
     pub(super) next: Option<Release>,
@@ -53,6 +57,14 @@ struct Plan<'a> {
 /// apt marks every update and then takes back, the most depended on first, what leaves anything broken.
 pub(super) fn kept(units: &[Unit], wishes: bool) -> Option<Vec<bool>> {
     let mut plan = Plan::new(units, wishes);
+    // What has siblings that would become something else is not even tried.
+    for unit in 0..units.len() {
+        if !plan.apart(unit, Moment::After).is_empty() {
+            for sibling in plan.named.get(units.get(unit)?.name.as_str()).cloned().unwrap_or_default() {
+                plan.keep(sibling, &mut Vec::new());
+            }
+        }
+    }
     let order = plan.order();
     let rank: HashMap<usize, usize> = order.iter().enumerate().map(|(rank, unit)| (*unit, rank)).collect();
     let rank = |unit: usize| rank.get(&unit).copied().unwrap_or(usize::MAX);
@@ -266,18 +278,79 @@ impl<'a> Plan<'a> {
         near.into_iter().collect()
     }
 
-    /// The units, what most others depend on first: apt's scores, without those of sections and priorities.
-    fn order(&self) -> Vec<usize> {
-        let mut scores: Vec<i64> = Vec::new();
-        for unit in self.units {
-            let essential = unit.now.relations.essential;
-            let asked = self.asking.get(unit.name.as_str()).map_or(0, Vec::len);
-            let asked = i64::try_from(asked).unwrap_or(i64::MAX);
-            scores.push(if essential { asked.saturating_add(5000) } else { asked });
+    /// The units, what most others depend on first: by apt's scores.
+    fn order(&mut self) -> Vec<usize> {
+        let all = 0..self.units.len();
+        let mut scores: Vec<i64> = all.clone().map(|unit| self.worth(unit)).collect();
+        let give = |scores: &mut Vec<i64>, unit: usize, points: i64| {
+            if let Some(score) = scores.get_mut(unit) {
+                *score = score.saturating_add(points);
+            }
+        };
+        for unit in all.clone() {
+            let Some(release) = self.release(unit, Moment::After) else { continue };
+            let relations = &release.relations;
+            for one in relations.needs.iter().chain(&relations.wishes).flatten() {
+                for target in self.meeting(one) {
+                    give(&mut scores, target, 1);
+                }
+            }
+            for one in &relations.against {
+                for target in self.hit(one, unit, Moment::After) {
+                    give(&mut scores, target, -1);
+                }
+            }
         }
-        let mut order: Vec<usize> = (0..self.units.len()).collect();
+        // What is asked for by something of worth is worth as much.
+        let first = scores.clone();
+        for unit in all.clone() {
+            let Some(release) = self.release(unit, Moment::After) else { continue };
+            let own = first.get(unit).copied().unwrap_or(0).max(0);
+            for one in release.relations.needs.iter().chain(&release.relations.wishes).flatten() {
+                for target in self.named.get(one.name.as_str()).into_iter().flatten() {
+                    if self.units.get(*target).map(|unit| &unit.architecture)
+                        == self.units.get(unit).map(|unit| &unit.architecture)
+                    {
+                        give(&mut scores, *target, own);
+                    }
+                }
+            }
+        }
+        for unit in all.clone() {
+            let Some(own) = self.units.get(unit) else { continue };
+            if own.phased {
+                give(&mut scores, unit, 10_000);
+            }
+            if own.now.relations.essential {
+                give(&mut scores, unit, 5_000);
+            }
+        }
+        let mut order: Vec<usize> = all.collect();
         order.sort_by_key(|unit| std::cmp::Reverse(scores.get(*unit).copied().unwrap_or(0)));
         order
+    }
+
+    /// What a unit is worth by itself.
+    fn worth(&self, unit: usize) -> i64 {
+        let (Some(own), Some(release)) = (self.units.get(unit), self.release(unit, Moment::After)) else { return 0 };
+        let up = self.up.get(unit).copied().unwrap_or_default();
+        let mut worth = if release.relations.essential { 100 } else { 0_i64 };
+        worth = worth.saturating_add(if up || own.backed { release.relations.priority } else { -2 });
+        worth.saturating_add(i64::from(own.backed || own.next.is_some()))
+    }
+
+    /// Those that would be what is asked for, whoever asks.
+    fn meeting(&mut self, one: &Relation) -> Vec<usize> {
+        let named = self.named.get(one.name.as_str()).map(Vec::as_slice).unwrap_or_default().to_vec();
+        let provided = self.provided.get(one.name.as_str()).map(Vec::as_slice).unwrap_or_default().to_vec();
+        let mut meeting: Vec<usize> =
+            named.into_iter().filter(|unit| self.is(one, *unit, Moment::After)).collect();
+        for unit in provided {
+            if self.provides(one, unit, Moment::After) {
+                add(&mut meeting, unit);
+            }
+        }
+        meeting
     }
 }
 
@@ -300,6 +373,8 @@ mod tests {
         Unit {
             name: name.into(),
             architecture: "amd64".into(),
+            backed: true,
+            phased: false,
             now: of("1", now),
             next: next.map(|next| of("2", next)),
         }
