@@ -74,8 +74,10 @@ mod passwords {
 }
 mod patches {
     pub(crate) mod automatic;
+    pub(crate) mod index_fresh;
     pub(crate) mod kernel_running;
     pub(crate) mod release_supported;
+    pub(crate) mod repositories;
     pub(crate) mod security;
 }
 mod remote_desktop {

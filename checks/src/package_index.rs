@@ -19,7 +19,9 @@ pub(crate) fn stale(name: &str, why: Stale, now: Timestamp, limit: u32) -> Strin
         Stale::Future => {
             format!("the index of {name} is dated in the future: this clock or the archive's is wrong")
         }
-        Stale::Expired(end) => format!("the index of {name} expired on {} and tells nothing of today", end.day()),
+        Stale::Expired(end) => {
+            format!("the index of {name} expired on {} and tells nothing of today", end.day())
+        }
         Stale::Old(at) => format!(
             "stale index, {}: that of {name} may be {limit} days old; refresh it (apt-get update)",
             age(now, at)

@@ -43,7 +43,9 @@ impl Packing {
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
             Self::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(file)),
             // The decoder counts in kibibytes, and takes some beside its dictionary.
-            Self::Xz => Box::new(XzReader::new_mem_limit(BufReader::new(file), true, (MOST_MEMORY >> 10) + 1024)),
+            Self::Xz => {
+                Box::new(XzReader::new_mem_limit(BufReader::new(file), true, (MOST_MEMORY >> 10) + 1024))
+            }
             Self::Zstd => Box::new(Zstd::new(file)),
         }
     }
@@ -68,7 +70,10 @@ impl<R: Read> Zstd<R> {
         while !self.source.fill_buf()?.is_empty() {
             match self.frames.reset(&mut self.source) {
                 Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
                     let length = u64::from(length);
                     let skipped = io::copy(&mut self.source.by_ref().take(length), &mut io::sink())?;
                     if skipped != length {

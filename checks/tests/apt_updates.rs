@@ -146,8 +146,7 @@ fn as_apt_lists_what_is_upgradable() {
         .filter(|pending| pending.security)
         .map(|pending| pending.package.clone())
         .collect();
-    let missing: Vec<&String> =
-        theirs_security.iter().filter(|name| !security.contains(*name)).collect();
+    let missing: Vec<&String> = theirs_security.iter().filter(|name| !security.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
     let held = updates.pending.iter().filter(|pending| pending.status == Status::Held).count();
     assert!(held > 0);

@@ -13,7 +13,7 @@ pub(crate) static CHECK: Check = Check {
     title: "The package indexes are there, whole, and of these days",
     severity: Severity::Medium,
     systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "A host learns of updates from the indexes of its package sources. When they are not refreshed any \
         more, because a mirror is gone, a proxy fails or a timer was switched off, nothing is reported as missing, \
@@ -80,22 +80,26 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         // A released suite stays as it is for months; those of security updates, and those that expire, do not.
         match index.fresh(now, limit) {
             Ok(at) => {
-                let torn = torn(suite).map(|day| format!("; a refresh on {day} did not end")).unwrap_or_default();
+                let torn =
+                    torn(suite).map(|day| format!("; a refresh on {day} did not end")).unwrap_or_default();
                 let message = format!("the index of {name} is {} old{torn}", age(now, at));
                 judgement.observe(message, [Evidence::of(&index.path)]);
             }
             Err(Stale::Future) => judgement.unknown(stale(&name, Stale::Future, now, limit)),
             Err(Stale::Old(_)) if !suite.is_security() && index.valid_until.is_none() => {
                 let at = index.known_at(now).unwrap_or(now);
-                let message = format!("the index of {name} is {} old, and its archive signs it anew only when it changes", age(now, at));
+                let message = format!(
+                    "the index of {name} is {} old, and its archive signs it anew only when it changes",
+                    age(now, at)
+                );
                 judgement.observe(message, [Evidence::of(&index.path)]);
             }
             Err(why) => {
-                let torn = torn(suite).map(|day| format!("; a refresh on {day} did not end")).unwrap_or_default();
+                let torn =
+                    torn(suite).map(|day| format!("; a refresh on {day} did not end")).unwrap_or_default();
                 let message = format!("{}{torn}", stale(&name, why, now, limit));
-                judgement.fail(
-                    Finding::new(&name, message, Evidence::of(&index.path)).and(suite.place.clone()),
-                );
+                judgement
+                    .fail(Finding::new(&name, message, Evidence::of(&index.path)).and(suite.place.clone()));
             }
         }
     }
@@ -151,7 +155,10 @@ mod tests {
     #[test]
     fn what_is_missing_or_of_the_future_is_unknown() {
         let gap = judged(|updates, _| updates.suites[0].index = Reading::Gap(Gap::absent("the index of x")));
-        assert_eq!((gap.verdict(), gap.unknowns[0].as_str()), (Verdict::Unknown, "the index of x does not exist"));
+        assert_eq!(
+            (gap.verdict(), gap.unknowns[0].as_str()),
+            (Verdict::Unknown, "the index of x does not exist")
+        );
         assert_eq!(judged(|updates, now| aged(updates, Timestamp(now.0 * 2))).verdict(), Verdict::Unknown);
         assert_eq!(judged(|updates, _| updates.suites.clear()).verdict(), Verdict::Unknown);
         assert_eq!(judged(|updates, _| updates.unread.push(Gap::denied("x"))).verdict(), Verdict::Unknown);
@@ -164,6 +171,8 @@ mod tests {
             aged(updates, Timestamp(now.0 - 90 * DAY));
         });
         assert_eq!(judgement.verdict(), Verdict::Pass);
-        assert!(judgement.observations[0].message.contains("is 90 days old, and its archive signs it anew only"));
+        assert!(
+            judgement.observations[0].message.contains("is 90 days old, and its archive signs it anew only")
+        );
     }
 }

@@ -12,7 +12,7 @@ pub(crate) static CHECK: Check = Check {
     title: "Every package source is signed, and the security updates of this release are among them",
     severity: Severity::High,
     systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "Whoever answers for a source without a signature installs programs as root: the mirror, the \
         network between, or a thief of the domain. And a release whose security suite is switched off never gets a \
@@ -21,7 +21,12 @@ pub(crate) static CHECK: Check = Check {
         Put the key of the source into /etc/apt/keyrings and name it with signed-by= (Signed-By:)\n\
         Take out trusted=yes and allow-insecure=yes, and what apt.conf.d says of AllowInsecureRepositories\n\
         deb https://<mirror>/debian-security <release>-security main   # what Debian needs",
-    references: &["sources.list(5)", "apt-secure(8)", "apt.conf(5)", "CIS Debian Linux 12 Benchmark: package sources"],
+    references: &[
+        "sources.list(5)",
+        "apt-secure(8)",
+        "apt.conf(5)",
+        "CIS Debian Linux 12 Benchmark: package sources",
+    ],
     examples: Examples {
         kept: r#"
             [machine.known.release.known]
@@ -87,7 +92,8 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         }
     }
     security(facts, updates, &mut judgement);
-    let places = updates.suites.iter().filter(|suite| suite.index.value().is_some()).map(|suite| suite.place.clone());
+    let places =
+        updates.suites.iter().filter(|suite| suite.index.value().is_some()).map(|suite| suite.place.clone());
     if signed > 0 {
         judgement.observe(format!("{signed} of {} package sources are signed", updates.suites.len()), places);
     }
@@ -124,7 +130,8 @@ fn security(facts: &Facts, updates: &Updates, judgement: &mut Judgement) {
     };
     // Unstable gets its security updates like any other.
     if release.codename.is_empty() || release.codename == "sid" {
-        return judgement.unknown("the release that this host runs has no name, so that its security suite is not known");
+        return judgement
+            .unknown("the release that this host runs has no name, so that its security suite is not known");
     }
     let of_release = |suite: &&Suite| {
         suite.is_security()
@@ -136,8 +143,12 @@ fn security(facts: &Facts, updates: &Updates, judgement: &mut Judgement) {
     if updates.suites.is_empty() || updates.suites.iter().any(|suite| of_release(&suite)) {
         return;
     }
-    let off: Vec<&Evidence> =
-        updates.disabled.iter().filter(|disabled| disabled.is_security()).map(|disabled| &disabled.place).collect();
+    let off: Vec<&Evidence> = updates
+        .disabled
+        .iter()
+        .filter(|disabled| disabled.is_security())
+        .map(|disabled| &disabled.place)
+        .collect();
     let (message, place) = match off.first() {
         Some(place) => ("is configured and switched off", (*place).clone()),
         None => ("is in no package source", Evidence::of("/etc/apt/sources.list")),

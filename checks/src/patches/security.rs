@@ -75,7 +75,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
             Status::Upgradable => "",
             Status::Held => ", but is held",
             Status::Phased => ", which the archive does not hand out to this machine yet",
-            Status::KeptBack => ", which a plain upgrade keeps back: read what `apt-get -s dist-upgrade` would do",
+            Status::KeptBack => {
+                ", which a plain upgrade keeps back: read what `apt-get -s dist-upgrade` would do"
+            }
         };
         let message = format!(
             "waits for a security update from {} to {} ({}){held}",

@@ -93,7 +93,8 @@ pub(super) fn read(host: &dyn Host, facts: &Facts, packages: &Packages) -> Resul
         unread.push(gap);
         BTreeSet::new()
     });
-    let pending = choices.into_iter().filter_map(|choice| pending(choice, packages, &phasing, &kept)).collect();
+    let pending =
+        choices.into_iter().filter_map(|choice| pending(choice, packages, &phasing, &kept)).collect();
     Ok(Updates {
         compared: u32::try_from(packages.installed.len()).unwrap_or(u32::MAX),
         suites,
@@ -136,7 +137,12 @@ fn withheld(choice: &Choice<'_>) -> Option<Withheld> {
     })
 }
 
-fn pending(choice: Choice<'_>, packages: &Packages, phasing: &Phasing, kept: &BTreeSet<String>) -> Option<Pending> {
+fn pending(
+    choice: Choice<'_>,
+    packages: &Packages,
+    phasing: &Phasing,
+    kept: &BTreeSet<String>,
+) -> Option<Pending> {
     let candidate = choice.upgrade?;
     let (package, architecture) = choice.key.split_once(':').unwrap_or((choice.key, &packages.architecture));
     let status = if packages.held.contains(choice.key) {
@@ -215,7 +221,11 @@ fn kept(
     let wishes = conf.get("APT::Install-Recommends").and_then(|setting| sources::truth(&setting.value));
     let up = upgrade::kept(&units, wishes != Some(false))
         .ok_or_else(|| Gap::too_large("what depends on the updates, to say which are kept back,"))?;
-    let kept = units.iter().zip(up).zip(packages.installed.keys()).filter(|((unit, up), _)| !up && unit.next.is_some());
+    let kept = units
+        .iter()
+        .zip(up)
+        .zip(packages.installed.keys())
+        .filter(|((unit, up), _)| !up && unit.next.is_some());
     Ok(kept.map(|(_, key)| key.clone()).collect())
 }
 
@@ -227,7 +237,8 @@ fn installed(
 ) -> Result<(), Gap> {
     scan::scan(host.open(STATUS)?, STATUS, scan::LARGEST, |name, stanza| {
         let architecture = scan::fields(stanza).find(|(field, _)| *field == b"Architecture");
-        let architecture = architecture.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or_default();
+        let architecture =
+            architecture.and_then(|(_, value)| std::str::from_utf8(value).ok()).unwrap_or_default();
         let text = String::from_utf8_lossy(name);
         let native = architecture == packages.architecture || matches!(architecture, "all" | "");
         let key = if native { text.into_owned() } else { format!("{text}:{architecture}") };
@@ -308,7 +319,12 @@ impl Folder {
     }
 
     /// When a refresh of a suite left a part behind after its index was fetched.
-    fn torn(&self, host: &dyn Host, source: &Source, index: &crate::gap::Reading<Index>) -> Option<Timestamp> {
+    fn torn(
+        &self,
+        host: &dyn Host,
+        source: &Source,
+        index: &crate::gap::Reading<Index>,
+    ) -> Option<Timestamp> {
         let prefix = source.prefix();
         let prefix = prefix.strip_prefix(LISTS)?.trim_start_matches('/').to_owned();
         let at = self
@@ -337,7 +353,10 @@ impl Folder {
         offers: &mut Offers<'_>,
     ) -> Result<Index, Gap> {
         let prefix = source.prefix();
-        let path = ["InRelease", "Release"].into_iter().map(|name| format!("{prefix}{name}")).find(|path| self.has(path));
+        let path = ["InRelease", "Release"]
+            .into_iter()
+            .map(|name| format!("{prefix}{name}"))
+            .find(|path| self.has(path));
         let (path, release) = match path {
             Some(path) => {
                 let text = host::read_text(host, &path, 16 << 20)?;
@@ -377,7 +396,8 @@ impl Folder {
             let offered = release.offers(&wanted.path);
             let Some((path, packing)) = self.packed(&list) else {
                 if ["bz2", "lzma"].iter().any(|end| self.has(&format!("{list}.{end}"))) {
-                    let what = format!("the package list {list} is packed in a way that hostduty does not read");
+                    let what =
+                        format!("the package list {list} is packed in a way that hostduty does not read");
                     index.unread.push(Gap::unsupported(what));
                 } else if offered.is_some() {
                     index.unread.push(Gap::absent(list));
@@ -412,7 +432,10 @@ impl Folder {
                 .and_then(|file| offers.take(packing.unpack(file), &path, most, described, from.clone()));
             match taken {
                 Ok(length) if size.is_some_and(|size| size != length) => index.unread.push(damaged()),
-                Err(gap) if gap.why == host::GapKind::TooLarge && size.is_some_and(|size| size < scan::LARGEST) => {
+                Err(gap)
+                    if gap.why == host::GapKind::TooLarge
+                        && size.is_some_and(|size| size < scan::LARGEST) =>
+                {
                     index.unread.push(damaged());
                 }
                 Ok(_) => index.lists.push(path),
@@ -425,7 +448,8 @@ impl Folder {
 
 /// Whether somebody else than the distribution publishes a suite.
 fn third_party(release: &release::Release, facts: &Facts) -> bool {
-    let own = facts.machine.value().and_then(|machine| machine.release.value()).map(|release| release.id.as_str());
+    let own =
+        facts.machine.value().and_then(|machine| machine.release.value()).map(|release| release.id.as_str());
     let origin = release.origin.as_str();
     let own = own.is_some_and(|id| !id.is_empty() && origin.eq_ignore_ascii_case(id));
     !(own || matches!(origin, "Debian" | "Debian Backports" | "Ubuntu") || origin.starts_with("UbuntuESM"))

@@ -113,7 +113,8 @@ impl<'a> Offers<'a> {
 
     fn weigh(&mut self, name: &[u8], stanza: &[u8], place: usize, key: &mut Vec<u8>) {
         // Most of an archive is not installed: for any architecture is asked before the stanza is gone through.
-        let architecture = || fields(stanza).find(|(field, _)| *field == b"Architecture").map(|(_, value)| value);
+        let architecture =
+            || fields(stanza).find(|(field, _)| *field == b"Architecture").map(|(_, value)| value);
         let native = self.packages.architecture.as_bytes();
         let known = match self.lists.get(place).map(|(list, _)| list.architecture.as_bytes()) {
             Some(list) if list == native || list == b"all" => self.found.contains_key(name),
@@ -133,7 +134,8 @@ impl<'a> Offers<'a> {
             }
         };
         let Some(versions) = self.found.get_mut(key) else { return };
-        let installed = std::str::from_utf8(key).ok().and_then(|key| self.packages.version(key)).unwrap_or_default();
+        let installed =
+            std::str::from_utf8(key).ok().and_then(|key| self.packages.version(key)).unwrap_or_default();
         let Some((_, version)) = fields(stanza).find(|(field, _)| *field == b"Version") else { return };
         let version = String::from_utf8_lossy(version);
         if let Some(seen) = versions.iter_mut().find(|seen| seen.version == *version) {
@@ -216,11 +218,15 @@ impl<'a> Offers<'a> {
                     priority = priority.min(1);
                 }
                 let older = compare(&version.version, installed) == Ordering::Less;
-                if priority > best.map_or(-1, |(best, _)| best) && priority != 0 && (priority >= 1000 || !older) {
+                if priority > best.map_or(-1, |(best, _)| best)
+                    && priority != 0
+                    && (priority >= 1000 || !older)
+                {
                     best = Some((priority, at));
                 }
                 // The newest security update of this very release.
-                let mut from = version.lists.iter().filter_map(|at| self.lists.get(*at)).map(|(_, from)| from);
+                let mut from =
+                    version.lists.iter().filter_map(|at| self.lists.get(*at)).map(|(_, from)| from);
                 let of_release = |from: &&From| from.security && release.is_none_or(|name| from.is_of(name));
                 if withheld.is_none()
                     && !is_installed
@@ -234,8 +240,7 @@ impl<'a> Offers<'a> {
             let upgrade = chosen.and_then(|at| self.candidate(&mut versions, at, installed));
             // What apt chooses is as new, or newer.
             let reached = upgrade.as_ref().map_or(installed.as_str(), |upgrade| &upgrade.version);
-            let withheld =
-                withheld.filter(|(version, _, _)| compare(version, reached) == Ordering::Greater);
+            let withheld = withheld.filter(|(version, _, _)| compare(version, reached) == Ordering::Greater);
             choices.push(Choice { key, installed, upgrade, withheld, listed, backed });
         }
         choices
@@ -280,14 +285,14 @@ impl From {
     }
 }
 
-
 /// What a version is built from, with its version: the `Source` field, or the package itself.
 pub(super) fn source(name: &[u8], version: &str, stanza: &[u8]) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let field = fields(stanza).find(|(field, _)| *field == b"Source").map(|(_, value)| text(value));
     let Some(field) = field else { return (text(name), version.to_owned()) };
     let (source, rest) = field.split_once(' ').unwrap_or((&field, ""));
-    let inner = rest.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(inner, _)| inner.trim());
+    let inner =
+        rest.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(inner, _)| inner.trim());
     (source.to_owned(), inner.unwrap_or(version).to_owned())
 }
 

@@ -395,7 +395,15 @@ mod tests {
         ] {
             assert_eq!(is(pattern, text), expected, "{pattern} {text}");
         }
-        for malformed in ["/(/", "/[/", "/a{300}/", "/\\b/", "/*/", "/(((a{200}){200}){200})/", &format!("/{}/", "(".repeat(40))] {
+        for malformed in [
+            "/(/",
+            "/[/",
+            "/a{300}/",
+            "/\\b/",
+            "/*/",
+            "/(((a{200}){200}){200})/",
+            &format!("/{}/", "(".repeat(40)),
+        ] {
             assert!(Pattern::new(malformed).is_none(), "{malformed}");
         }
     }

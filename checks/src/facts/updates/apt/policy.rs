@@ -161,7 +161,9 @@ impl Policy {
                 }
                 let whom = if everything { Some(None) } else { Whom::new(name).map(Some) };
                 match (whom, What::new(pin, everything)) {
-                    (Some(whom), Some(what)) => self.pins.push(Pin { place: place.clone(), whom, what, priority }),
+                    (Some(whom), Some(what)) => {
+                        self.pins.push(Pin { place: place.clone(), whom, what, priority })
+                    }
                     _ => unread.push(not_understood(&place)),
                 }
             }
@@ -187,7 +189,11 @@ impl Policy {
     }
 
     /// The priority of a version that is in these lists, each with its own priority; and the pin that gives it.
-    pub(super) fn of_version(&self, subject: &Subject<'_>, lists: &[(&List, i32)]) -> (i32, Option<&Evidence>) {
+    pub(super) fn of_version(
+        &self,
+        subject: &Subject<'_>,
+        lists: &[(&List, i32)],
+    ) -> (i32, Option<&Evidence>) {
         let own = self.pins.iter().find(|pin| {
             pin.whom.as_ref().is_some_and(|whom| whom.is(subject)) && pin.what.is(subject, lists)
         });
@@ -205,7 +211,9 @@ impl Policy {
 }
 
 fn not_understood(place: &Evidence) -> Gap {
-    Gap::unsupported(format!("the preference at {place} is not understood: apt may choose otherwise than is said here"))
+    Gap::unsupported(format!(
+        "the preference at {place} is not understood: apt may choose otherwise than is said here"
+    ))
 }
 
 impl Whom {
@@ -233,7 +241,9 @@ impl Whom {
             && match self.architecture.as_deref() {
                 None => subject.architecture == subject.native,
                 Some("any" | "*") => true,
-                Some(own) => own == subject.architecture || own.strip_prefix("linux-") == Some(subject.architecture),
+                Some(own) => {
+                    own == subject.architecture || own.strip_prefix("linux-") == Some(subject.architecture)
+                }
             }
     }
 }
@@ -306,7 +316,9 @@ impl What {
                         Condition::Label(pattern) => said(&list.label, pattern),
                         Condition::Component(pattern) => said(&list.component, pattern),
                         Condition::Architecture(pattern) => said(&list.architecture, pattern),
-                        Condition::Name(pattern) => said(&list.archive, pattern) || said(&list.codename, pattern),
+                        Condition::Name(pattern) => {
+                            said(&list.archive, pattern) || said(&list.codename, pattern)
+                        }
                     })
             }
             Self::Version(_) | Self::SourceVersion(_) => false,
@@ -334,10 +346,9 @@ impl Text {
     }
 
     fn is(&self, version: &str) -> bool {
-        let begins = version
-            .get(..self.start.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(&self.start))
-            && (!self.whole || version.len() == self.start.len());
+        let begins =
+            version.get(..self.start.len()).is_some_and(|start| start.eq_ignore_ascii_case(&self.start))
+                && (!self.whole || version.len() == self.start.len());
         begins || self.pattern.as_ref().is_some_and(|pattern| pattern.matches(version))
     }
 }

@@ -88,7 +88,8 @@ impl Relation {
             Some((name, architecture)) => (name, Some(architecture.to_owned())),
             None => (name, None),
         };
-        let inner = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(inner, _)| inner.trim());
+        let inner =
+            rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(inner, _)| inner.trim());
         let version = inner.and_then(|inner| {
             let at = inner.find(|c| !matches!(c, '<' | '>' | '='))?;
             let (operator, version) = inner.split_at_checked(at)?;

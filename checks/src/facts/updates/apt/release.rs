@@ -32,7 +32,8 @@ pub(super) fn parse(text: &str) -> Option<Release> {
     let field = |name: &str| stanza.get(name).unwrap_or_default().to_owned();
     let flag = |name: &str| stanza.get(name).and_then(super::sources::truth).unwrap_or_default();
     let sums = ["SHA256", "SHA512", "SHA1", "MD5Sum"];
-    let words = sums.into_iter().map(|name| stanza.words(name)).find(|words| !words.is_empty()).unwrap_or_default();
+    let words =
+        sums.into_iter().map(|name| stanza.words(name)).find(|words| !words.is_empty()).unwrap_or_default();
     let sizes = words
         .chunks_exact(3)
         .filter_map(|chunk| {

@@ -99,7 +99,9 @@ fn one_line(path: &str, text: &str) -> impl Iterator<Item = Source> {
                     ("arch", Some((_, false))) => source.without = kept(value.split(',')),
                     ("trusted", _) => source.trusted = Some(truth(value).unwrap_or_default()),
                     _ => source.weak.extend(
-                        WEAK.iter().filter(|(own, _)| *own == name && truth(value) == Some(true)).map(|(own, _)| own),
+                        WEAK.iter()
+                            .filter(|(own, _)| *own == name && truth(value) == Some(true))
+                            .map(|(own, _)| own),
                     ),
                 }
             }
@@ -145,9 +147,11 @@ fn deb822(path: &str, text: &str) -> impl Iterator<Item = Source> {
         };
         uris.into_iter().flat_map(move |uri| {
             let (suites, own) = (suites.clone(), own.clone());
-            suites
-                .into_iter()
-                .map(move |suite| Source { uri: uri.to_owned(), suite: suite.to_owned(), ..own.clone() })
+            suites.into_iter().map(move |suite| Source {
+                uri: uri.to_owned(),
+                suite: suite.to_owned(),
+                ..own.clone()
+            })
         })
     })
 }
@@ -169,7 +173,11 @@ fn kept<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
 impl Source {
     /// How it is fetched: `https`, `mirror+file`.
     pub(super) fn scheme(&self) -> &str {
-        self.uri.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| !scheme.contains('/')).unwrap_or_default()
+        self.uri
+            .split_once(':')
+            .map(|(scheme, _)| scheme)
+            .filter(|scheme| !scheme.contains('/'))
+            .unwrap_or_default()
     }
 
     /// The host that it is fetched from, against which `Pin: origin` is held; empty for a local one.
@@ -279,10 +287,13 @@ mod tests {
 
     #[test]
     fn options_and_where_from() {
-        let line = "deb [arch+=i386 arch-=arm64 trusted=yes allow-insecure=yes] https://me@h.org:8443/x s main";
+        let line =
+            "deb [arch+=i386 arch-=arm64 trusted=yes allow-insecure=yes] https://me@h.org:8443/x s main";
         let source = one_line("p", line).next().unwrap();
         assert_eq!(source.careless(), ["trusted", "allow-insecure"]);
-        assert!(source.wants("i386") && source.wants("amd64") && source.wants("all") && !source.wants("arm64"));
+        assert!(
+            source.wants("i386") && source.wants("amd64") && source.wants("all") && !source.wants("arm64")
+        );
         assert_eq!((source.scheme(), source.site()), ("https", "h.org"));
         let text = "Types: deb\nURIs: file:/srv\nSuites: ./\nTrusted: yes\nArchitectures: amd64\n";
         let source = deb822("p", text).next().unwrap();

@@ -62,7 +62,8 @@ fn facts(installed: &[(&str, &str)]) -> Facts {
 fn lines(updates: &Updates) -> Vec<String> {
     let line = |p: &Pending| {
         let security = if p.security { " security" } else { "" };
-        let status = if p.status == Status::Upgradable { String::new() } else { format!(" {}", p.status.name()) };
+        let status =
+            if p.status == Status::Upgradable { String::new() } else { format!(" {}", p.status.name()) };
         let (to, origin) = (&p.candidate, &p.origin);
         format!("{}:{} {} -> {to} {origin}{security}{status}", p.package, p.architecture, p.installed)
     };

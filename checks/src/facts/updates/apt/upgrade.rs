@@ -126,7 +126,9 @@ impl<'a> Plan<'a> {
     /// Whether a unit is broken after the upgrade, or misses a recommendation that it does not miss now.
     fn newly_broken(&mut self, unit: usize) -> bool {
         self.broken(unit, Moment::After)
-            || (self.wishes && self.wishing(unit, Moment::After) && !self.wishing(unit, Moment::Now)
+            || (self.wishes
+                && self.wishing(unit, Moment::After)
+                && !self.wishing(unit, Moment::Now)
                 && !self.broken(unit, Moment::Now))
     }
 
@@ -165,14 +167,16 @@ impl<'a> Plan<'a> {
         self.steps = self.steps.saturating_add(1);
         let Some(release) = self.release(other, moment) else { return false };
         let provides = release.relations.provides.iter().filter(|provided| provided.name == one.name);
-        let mut versions = provides.map(|provided| provided.version.as_ref().map(|(_, version)| version.as_str()));
+        let mut versions =
+            provides.map(|provided| provided.version.as_ref().map(|(_, version)| version.as_str()));
         versions.any(|version| one.takes(version))
     }
 
     /// Whether the architectures of who asks and who answers go together.
     fn usable(&self, one: &Relation, unit: usize, other: usize, moment: Moment) -> bool {
         let (Some(own), Some(target)) = (self.units.get(unit), self.units.get(other)) else { return false };
-        let multi_arch = self.release(other, moment).map(|release| release.relations.multi_arch).unwrap_or_default();
+        let multi_arch =
+            self.release(other, moment).map(|release| release.relations.multi_arch).unwrap_or_default();
         match one.architecture.as_deref() {
             None => own.architecture == target.architecture || multi_arch == MultiArch::Foreign,
             Some("any") => {
@@ -191,10 +195,13 @@ impl<'a> Plan<'a> {
         self.steps = self.steps.saturating_add(1);
         let own = self.units.get(unit).map(|own| own.name.as_str());
         let mut hit = Vec::new();
-        for (other, by_name) in
-            named.into_iter().map(|other| (other, true)).chain(provided.into_iter().map(|other| (other, false)))
+        for (other, by_name) in named
+            .into_iter()
+            .map(|other| (other, true))
+            .chain(provided.into_iter().map(|other| (other, false)))
         {
-            let Some(target) = self.units.get(other).filter(|target| Some(target.name.as_str()) != own) else {
+            let Some(target) = self.units.get(other).filter(|target| Some(target.name.as_str()) != own)
+            else {
                 continue;
             };
             let meant = match one.architecture.as_deref() {
@@ -332,7 +339,9 @@ impl<'a> Plan<'a> {
 
     /// What a unit is worth by itself.
     fn worth(&self, unit: usize) -> i64 {
-        let (Some(own), Some(release)) = (self.units.get(unit), self.release(unit, Moment::After)) else { return 0 };
+        let (Some(own), Some(release)) = (self.units.get(unit), self.release(unit, Moment::After)) else {
+            return 0;
+        };
         let up = self.up.get(unit).copied().unwrap_or_default();
         let mut worth = if release.relations.essential { 100 } else { 0_i64 };
         worth = worth.saturating_add(if up || own.backed { release.relations.priority } else { -2 });
