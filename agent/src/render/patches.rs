@@ -268,11 +268,11 @@ fn sum(out: &mut String, listing: &Listing, entries: &[Entry], paint: Paint) {
 fn kernel(out: &mut String, kernel: &Kernel, paint: Paint) {
     let Some(running) = &kernel.running else { return };
     let newest = match &kernel.newest_installed {
-        Some(newest) if newest != running => format!(", and {newest} is installed"),
+        Some(newest) if newest != running => format!(" runs, {newest} is installed"),
         _ => String::new(),
     };
     let (verdict, reboot) = match kernel.reboot_required {
-        Some(true) => (Verdict::Fail, "reboot to run what is installed"),
+        Some(true) => (Verdict::Fail, "a reboot is due"),
         Some(false) => (Verdict::Pass, "no reboot is due"),
         None => (Verdict::Unknown, "whether a reboot is due is not known"),
     };
