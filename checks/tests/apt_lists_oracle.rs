@@ -38,12 +38,8 @@ fn apt(root: &Path, arguments: &[&str]) -> String {
 }
 
 fn pack(program: &str, arguments: &[&str], text: &[u8]) -> Option<Vec<u8>> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .ok()?;
+    let mut child =
+        Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
     let mut stdin = child.stdin.take().unwrap();
     let text = text.to_vec();
     let writer = std::thread::spawn(move || stdin.write_all(&text).unwrap());
@@ -94,7 +90,12 @@ fn fetched(root: &Path, packing: &str, bytes: &[u8], plain: &str, flat: bool, co
     let status = "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\n\n\
                   Package: zz-last\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\n\n";
     write(root, "var/lib/dpkg/status", status);
-    for folder in ["var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "etc/apt/preferences.d", "etc/apt/apt.conf.d"] {
+    for folder in [
+        "var/lib/apt/lists/partial",
+        "var/cache/apt/archives/partial",
+        "etc/apt/preferences.d",
+        "etc/apt/apt.conf.d",
+    ] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
     let (base, index) = match flat {

@@ -42,8 +42,9 @@ impl Dice {
 }
 
 /// Asks libdpkg's Perl module, which holds the same rules, about many pairs at once.
-const MANY: &str = "use Dpkg::Version; while (<STDIN>) { chomp; my ($left, $right) = split / /; \
-                    my $order = version_compare($left, $right); print $order < 0 ? 'lt' : $order > 0 ? 'gt' : 'eq', qq(\\n); }";
+const MANY: &str = "use Dpkg::Version; while (<STDIN>) { chomp; my ($left, $right) = map { Dpkg::Version->new($_) } split / /; \
+                    if (!$left->is_valid() || !$right->is_valid()) { print qq(malformed\\n); next; } \
+                    my $order = $left <=> $right; print $order < 0 ? 'lt' : $order > 0 ? 'gt' : 'eq', qq(\\n); }";
 
 #[test]
 fn a_hundred_thousand_pairs_as_dpkg_compares() {
@@ -55,7 +56,7 @@ fn a_hundred_thousand_pairs_as_dpkg_compares() {
     let mut dice = Dice(7);
     let mut text = String::new();
     let mut pairs = Vec::new();
-    for _ in 0..100_000 {
+    for _ in 0..125_000 {
         let left = dice.version();
         let right = match dice.roll(3) {
             0 => format!("{left}{}", dice.text(&["0", "1", "~", "+", ".", "a"], 4)),
@@ -63,7 +64,8 @@ fn a_hundred_thousand_pairs_as_dpkg_compares() {
             _ => dice.version(),
         };
         // What the replacement made of an epoch may be none.
-        let right = if right.starts_with(|first: char| first.is_ascii_digit()) { right } else { dice.version() };
+        let right =
+            if right.starts_with(|first: char| first.is_ascii_digit()) { right } else { dice.version() };
         text.push_str(&format!("{left} {right}\n"));
         pairs.push((left, right));
     }
@@ -80,7 +82,10 @@ fn a_hundred_thousand_pairs_as_dpkg_compares() {
     writer.join().unwrap();
     let answers: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
     assert_eq!(answers.len(), pairs.len(), "{}", String::from_utf8_lossy(&output.stderr));
-    for ((left, right), answer) in pairs.iter().zip(&answers) {
+    // What was torn apart above may be no version any more, and no archive offers that.
+    let valid: Vec<_> = pairs.iter().zip(&answers).filter(|(_, answer)| *answer != "malformed").collect();
+    assert!(valid.len() > 100_000, "only {} pairs are versions", valid.len());
+    for ((left, right), answer) in valid {
         let ours = match compare(left, right) {
             Ordering::Less => "lt",
             Ordering::Equal => "eq",
