@@ -64,8 +64,9 @@ fn a_hundred_thousand_pairs_as_dpkg_compares() {
             _ => dice.version(),
         };
         // What the replacement made of an epoch may be none.
-        let right =
-            if right.starts_with(|first: char| first.is_ascii_digit()) { right } else { dice.version() };
+        let upstream = right.split_once(':').map_or(right.as_str(), |(_, rest)| rest);
+        let whole = upstream.starts_with(|first: char| first.is_ascii_digit()) && !right.ends_with('-');
+        let right = if whole { right } else { dice.version() };
         text.push_str(&format!("{left} {right}\n"));
         pairs.push((left, right));
     }
