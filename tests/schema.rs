@@ -130,6 +130,33 @@ fn a_record_and_what_is_told_of_it_is_valid_and_broken_ones_are_not() {
 }
 
 #[test]
+fn lists_of_updates_are_valid_and_broken_ones_are_refused() {
+    let Some(program) = validator() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("patches.json");
+    let valid = |text: &str| {
+        fs::write(&file, text).unwrap();
+        valid_as("patches-v1", &program, std::slice::from_ref(&file))
+    };
+    let json = ["--format", "json"];
+    valid(&crate::patches::patches("alpine-openrc", &json)).unwrap();
+    let text = crate::patches::patches("scaleway-metal-luks-raid", &json);
+    valid(&text).unwrap();
+    for (from, to) in [
+        ("\"status\": \"upgradable\"", "\"status\": \"kept\""),
+        ("\"security\": true", "\"security\": \"yes\""),
+        ("\"index_age_seconds\"", "\"age\""),
+        ("\"reboot_required\": ", "\"reboot_required\": 1, \"x\": "),
+        // Nothing known without a reason.
+        ("\"pending\": [", "\"gaps\": [], \"pending\": null, \"x\": ["),
+    ] {
+        let broken = text.replacen(from, to, 1);
+        assert_ne!(broken, text, "{from} in {text}");
+        assert!(valid(&broken).is_err(), "{from} as {to}");
+    }
+}
+
+#[test]
 fn merged_reports_are_valid_and_broken_ones_are_refused() {
     let Some(program) = validator() else { return };
     // Nobody listens on port 1; what machines answer is validated by the laboratory.

@@ -62,6 +62,17 @@ Exit codes:
   0  done, whatever the verdict
   2  hostduty could not do its work";
 
+const PATCHES_HELP: &str = "Examples:
+  hostduty patches                                 security first, by source package
+  hostduty patches --format json | jq -r '.pending[] | select(.security) | .package'
+  hostduty patches --root /mnt/image
+
+Nothing is refreshed and nothing is started: what is said is as old as the package indexes on disk.
+
+Exit codes:
+  0  done, whatever is pending
+  2  hostduty could not do its work";
+
 /// Checks the customer's half of a server's shared-responsibility contract, by effect and with evidence.
 ///
 /// hostduty reads this machine, changes nothing on it, opens no connection and, on Linux, starts no process; only
@@ -100,6 +111,9 @@ pub(crate) enum Command {
     /// Tell whether one new connection would get through, and which rules it meets
     #[command(after_help = REACH_HELP)]
     Reach(Reach),
+    /// List the updates that wait, security first, and say how old that knowledge is
+    #[command(after_help = PATCHES_HELP)]
+    Patches(Patches),
     /// Stay, and tell what changes: to the journal, to the record, to node_exporter
     #[command(after_help = watch::HELP)]
     Watch(Watch),
@@ -138,6 +152,7 @@ impl Command {
             Self::Duties(duties) => duties.answer.output.as_deref(),
             Self::Exposure(exposure) => exposure.answer.output.as_deref(),
             Self::Reach(reach) => reach.answer.output.as_deref(),
+            Self::Patches(patches) => patches.answer.output.as_deref(),
             Self::Facts(facts) => facts.output.as_deref(),
             Self::Doctor(_) => return None,
             // It confines itself, once its configuration has told where metrics go.
@@ -252,6 +267,17 @@ pub(crate) struct Duties {
     pub(crate) answer: Answer,
     #[command(flatten)]
     pub(crate) codes: Codes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Patches {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// human for people, json for programs (schema: packaging/schema/patches-v1.schema.json)
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) answer: Answer,
 }
 
 #[derive(Debug, Args)]

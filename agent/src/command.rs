@@ -12,6 +12,7 @@ pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod patches;
 pub(crate) mod reach;
 pub(crate) mod report;
 pub(crate) mod sshd;

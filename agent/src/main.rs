@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Sshd(arguments) => command::sshd::run(arguments),
         Command::Exposure(arguments) => command::exposure::run(arguments),
         Command::Reach(arguments) => command::reach::run(arguments),
+        Command::Patches(arguments) => command::patches::run(arguments),
         Command::Watch(arguments) => command::watch::run(arguments),
         Command::Status(arguments) => command::status::run(arguments),
         Command::History(arguments) => command::history::run(arguments),

@@ -9,4 +9,5 @@ pub(crate) mod history_v1;
 pub(crate) mod human;
 pub(crate) mod json_v1;
 pub(crate) mod logins;
+pub(crate) mod patches;
 pub(crate) mod reach;

@@ -80,6 +80,14 @@ pub(crate) fn facts(subject: &Subject) -> Result<(Facts, Option<Box<dyn Host>>),
     Ok((facts::gather(host.as_ref()), Some(host)))
 }
 
+/// The facts of some rooms of what a command line asks for.
+pub(crate) fn rooms_of(rooms: &[&str], subject: &Subject) -> Result<Facts, Error> {
+    match &subject.facts {
+        Some(path) => snapshot(path),
+        None => Ok(gathered(host(subject.root.as_deref(), subject.at)?.as_ref(), rooms)),
+    }
+}
+
 /// The facts of some rooms, of this machine or of a snapshot.
 pub(crate) fn rooms(rooms: &[&str], kernel: &Kernel) -> Result<Facts, Error> {
     match &kernel.facts {

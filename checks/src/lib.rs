@@ -20,11 +20,13 @@ pub mod report;
 // What the judges of several checks share.
 mod front_end;
 mod mac;
+mod package_index;
 mod packet_filter;
 mod software;
 mod ssh_key;
 mod ssh_remedy;
 mod ssh_server;
+mod unpack;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
@@ -72,8 +74,10 @@ mod passwords {
 }
 mod patches {
     pub(crate) mod automatic;
+    pub(crate) mod index_fresh;
     pub(crate) mod kernel_running;
     pub(crate) mod release_supported;
+    pub(crate) mod repositories;
     pub(crate) mod security;
 }
 mod remote_desktop {

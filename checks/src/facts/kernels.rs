@@ -5,6 +5,7 @@ mod names;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
+use crate::facts::packages::debian_version::compare;
 use crate::gap::{Gap, Reading};
 use crate::host::{self, Host};
 
@@ -64,6 +65,18 @@ pub struct RebootRequired {
     pub path: String,
     /// The packages that asked for it.
     pub packages: Vec<String>,
+}
+
+impl Kernels {
+    /// The newest installed kernel of the kind that runs; nothing where the running one is from no package.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Kernel> {
+        let running = &self.running.value()?.release;
+        let of_kind = |kernel: &&Kernel| kernel.release == *running;
+        let kind = &self.installed.iter().find(of_kind)?.flavour;
+        let alike = self.installed.iter().filter(|kernel| kernel.flavour == *kind);
+        alike.max_by(|left, right| compare(&left.version, &right.version))
+    }
 }
 
 /// Reads the running kernel and, from the package database, those installed.

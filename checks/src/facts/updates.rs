@@ -1,10 +1,6 @@
 //! Updates that wait in the package indexes on disk, and how old those indexes are.
 
-mod candidates;
-mod pins;
-mod release;
-mod scan;
-mod sources;
+mod apt;
 
 use std::collections::BTreeSet;
 
@@ -13,13 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::date::{DAY, Timestamp};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
-use crate::facts::automatic_updates::apt_conf::{self, Setting};
-use crate::facts::packages::{Manager, Packages};
+use crate::facts::packages::Manager;
 use crate::gap::{Gap, Reading};
-use crate::host::{self, Host};
-pub use pins::Pin;
-
-const LISTS: &str = "/var/lib/apt/lists";
+use crate::host::Host;
 
 /// Updates that wait in the package indexes on disk, and how old those indexes are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -27,28 +19,37 @@ const LISTS: &str = "/var/lib/apt/lists";
 pub struct Updates {
     /// How many installed packages were compared with the indexes.
     pub compared: u32,
-    /// What apt is told to use.
+    /// What the package manager is told to use.
     pub suites: Vec<Suite>,
     /// What an upgrade would change, by package.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<Pending>,
-    /// Stanzas of apt's preferences, which may make apt choose otherwise than `pending` says.
+    /// Security updates that the preferences of this host keep it from ever choosing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pins: Vec<Pin>,
-    /// APT::Default-Release, which puts one suite above all others, security included.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default_release: Option<Setting>,
+    pub withheld: Vec<Withheld>,
+    /// Installed packages that no index has in any version, so that nobody updates them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unlisted: BTreeSet<String>,
+    /// Suites that are configured and switched off, in the words of the configuration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub disabled: Vec<Disabled>,
+    /// Settings by which the package manager takes what nobody signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub careless: Vec<Careless>,
     /// Sources and preferences that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Gap>,
 }
 
-/// One suite of one archive that apt is told to use.
+/// One suite of one archive, or one repository, that the package manager is told to use.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Suite {
     /// Where it is configured.
     pub place: Evidence,
+    /// How it is fetched: `http`, `https`, `file`, `mirror+file`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub scheme: String,
     /// Host and path of the archive, without scheme and credentials: `deb.example.org/debian`.
     pub archive: String,
     /// As configured: `bookworm-security`.
@@ -56,15 +57,21 @@ pub struct Suite {
     /// `main`, `universe`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,
-    /// What apt has fetched of it.
+    /// Options of this source by which it is believed without a good signature: `trusted`, `allow-insecure`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub careless: Vec<String>,
+    /// What has been fetched of it.
     pub index: Reading<Index>,
+    /// When a later refresh began that left but a part behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub torn: Option<Timestamp>,
 }
 
-/// What apt has fetched of a suite.
+/// What has been fetched of a suite.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Index {
-    /// The InRelease or Release file.
+    /// The InRelease or Release file; the package list where there is neither.
     pub path: String,
     /// Who publishes it: `Debian`, `UbuntuESMApps`.
     pub origin: String,
@@ -82,6 +89,10 @@ pub struct Index {
     pub valid_until: Option<Timestamp>,
     /// Last change of the file.
     pub modified: Timestamp,
+    /// How it is signed.
+    pub signature: Signature,
+    /// Whether somebody else than the distribution publishes it.
+    pub third_party: bool,
     /// Nothing is taken from it unless asked for by name.
     pub not_automatic: bool,
     /// What was once taken from it by name is upgraded from it.
@@ -94,24 +105,109 @@ pub struct Index {
     pub unread: Vec<Gap>,
 }
 
-/// A package of which an index has a newer version that apt would choose.
+/// How an index is signed; the package manager checked it before it put the index where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signature {
+    /// In the file itself, or in one beside it.
+    #[default]
+    Present,
+    /// Nowhere.
+    Missing,
+}
+
+/// A package of which an index has a newer version that the package manager would choose.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Pending {
-    /// Name, as in [`Packages::installed`] but without architecture.
+    /// Name, as in [`Packages::installed`](crate::facts::packages::Packages::installed) but without architecture.
     pub package: String,
     /// `amd64`; empty where the package database does not tell.
     pub architecture: String,
     /// Version installed.
     pub installed: String,
-    /// Version that apt would install.
+    /// Version that would be installed.
     pub candidate: String,
+    /// What it is built from, where that is known: packages of one source are updated together.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source: String,
     /// Label and suite that offer it: `Debian-Security/oldstable-security`.
     pub origin: String,
+    /// Whether somebody else than the distribution publishes it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub third_party: bool,
     /// Whether the candidate, or a version between it and the installed one, comes from a security suite.
     pub security: bool,
-    /// Whether the administrator holds the package at its version.
-    pub held: bool,
+    /// What comes of it when somebody upgrades.
+    pub status: Status,
+    /// The advisories that it mends, where the index names them: `RHSA-2026:1234`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub advisories: Vec<String>,
+}
+
+/// What comes of a pending update when somebody upgrades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It is installed.
+    #[default]
+    Upgradable,
+    /// The administrator holds the package at its version.
+    Held,
+    /// The archive hands it out by and by, and it is not this machine's turn.
+    Phased,
+    /// A plain upgrade does not install it: it would need something new, or break what is there.
+    KeptBack,
+}
+
+impl Status {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upgradable => "upgradable",
+            Self::Held => "held",
+            Self::Phased => "phased",
+            Self::KeptBack => "kept-back",
+        }
+    }
+}
+
+/// A security update that the preferences of this host keep it from choosing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Withheld {
+    /// Name; with `:architecture` for a foreign one.
+    pub package: String,
+    /// Version installed.
+    pub installed: String,
+    /// Version that would mend it.
+    pub version: String,
+    /// Label and suite that offer it.
+    pub origin: String,
+    /// The preference that decides, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Evidence>,
+}
+
+/// A suite that is configured and switched off.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Disabled {
+    /// Where it is written.
+    pub place: Evidence,
+    /// `bookworm-security`.
+    pub suite: String,
+}
+
+/// A setting by which the package manager takes what nobody signed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Careless {
+    /// `Acquire::AllowInsecureRepositories`.
+    pub option: String,
+    /// Where it is set.
+    pub place: Evidence,
 }
 
 impl Suite {
@@ -121,7 +217,7 @@ impl Suite {
     pub fn is_security(&self) -> bool {
         match self.index.value() {
             Some(index) => index.is_security(),
-            None => self.suite.ends_with("-security") || self.suite.ends_with("/updates"),
+            None => names_security(&self.suite),
         }
     }
 
@@ -132,13 +228,30 @@ impl Suite {
     }
 }
 
+impl Disabled {
+    /// Whether it would publish security updates, by its name.
+    #[must_use]
+    pub fn is_security(&self) -> bool {
+        names_security(&self.suite)
+    }
+}
+
+fn names_security(suite: &str) -> bool {
+    suite.ends_with("-security") || suite.ends_with("/updates")
+}
+
 impl Index {
     /// Label, or origin without one, and suite, or codename without one, as in [`Pending::origin`].
     #[must_use]
     pub fn name(&self) -> String {
         let publisher = if self.label.is_empty() { &self.origin } else { &self.label };
         let suite = if self.suite.is_empty() { &self.codename } else { &self.suite };
-        format!("{publisher}/{suite}")
+        match (publisher.is_empty(), suite.is_empty()) {
+            (false, false) => format!("{publisher}/{suite}"),
+            (false, true) => publisher.clone(),
+            (true, false) => suite.clone(),
+            (true, true) => "unnamed".to_owned(),
+        }
     }
 
     /// Whether it publishes security updates. Debian says so in the label, Ubuntu and Ubuntu ESM in the suite.
@@ -166,139 +279,55 @@ impl Index {
         let latest = Timestamp(now.0.saturating_add(DAY));
         self.dated.into_iter().chain([self.modified]).filter(|at| *at <= latest).max()
     }
+
+    /// Whether it can be relied on as of an instant, when it must not be older than so many days.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn fresh(&self, now: Timestamp, limit_days: u32) -> Result<Timestamp, Stale> {
+        let at = self.known_at(now).ok_or(Stale::Future)?;
+        if let Some(end) = self.valid_until.filter(|end| *end < now) {
+            return Err(Stale::Expired(end));
+        }
+        if now.0.saturating_sub(at.0) > i64::from(limit_days).saturating_mul(DAY) {
+            return Err(Stale::Old(at));
+        }
+        Ok(at)
+    }
 }
 
-/// Reads sources, preferences and indexes of apt. Other managers are not evaluated yet.
+/// Why an index cannot be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// Its dates lie in the future.
+    Future,
+    /// The archive vouched for it until then.
+    Expired(Timestamp),
+    /// It is older than it may be, from then.
+    Old(Timestamp),
+}
+
+impl Updates {
+    /// The age in seconds of what is known of security updates: of the oldest index of a security suite, or of the
+    /// oldest one where no suite is for security. A released suite without security updates stays as it is for months,
+    /// so its age tells nothing.
+    #[must_use]
+    pub fn index_age(&self, now: Timestamp) -> Option<u64> {
+        let any = self.suites.iter().any(Suite::is_security);
+        let suites = self.suites.iter().filter(|suite| suite.is_security() || !any);
+        let ages = suites.map(|suite| {
+            let at = suite.index.value()?.known_at(now)?;
+            Some(u64::try_from(now.0.saturating_sub(at.0)).unwrap_or(0))
+        });
+        ages.collect::<Option<Vec<u64>>>()?.into_iter().max()
+    }
+}
+
+/// Reads what the host's package manager has on disk.
 pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Updates, Gap> {
     let packages = facts.packages.known()?;
-    if packages.manager != Manager::Dpkg {
-        let name = packages.manager.name();
-        return Err(Gap::unsupported(format!("pending updates of {name} are not evaluated yet")));
+    match packages.manager {
+        Manager::Dpkg => apt::read(host, facts, packages),
+        other => Err(Gap::unsupported(format!("pending updates of {} are not evaluated yet", other.name()))),
     }
-    let (sources, mut unread) = sources::read(host);
-    let (pins, more) = pins::read(host);
-    unread.extend(more);
-    let default_release = match apt_conf::read(host) {
-        Ok(conf) => {
-            unread.extend(conf.unread.iter().cloned());
-            conf.get("APT::Default-Release").filter(|setting| !setting.value.is_empty()).cloned()
-        }
-        Err(gap) => {
-            unread.push(gap);
-            None
-        }
-    };
-    let names = match host.list(LISTS) {
-        Ok(names) => names.into_iter().collect(),
-        Err(gap) if gap.is_absent() => BTreeSet::new(),
-        Err(gap) => return Err(gap),
-    };
-    let mut choice = candidates::Choice::new(packages);
-    let mut suites = Vec::new();
-    for source in &sources {
-        let index = read_index(host, source, &names, packages, &mut choice).into();
-        suites.push(Suite {
-            place: source.place.clone(),
-            archive: source.archive(),
-            suite: source.suite.clone(),
-            components: source.components.clone(),
-            index,
-        });
-    }
-    let compared = u32::try_from(packages.installed.len()).unwrap_or(u32::MAX);
-    Ok(Updates { compared, suites, pending: choice.pending(packages), pins, default_release, unread })
 }
-
-/// Reads what is on disk of a suite, and offers its packages to the choice.
-fn read_index(
-    host: &dyn Host,
-    source: &sources::Source,
-    names: &BTreeSet<String>,
-    packages: &Packages,
-    choice: &mut candidates::Choice<'_>,
-) -> Result<Index, Gap> {
-    let prefix = source.prefix();
-    let on_disk = |path: &str| {
-        path.strip_prefix(LISTS).is_some_and(|name| names.contains(name.trim_start_matches('/')))
-    };
-    let path = ["InRelease", "Release"]
-        .into_iter()
-        .map(|name| format!("{prefix}{name}"))
-        .find(|path| on_disk(path))
-        .ok_or_else(|| {
-            Gap::absent(format!("the index of {} {} in {LISTS}", source.archive(), source.suite))
-        })?;
-    let text = host::read_text(host, &path, 16 << 20)?;
-    let release =
-        release::parse(&text).ok_or_else(|| Gap::malformed(format!("{path} is no Release file")))?;
-    let mut index = Index {
-        path,
-        origin: release.origin.clone(),
-        label: release.label.clone(),
-        suite: release.suite.clone(),
-        codename: release.codename.clone(),
-        dated: release.dated,
-        valid_until: release.valid_until,
-        modified: Timestamp(0),
-        not_automatic: release.not_automatic,
-        automatic_upgrades: release.automatic_upgrades,
-        ..Index::default()
-    };
-    index.modified = host.stat(&index.path)?.modified;
-    let priority = match (index.not_automatic, index.automatic_upgrades) {
-        (false, _) => candidates::Priority::Normal,
-        (true, true) => candidates::Priority::UpgradesOnly,
-        (true, false) => candidates::Priority::Never,
-    };
-    let from = candidates::From { origin: index.name(), security: index.is_security(), priority };
-    for wanted in wanted(source, packages, release.separate_all) {
-        let list = format!("{prefix}{}", wanted.replace('/', "_"));
-        let offered = release.offers(&wanted);
-        if on_disk(&list) {
-            match host.open(&list).and_then(|file| choice.take(file, &list, &from)) {
-                Ok(length) if offered.flatten().is_some_and(|size| size != length) => index.unread.push(Gap::malformed(
-                    format!("{list} has not the length that its Release file gives: it is damaged, or being replaced"),
-                )),
-                Ok(_) => index.lists.push(list),
-                Err(gap) => index.unread.push(gap),
-            }
-        } else if let Some(packed) = ["lz4", "xz", "gz", "zst", "bz2", "lzma"]
-            .iter()
-            .map(|end| format!("{list}.{end}"))
-            .find(|path| on_disk(path))
-        {
-            index
-                .unread
-                .push(Gap::unsupported(format!("the compressed package list {packed} is not read yet")));
-        } else if offered.is_some() {
-            index.unread.push(Gap::absent(list));
-        }
-    }
-    Ok(index)
-}
-
-/// The package lists that apt fetches of a suite: per component and architecture, as the Release file names them.
-fn wanted(source: &sources::Source, packages: &Packages, separate_all: bool) -> Vec<String> {
-    if source.is_flat() {
-        return vec!["Packages".to_owned()];
-    }
-    let foreign =
-        packages.installed.keys().filter_map(|name| name.split_once(':')).map(|(_, foreign)| foreign);
-    let architectures: BTreeSet<&str> = foreign
-        .chain([packages.architecture.as_str()])
-        .filter(|name| {
-            source.architectures.is_empty() || source.architectures.iter().any(|only| only == name)
-        })
-        .chain(separate_all.then_some("all"))
-        .collect();
-    source
-        .components
-        .iter()
-        .flat_map(|component| {
-            architectures.iter().map(move |name| format!("{component}/binary-{name}/Packages"))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests;

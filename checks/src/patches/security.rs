@@ -1,11 +1,12 @@
 //! No installed package waits for a security update.
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
-use crate::date::{DAY, Timestamp};
+use crate::date::Timestamp;
 use crate::facts::Facts;
-use crate::facts::updates::{Index, Suite, Updates};
+use crate::facts::updates::{Index, Status, Suite, Updates};
 use crate::gap::Gap;
 use crate::host::System;
+use crate::package_index::{age, stale};
 use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
@@ -57,7 +58,7 @@ pub(crate) static CHECK: Check = Check {
             candidate = "3.0.17-1~deb12u3"
             origin = "Debian-Security/oldstable-security"
             security = true
-            held = false
+            status = "upgradable"
         "#,
     },
     judge,
@@ -70,7 +71,14 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let updates = facts.updates.known()?;
     let mut judgement = Judgement::new();
     for pending in updates.pending.iter().filter(|pending| pending.security) {
-        let held = if pending.held { ", but is held" } else { "" };
+        let held = match pending.status {
+            Status::Upgradable => "",
+            Status::Held => ", but is held",
+            Status::Phased => ", which the archive does not hand out to this machine yet",
+            Status::KeptBack => {
+                ", which a plain upgrade keeps back: read what `apt-get -s dist-upgrade` would do"
+            }
+        };
         let message = format!(
             "waits for a security update from {} to {} ({}){held}",
             pending.installed, pending.candidate, pending.origin
@@ -89,6 +97,14 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
             )
             .and(Evidence::of(index).says(&pending.candidate)),
         );
+    }
+    for withheld in &updates.withheld {
+        let message = format!(
+            "never gets the security update from {} to {} ({}): the preferences of apt keep it at its version",
+            withheld.installed, withheld.version, withheld.origin
+        );
+        let place = withheld.by.clone().unwrap_or_else(|| Evidence::of("/etc/apt/preferences"));
+        judgement.fail(Finding::new(&withheld.package, message, place));
     }
     limits(facts, updates, &mut judgement);
     let mut oldest: Option<(Timestamp, &Index)> = None;
@@ -143,45 +159,16 @@ fn fresh(suite: &Suite, now: Timestamp, limit: u32) -> Result<(Timestamp, &Index
     if index.lists.is_empty() {
         return Err(format!("the index of {name} holds no package list"));
     }
-    let Some(at) = index.known_at(now) else {
-        return Err(format!(
-            "the index of {name} is dated in the future: this clock or the archive's is wrong"
-        ));
-    };
-    if let Some(end) = index.valid_until.filter(|end| *end < now) {
-        return Err(format!("the index of {name} expired on {} and tells nothing of today", end.day()));
+    match index.fresh(now, limit) {
+        Ok(at) => Ok((at, index)),
+        Err(why) => Err(stale(&name, why, now, limit)),
     }
-    if now.0.saturating_sub(at.0) > i64::from(limit).saturating_mul(DAY) {
-        let age = age(now, at);
-        return Err(format!(
-            "the index of {name} is {age} old, and the limit is {limit} days: run apt-get update"
-        ));
-    }
-    Ok((at, index))
 }
 
-/// What makes apt choose otherwise than hostduty computes.
+/// What may make the package manager choose otherwise than hostduty computes.
 fn limits(facts: &Facts, updates: &Updates, judgement: &mut Judgement) {
     for gap in &updates.unread {
         judgement.unknown(gap.to_string());
-    }
-    for pin in &updates.pins {
-        let touched = match facts.packages.value() {
-            Some(packages) => packages.installed.keys().find(|name| pin.may_touch(name)).map(String::as_str),
-            None => Some("a package"),
-        };
-        if let Some(package) = touched {
-            judgement.unknown(format!(
-                "the preferences in {} may keep updates of {package} and others back; hostduty does not evaluate pins yet",
-                pin.place
-            ));
-        }
-    }
-    if let Some(setting) = &updates.default_release {
-        judgement.unknown(format!(
-            "{}:{} prefers the release {} over all others, which may keep security updates back",
-            setting.path, setting.line, setting.value
-        ));
     }
     let broken = facts.packages.value().into_iter().flat_map(|packages| &packages.broken);
     for (package, state) in broken.filter(|(_, state)| *state == "half-installed") {
@@ -194,23 +181,14 @@ fn codename(facts: &Facts) -> Option<&str> {
     Some(release.codename.as_str()).filter(|codename| !codename.is_empty())
 }
 
-fn age(now: Timestamp, at: Timestamp) -> String {
-    let hours = now.0.saturating_sub(at.0).max(0) / 3600;
-    match hours {
-        1 => "1 hour".to_owned(),
-        0..48 => format!("{hours} hours"),
-        _ => format!("{} days", hours / 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::automatic_updates::apt_conf::Setting;
+    use crate::date::DAY;
     use crate::facts::machine::{Machine, Release};
     use crate::facts::packages::Packages;
-    use crate::facts::updates::Pin;
+    use crate::facts::updates::Withheld;
     use crate::gap::Reading;
 
     fn kept() -> Facts {
@@ -254,7 +232,7 @@ mod tests {
         let reason = unknown(|facts| {
             (index(facts).dated, index(facts).modified) = (Some(old), old);
         });
-        assert!(reason.contains("is 4 days old, and the limit is 3 days"), "{reason}");
+        assert!(reason.starts_with("stale index, 4 days: "), "{reason}");
         let reason = unknown(|facts| index(facts).valid_until = Some(old));
         assert!(reason.contains("expired on 2026-11-18"), "{reason}");
         let reason = unknown(|facts| {
@@ -286,15 +264,22 @@ mod tests {
     }
 
     #[test]
-    fn preferences_turn_a_pass_into_unknown_only_where_they_reach() {
-        let pin = Pin { place: Evidence::at("/etc/apt/preferences", 1), packages: vec!["nodejs".into()] };
-        let reason = unknown(|facts| updates(facts).pins.push(pin.clone()));
-        assert!(reason.contains("/etc/apt/preferences:1"), "{reason}");
+    fn what_preferences_keep_from_being_chosen_is_a_finding() {
         let mut facts = kept();
-        updates(&mut facts).pins.push(pin);
-        facts.packages = Reading::Known(Packages::default());
-        assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), Verdict::Pass);
-        unknown(|facts| updates(facts).default_release = Some(Setting::default()));
+        updates(&mut facts).withheld.push(Withheld {
+            package: "openssl".into(),
+            installed: "1".into(),
+            version: "2".into(),
+            by: Some(Evidence::at("/etc/apt/preferences", 7)),
+            ..Withheld::default()
+        });
+        let judgement = judge(&facts, &Policy::default()).unwrap();
+        assert_eq!(judgement.verdict(), Verdict::Fail);
+        assert_eq!(judgement.findings[0].evidence[0].to_string(), "/etc/apt/preferences:7");
+    }
+
+    #[test]
+    fn what_is_not_read_turns_a_pass_into_unknown() {
         unknown(|facts| updates(facts).unread.push(Gap::denied("/etc/apt/sources.list")));
         unknown(|facts| {
             let broken = [("torn".to_owned(), "half-installed".to_owned())].into();
@@ -305,7 +290,7 @@ mod tests {
     #[test]
     fn a_finding_stands_beside_every_doubt() {
         let mut facts: Facts = toml::from_str(CHECK.examples.broken).unwrap();
-        updates(&mut facts).pending[0].held = true;
+        updates(&mut facts).pending[0].status = Status::Held;
         let judgement = judge(&facts, &Policy::default()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Fail);
         assert!(judgement.findings[0].message.ends_with("(Debian-Security/oldstable-security), but is held"));

@@ -1,8 +1,15 @@
 //! Hosts made of a few stanzas: what is pending, what is not known.
 
 use super::*;
-use crate::gap::GapKind;
+use crate::date::DAY;
+use crate::facts::packages::Manager;
+use crate::facts::updates;
+use crate::gap::{GapKind, Reading};
 use crate::host::Tree;
+
+fn read(host: &dyn Host, facts: &Facts) -> Result<Updates, Gap> {
+    updates::read(host, facts)
+}
 
 const NOW: Timestamp = Timestamp(1_795_348_800); // 2026-11-22T12:00:00Z
 
@@ -54,9 +61,11 @@ fn facts(installed: &[(&str, &str)]) -> Facts {
 
 fn lines(updates: &Updates) -> Vec<String> {
     let line = |p: &Pending| {
-        let flags =
-            format!("{}{}", if p.security { " security" } else { "" }, if p.held { " held" } else { "" });
-        format!("{}:{} {} -> {} {}{flags}", p.package, p.architecture, p.installed, p.candidate, p.origin)
+        let security = if p.security { " security" } else { "" };
+        let status =
+            if p.status == Status::Upgradable { String::new() } else { format!(" {}", p.status.name()) };
+        let (to, origin) = (&p.candidate, &p.origin);
+        format!("{}:{} {} -> {to} {origin}{security}{status}", p.package, p.architecture, p.installed)
     };
     updates.pending.iter().map(line).collect()
 }
@@ -140,8 +149,10 @@ fn what_is_not_on_disk_or_not_readable_is_a_gap() {
             release("", "", "bookworm", "", "x"),
         );
     assert_eq!(gaps(&packed)[0].why, GapKind::Absent);
-    let packed = packed.file(&format!("{list}.lz4"), "");
-    assert!(gaps(&packed)[0].what.ends_with("Packages.lz4 is not read yet"));
+    let torn = packed.clone().file(&format!("{list}.lz4"), "x");
+    assert!(gaps(&torn)[0].what.contains("Packages.lz4 cannot be read to its end"), "{:?}", gaps(&torn));
+    let packed = packed.file(&format!("{list}.bz2"), "");
+    assert!(gaps(&packed)[0].what.ends_with("Packages is packed in a way that hostduty does not read"));
 }
 
 #[test]

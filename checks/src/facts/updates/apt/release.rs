@@ -12,6 +12,7 @@ pub(super) struct Release {
     pub(super) label: String,
     pub(super) suite: String,
     pub(super) codename: String,
+    pub(super) version: String,
     pub(super) dated: Option<Timestamp>,
     pub(super) valid_until: Option<Timestamp>,
     pub(super) not_automatic: bool,
@@ -29,7 +30,10 @@ pub(super) fn parse(text: &str) -> Option<Release> {
         .take(4)
         .find(|stanza| stanza.get("Codename").or(stanza.get("Suite")).or(stanza.get("Date")).is_some())?;
     let field = |name: &str| stanza.get(name).unwrap_or_default().to_owned();
-    let words = [stanza.words("SHA256"), stanza.words("SHA512")].concat();
+    let flag = |name: &str| stanza.get(name).and_then(super::sources::truth).unwrap_or_default();
+    let sums = ["SHA256", "SHA512", "SHA1", "MD5Sum"];
+    let words =
+        sums.into_iter().map(|name| stanza.words(name)).find(|words| !words.is_empty()).unwrap_or_default();
     let sizes = words
         .chunks_exact(3)
         .filter_map(|chunk| {
@@ -44,10 +48,11 @@ pub(super) fn parse(text: &str) -> Option<Release> {
         label: field("Label"),
         suite: field("Suite"),
         codename: field("Codename"),
+        version: field("Version"),
         dated: stanza.get("Date").and_then(instant),
         valid_until: stanza.get("Valid-Until").and_then(instant),
-        not_automatic: stanza.get("NotAutomatic") == Some("yes"),
-        automatic_upgrades: stanza.get("ButAutomaticUpgrades") == Some("yes"),
+        not_automatic: flag("NotAutomatic"),
+        automatic_upgrades: flag("ButAutomaticUpgrades"),
         separate_all: stanza.words("Architectures").contains(&"all")
             && !stanza.words("No-Support-for-Architecture-all").contains(&"Packages"),
         sizes,

@@ -21,9 +21,25 @@ pub(super) struct Source {
     pub(super) components: Vec<String>,
     /// Only these architectures, unless empty.
     pub(super) architectures: Vec<String>,
+    /// These architectures too, and these not.
+    pub(super) more: Vec<String>,
+    pub(super) without: Vec<String>,
+    /// `trusted`: whether apt is told to take its word without a signature, or not to take it with one.
+    pub(super) trusted: Option<bool>,
+    /// `allow-insecure`, `allow-weak`, `allow-downgrade-to-insecure`: those that are on.
+    pub(super) weak: Vec<&'static str>,
+    /// Commented out, or `Enabled: no`.
+    pub(super) off: bool,
 }
 
-/// The enabled binary sources, and what could not be read of them.
+/// Options by their names in the one-line and in the stanza style.
+const WEAK: [(&str, &str); 3] = [
+    ("allow-insecure", "Allow-Insecure"),
+    ("allow-weak", "Allow-Weak"),
+    ("allow-downgrade-to-insecure", "Allow-Downgrade-To-Insecure"),
+];
+
+/// The binary sources, those that are switched off included, and what could not be read of them.
 pub(super) fn read(host: &dyn Host) -> (Vec<Source>, Vec<Gap>) {
     let mut sources = Vec::new();
     let mut unread = Vec::new();
@@ -64,15 +80,31 @@ pub(super) fn read(host: &dyn Host) -> (Vec<Source>, Vec<Gap>) {
 /// `deb [option=value …] uri suite component …`
 fn one_line(path: &str, text: &str) -> impl Iterator<Item = Source> {
     (1_u32..).zip(text.lines()).filter_map(move |(number, line)| {
+        let off = line.trim_start().starts_with('#');
+        let line = line.trim_start().trim_start_matches(['#', ' ', '\t']);
         let line = line.split('#').next().unwrap_or_default();
         let (kind, mut rest) = apt_conf::word(line)?;
         if kind != "deb" {
             return None;
         }
-        let mut architectures = Vec::new();
+        let mut source = Source { place: Evidence::at(path, number), off, ..Source::default() };
         if let Some((options, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            let arch = options.split_whitespace().find_map(|option| option.strip_prefix("arch="));
-            architectures = arch.map(|list| kept(list.split(','))).unwrap_or_default();
+            for option in options.split_whitespace() {
+                let (mut name, value) = option.split_once('=').unwrap_or((option, ""));
+                let sign = name.strip_suffix(['+', '-']).map(|bare| (bare, name.ends_with('+')));
+                name = sign.map_or(name, |(bare, _)| bare);
+                match (name, sign) {
+                    ("arch", None) => source.architectures = kept(value.split(',')),
+                    ("arch", Some((_, true))) => source.more = kept(value.split(',')),
+                    ("arch", Some((_, false))) => source.without = kept(value.split(',')),
+                    ("trusted", _) => source.trusted = Some(truth(value).unwrap_or_default()),
+                    _ => source.weak.extend(
+                        WEAK.iter()
+                            .filter(|(own, _)| *own == name && truth(value) == Some(true))
+                            .map(|(own, _)| own),
+                    ),
+                }
+            }
             rest = after;
         }
         let mut words = std::iter::from_fn(|| {
@@ -80,38 +112,57 @@ fn one_line(path: &str, text: &str) -> impl Iterator<Item = Source> {
             rest = after;
             Some(word)
         });
-        let (uri, suite) = (words.next()?, words.next()?);
-        let components = words.take(MOST_COMPONENTS.saturating_add(1)).collect();
-        Some(Source { place: Evidence::at(path, number), uri, suite, components, architectures })
+        (source.uri, source.suite) = (words.next()?, words.next()?);
+        source.components = words.take(MOST_COMPONENTS.saturating_add(1)).collect();
+        // Prose may begin with the word too.
+        (!off || source.uri.contains(":/")).then_some(source)
     })
 }
 
 /// Stanzas with `Types`, `URIs`, `Suites` and `Components`; every URI is combined with every suite.
 fn deb822(path: &str, text: &str) -> impl Iterator<Item = Source> {
     control::stanzas(text).flat_map(move |stanza| {
-        let disabled = ["no", "false", "without", "off", "disable", "0"];
-        let enabled = stanza.get("Enabled").unwrap_or("yes").to_ascii_lowercase();
         let (mut uris, mut suites) = (stanza.words("URIs"), stanza.words("Suites"));
-        if !stanza.words("Types").contains(&"deb") || disabled.contains(&enabled.as_str()) {
+        if !stanza.words("Types").contains(&"deb") {
             uris.clear();
         }
         // Every URI goes with every suite, and as many of either are already too many.
         uris.truncate(MOST_SUITES.saturating_add(1));
         suites.truncate(MOST_SUITES.saturating_add(1));
-        let components = kept(stanza.words("Components").into_iter());
-        let architectures = kept(stanza.words("Architectures").into_iter());
+        let words = |name: &str| kept(stanza.words(name).into_iter());
+        let own = Source {
+            place: Evidence::at(path, stanza.line),
+            components: words("Components"),
+            architectures: words("Architectures"),
+            more: words("Architectures-Add"),
+            without: words("Architectures-Remove"),
+            trusted: stanza.get("Trusted").map(|value| truth(value).unwrap_or_default()),
+            weak: WEAK
+                .iter()
+                .filter(|(_, field)| stanza.get(field).and_then(truth) == Some(true))
+                .map(|(name, _)| *name)
+                .collect(),
+            off: stanza.get("Enabled").and_then(truth) == Some(false),
+            ..Source::default()
+        };
         uris.into_iter().flat_map(move |uri| {
-            let (suites, components, architectures) =
-                (suites.clone(), components.clone(), architectures.clone());
+            let (suites, own) = (suites.clone(), own.clone());
             suites.into_iter().map(move |suite| Source {
-                place: Evidence::at(path, stanza.line),
                 uri: uri.to_owned(),
                 suite: suite.to_owned(),
-                components: components.clone(),
-                architectures: architectures.clone(),
+                ..own.clone()
             })
         })
     })
+}
+
+/// A word for yes or no, as apt takes it.
+pub(super) fn truth(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "with" | "on" | "enable" | "1" => Some(true),
+        "no" | "false" | "without" | "off" | "disable" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// Words of a list; one more than counts shows that there are too many.
@@ -120,6 +171,39 @@ fn kept<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 impl Source {
+    /// How it is fetched: `https`, `mirror+file`.
+    pub(super) fn scheme(&self) -> &str {
+        self.uri
+            .split_once(':')
+            .map(|(scheme, _)| scheme)
+            .filter(|scheme| !scheme.contains('/'))
+            .unwrap_or_default()
+    }
+
+    /// The host that it is fetched from, against which `Pin: origin` is held; empty for a local one.
+    pub(super) fn site(&self) -> &str {
+        let Some((_, rest)) = self.uri.split_once("://") else { return "" };
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => host.split(':').next().unwrap_or_default(),
+        }
+    }
+
+    /// Whether its package lists for an architecture are wanted.
+    pub(super) fn wants(&self, architecture: &str) -> bool {
+        let listed = |list: &[String]| list.iter().any(|name| name == architecture);
+        let implied = self.architectures.is_empty() || architecture == "all";
+        (implied || listed(&self.architectures) || listed(&self.more)) && !listed(&self.without)
+    }
+
+    /// The options by which it is believed without a good signature.
+    pub(super) fn careless(&self) -> Vec<String> {
+        let trusted = (self.trusted == Some(true)).then_some("trusted");
+        trusted.into_iter().chain(self.weak.iter().copied()).map(str::to_owned).collect()
+    }
+
     /// Host and path of the archive, without scheme and credentials.
     pub(super) fn archive(&self) -> String {
         let rest = match self.uri.split_once(':') {
@@ -187,14 +271,35 @@ mod tests {
         assert_eq!(
             seen,
             [
+                "/etc/apt/sources.list:1 x y",
                 "/etc/apt/sources.list:3 a.org/d s",
                 "/etc/apt/sources.list.d/d.sources:1 b/1 s",
                 "/etc/apt/sources.list.d/d.sources:1 b/1 s-security",
                 "/etc/apt/sources.list.d/d.sources:1 b/2 s",
                 "/etc/apt/sources.list.d/d.sources:1 b/2 s-security",
+                "/etc/apt/sources.list.d/d.sources:6 off s",
             ]
         );
-        assert_eq!((sources[0].components.len(), sources[0].architectures.len()), (2, 2));
+        let off: Vec<bool> = sources.iter().map(|source| source.off).collect();
+        assert_eq!(off, [true, false, false, false, false, false, true]);
+        assert_eq!((sources[1].components.len(), sources[1].architectures.len()), (2, 2));
+    }
+
+    #[test]
+    fn options_and_where_from() {
+        let line =
+            "deb [arch+=i386 arch-=arm64 trusted=yes allow-insecure=yes] https://me@h.org:8443/x s main";
+        let source = one_line("p", line).next().unwrap();
+        assert_eq!(source.careless(), ["trusted", "allow-insecure"]);
+        assert!(
+            source.wants("i386") && source.wants("amd64") && source.wants("all") && !source.wants("arm64")
+        );
+        assert_eq!((source.scheme(), source.site()), ("https", "h.org"));
+        let text = "Types: deb\nURIs: file:/srv\nSuites: ./\nTrusted: yes\nArchitectures: amd64\n";
+        let source = deb822("p", text).next().unwrap();
+        assert_eq!((source.careless(), source.scheme(), source.site()), (vec!["trusted".into()], "file", ""));
+        assert!(source.wants("amd64") && !source.wants("i386"));
+        assert_eq!(one_line("p", "# deb packages are nice things\n").count(), 0);
     }
 
     #[test]
