@@ -13,6 +13,7 @@ mod golden;
 mod history;
 mod hostile;
 mod inventory;
+mod macos;
 mod policy;
 mod schema;
 mod secrets;
