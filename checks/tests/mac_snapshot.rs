@@ -92,11 +92,15 @@ fn the_snapshots_are_current() {
         // Compared as facts, so that a room that is new since then is no difference.
         let committed: Facts = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(
-            committed, facts,
+            committed,
+            facts,
             "the recording and {} differ: run tests/update, look at the difference, commit",
             path.display()
         );
-        assert!(!text.contains("not-for-facts") && !text.contains("bm90"), "no secret of a profile, a job or VNC");
+        assert!(
+            !text.contains("not-for-facts") && !text.contains("bm90"),
+            "no secret of a profile, a job or VNC"
+        );
     }
 }
 

@@ -21,7 +21,13 @@ pub(crate) static CHECK: Check = Check {
         sudo spctl --global-enable   # Gatekeeper; before macOS 15: sudo spctl --master-enable\n\
         The other two are switched on in the recovery system alone, `csrutil enable` and `csrutil authenticated-root \
         enable`: on a rented Mac ask the provider for the way there, or reinstall it from its console.",
-    references: &["csrutil(8)", "spctl(8)", "mSCP os_sip_enable", "mSCP os_authenticated_root_enable", "mSCP os_gatekeeper_enable"],
+    references: &[
+        "csrutil(8)",
+        "spctl(8)",
+        "mSCP os_sip_enable",
+        "mSCP os_authenticated_root_enable",
+        "mSCP os_gatekeeper_enable",
+    ],
     examples: Examples {
         kept: r#"
             system = "macos"
@@ -52,7 +58,11 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         }
         Ok(Integrity::Custom) => {
             let message = "is off in parts";
-            judgement.fail(Finding::new("System Integrity Protection", message, status.says("Custom Configuration")));
+            judgement.fail(Finding::new(
+                "System Integrity Protection",
+                message,
+                status.says("Custom Configuration"),
+            ));
         }
         Err(gap) => judgement.unknown(gap.to_string()),
     }
@@ -62,7 +72,9 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     ] {
         match reading.known() {
             Ok(true) => judgement.observe(format!("{subject} is on"), [Evidence::of(place)]),
-            Ok(false) => judgement.fail(Finding::new(subject, "is off", Evidence::of(place).says("disabled"))),
+            Ok(false) => {
+                judgement.fail(Finding::new(subject, "is off", Evidence::of(place).says("disabled")))
+            }
             Err(gap) => judgement.unknown(gap.to_string()),
         }
     }
@@ -76,7 +88,11 @@ mod tests {
     use crate::facts::mac::Mac;
     use crate::gap::Reading::{self, Known};
 
-    fn verdict(integrity: Reading<Integrity>, sealed_system: Reading<bool>, gatekeeper: Reading<bool>) -> Verdict {
+    fn verdict(
+        integrity: Reading<Integrity>,
+        sealed_system: Reading<bool>,
+        gatekeeper: Reading<bool>,
+    ) -> Verdict {
         let mac = Mac { integrity, sealed_system, gatekeeper, ..Mac::default() };
         let facts = Facts { mac: Known(mac), ..Facts::default() };
         judge(&facts, &Policy::default()).unwrap().verdict()
