@@ -13,6 +13,7 @@ mod golden;
 mod history;
 mod hostile;
 mod inventory;
+mod macos;
 mod patches;
 mod policy;
 mod schema;

@@ -13,10 +13,10 @@ pub(crate) use folder::{Folder, Piece};
 pub(crate) use store::Head;
 pub(crate) use store::Store;
 
-/// Where the record is if nobody says otherwise.
-const FOLDER: &str = "/var/lib/hostduty";
+/// Where the record is if nobody says otherwise: macOS keeps such things in /var/db and has no /var/lib.
+const FOLDER: &str = if cfg!(target_os = "macos") { "/var/db/hostduty" } else { "/var/lib/hostduty" };
 
-/// The state folder: the one that was named, else systemd's, else /var/lib/hostduty.
+/// The state folder: the one that was named, else systemd's, else the system's usual place.
 pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
     let given = || {
         // With several state folders systemd puts colons between them; the first is the record's.

@@ -54,6 +54,9 @@ mod guest_tools {
     pub(crate) mod enabled;
     pub(crate) mod running;
 }
+mod integrity {
+    pub(crate) mod system;
+}
 mod logs {
     pub(crate) mod persistent;
 }

@@ -3,7 +3,9 @@
 //! The facts are other ones there ([`crate::facts::mac`]), so the questions are put differently; the sentence of the
 //! check stays the same.
 
+pub(crate) mod accounts;
 pub(crate) mod encryption;
+pub(crate) mod filter;
 pub(crate) mod firewall;
 pub(crate) mod passwords;
 pub(crate) mod patches;

@@ -19,6 +19,7 @@ pub static CHECKS: &[&Check] = &[
     &crate::guest_tools::drivers::CHECK,
     &crate::guest_tools::enabled::CHECK,
     &crate::guest_tools::running::CHECK,
+    &crate::integrity::system::CHECK,
     &crate::logs::persistent::CHECK,
     &crate::malware::protection::CHECK,
     &crate::mdm::enrolled::CHECK,

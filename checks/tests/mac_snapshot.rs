@@ -1,6 +1,6 @@
 //! A recorded Mac mini becomes the facts that are committed beside it, and those facts read back as they were.
 //!
-//! `tests/roots/mac-mini-m2` holds the files of the Mac and, below `commands`, what its tools printed: a line
+//! `tests/roots/mac-mini-*` hold the files of a Mac each and, below `commands`, what its tools printed: a line
 //! `$ program arguments`, a line `status N`, then the streams after `--- stdout` and `--- stderr`. All values are
 //! invented. `tests/update` writes the snapshot anew.
 
@@ -52,8 +52,15 @@ fn add(mut tree: Tree, root: &Path, dir: &Path) -> Tree {
     tree
 }
 
+/// A careful tenant's and a careless one's.
+const MACS: [&str; 2] = ["mac-mini-m2", "mac-mini-careless"];
+
 fn mac_mini(leave_out: &str) -> Facts {
-    let root = tests().join("roots/mac-mini-m2");
+    recorded(MACS[0], leave_out)
+}
+
+fn recorded(name: &str, leave_out: &str) -> Facts {
+    let root = tests().join("roots").join(name);
     let now = "2026-11-22T12:00:00Z".parse().unwrap();
     let mut tree =
         add(Tree::new(now).system(System::MacOs), &root, &root).with("/var/db/.AppleSetupDone", |node| {
@@ -73,29 +80,37 @@ fn mac_mini(leave_out: &str) -> Facts {
 }
 
 #[test]
-fn the_snapshot_of_a_mac_mini_is_current() {
-    let facts = mac_mini("");
-    let text = toml::to_string(&facts).unwrap();
-    assert_eq!(toml::from_str::<Facts>(&text).unwrap(), facts, "facts must survive the snapshot");
-    let path = tests().join("snapshots/mac-mini-m2.toml");
-    if std::env::var_os("HOSTDUTY_UPDATE").is_some() {
-        fs::write(&path, &text).unwrap();
+fn the_snapshots_are_current() {
+    for name in MACS {
+        let facts = recorded(name, "");
+        let text = toml::to_string(&facts).unwrap();
+        assert_eq!(toml::from_str::<Facts>(&text).unwrap(), facts, "facts must survive the snapshot");
+        let path = tests().join(format!("snapshots/{name}.toml"));
+        if std::env::var_os("HOSTDUTY_UPDATE").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        // Compared as facts, so that a room that is new since then is no difference.
+        let committed: Facts = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(
+            committed,
+            facts,
+            "the recording and {} differ: run tests/update, look at the difference, commit",
+            path.display()
+        );
+        assert!(
+            !text.contains("not-for-facts") && !text.contains("bm90"),
+            "no secret of a profile, a job or VNC"
+        );
     }
-    // Compared as facts, so that a room that is new since then is no difference.
-    let committed: Facts = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    assert_eq!(
-        committed, facts,
-        "the recording and tests/snapshots/mac-mini-m2.toml differ: run tests/update, look at the difference, commit"
-    );
-    assert!(!text.contains("not-for-facts") && !text.contains("bm90"), "no secret of a profile");
 }
 
 #[test]
-fn everything_in_the_recording_is_understood() {
-    let facts = mac_mini("");
-    let text = toml::to_string(&facts.mac).unwrap();
-    assert!(!text.contains(".gap]"), "a part of the room is a gap:\n{text}");
-    assert!(!text.contains("not-understood"), "a rule of pf is not understood:\n{text}");
+fn everything_in_the_recordings_is_understood() {
+    for name in MACS {
+        let text = toml::to_string(&recorded(name, "").mac).unwrap();
+        assert!(!text.contains(".gap]"), "a part of the room of {name} is a gap:\n{text}");
+        assert!(!text.contains("not-understood"), "a rule of pf is not understood:\n{text}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(super) const HELP: &str = "Examples:
   hostduty history sign head.json                  a statement for somebody else to keep
   hostduty history verify --statement head.json    whether the record still holds what that one speaks of
 
-`hostduty watch` writes the record: into --state, or $STATE_DIRECTORY, or /var/lib/hostduty.
+`hostduty watch` writes the record: into --state, or $STATE_DIRECTORY, or /var/lib/hostduty (/var/db/hostduty on macOS).
 
 Exit codes:
   0  done

@@ -25,7 +25,7 @@ pub(super) const STATUS_HELP: &str = "Exit codes:
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) against: Against,
-    /// The state folder, which holds the record; $STATE_DIRECTORY or /var/lib/hostduty if none is named
+    /// The state folder, which holds the record; $STATE_DIRECTORY or /var/lib/hostduty (/var/db/hostduty on macOS) if none is named
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 }

@@ -193,7 +193,7 @@ impl Files {
             [first, rest @ ..] => format!("{first} and {} more folders: {why}", rest.len()),
             [] => why.to_owned(),
         });
-        self.broken.iter().cloned().chain(told).collect()
+        self.broken.iter().cloned().chain(told).chain(UNTOLD.map(str::to_owned)).collect()
     }
 
     /// How many folders are watched.
@@ -275,8 +275,23 @@ fn foreign(_folder: &str) -> Option<String> {
     None
 }
 
+/// What no watch of a folder tells on this system.
+const UNTOLD: Option<&str> = if cfg!(target_os = "linux") {
+    None
+} else {
+    Some(
+        "macOS tells what comes and goes in a folder; what is written to a file there is found at the next poll",
+    )
+};
+
 fn explain(error: &notify::Error) -> String {
     match &error.kind {
+        // kqueue holds each folder open.
+        ErrorKind::Io(error)
+            if cfg!(not(target_os = "linux")) && error.raw_os_error() == Some(libc::EMFILE) =>
+        {
+            "the limit of open files is reached; raise NumberOfFiles in the job of launchd".to_owned()
+        }
         ErrorKind::MaxFilesWatch => {
             "the limit of watches is reached; raise the sysctl fs.inotify.max_user_watches".to_owned()
         }

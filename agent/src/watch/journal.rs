@@ -1,10 +1,15 @@
-//! One entry for what happens: in systemd's journal with fields of its own, else a plain line on standard error.
+//! One entry for what happens: in systemd's journal with fields of its own, else a plain line on standard error, which
+//! launchd leads to a log file.
 
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 
+use checks::host::Host;
+
+use crate::host::Live;
 use crate::output::clean;
 
 /// Where journald listens.
@@ -125,17 +130,25 @@ pub(crate) struct Journal {
     socket: Option<UnixDatagram>,
     /// Whether standard error ends up in the same journal, where a second line would say it twice.
     same: bool,
+    /// The file that standard error leads to, where log files are rotated under the feet of who writes them.
+    log: Option<PathBuf>,
 }
 
 impl Journal {
     /// The journal of this machine, if it has one.
     pub(crate) fn open() -> Self {
-        Self { socket: UnixDatagram::unbound().ok(), same: error_is_journal().unwrap_or(false) }
+        let same = error_is_journal().unwrap_or(false);
+        Self { socket: UnixDatagram::unbound().ok(), same, log: log_file() }
     }
 
     /// Writes an entry.
     pub(crate) fn write(&self, entry: &Entry) {
         let sent = self.send(entry);
+        if let Some(log) = &self.log
+            && append(log, entry).is_ok()
+        {
+            return;
+        }
         if !sent || !self.same {
             // Nobody is left to tell that standard error is closed.
             let _ = io::stderr().write_all(entry.line(self.same).as_bytes());
@@ -147,6 +160,32 @@ impl Journal {
         // Not connected: the journal may be restarted, and its socket with it.
         socket.send_to(&entry.datagram(), SOCKET).is_ok()
     }
+}
+
+/// macOS's newsyslog(8) renames a log file and compresses it, and would have to tell by a signal whoever holds it open. As
+/// entries are rare, each opens the file by its name again; nobody has to be told.
+#[cfg(target_os = "macos")]
+fn log_file() -> Option<PathBuf> {
+    let there = std::fs::File::from(io::stderr().as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
+    let mut path = PathBuf::new();
+    nix::fcntl::fcntl(io::stderr(), nix::fcntl::FcntlArg::F_GETPATH(&mut path)).ok()?;
+    there.is_file().then_some(path)
+}
+
+#[cfg(not(target_os = "macos"))]
+fn log_file() -> Option<PathBuf> {
+    None
+}
+
+/// Writes an entry to the end of a log file, with its time, which launchd does not add.
+fn append(log: &Path, entry: &Entry) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(log)?;
+    file.write_all(format!("{} {}", Live::new().now(), entry.line(false)).as_bytes())
 }
 
 /// systemd says which file standard error is if it leads to the journal.
@@ -196,6 +235,25 @@ mod tests {
         assert_eq!((fields[0].1.as_str(), fields[1].1.as_str()), ("a\\nPRIORITY=0", "3"));
         assert!(fields[2].1.len() == 32 && fields[2].1.bytes().all(|byte| byte.is_ascii_hexdigit()));
         assert_eq!(entry.line(true), "<3>a\\nPRIORITY=0 (at /etc/x\\nMESSAGE=y, second)\n");
+    }
+
+    #[test]
+    fn a_log_file_that_was_rotated_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, old) = (folder.path().join("log"), folder.path().join("log.0"));
+        let entry = Entry::new(Kind::Watch, Priority::Notice, "a\nb");
+        append(&log, &entry).unwrap();
+        std::fs::rename(&log, &old).unwrap();
+        append(&log, &entry).unwrap();
+        append(&log, &entry).unwrap();
+        let lines = |path| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!((lines(&old), lines(&log)), (1, 2));
+        let text = std::fs::read_to_string(&log).unwrap();
+        let (time, message) = text.lines().next().unwrap().split_once(' ').unwrap();
+        assert!(time.parse::<checks::date::Timestamp>().is_ok() && message == "a\\nb", "{text}");
+        // Who may write to the folder could lead root's writing elsewhere.
+        std::os::unix::fs::symlink(&old, folder.path().join("link")).unwrap();
+        assert!(append(&folder.path().join("link"), &entry).is_err());
     }
 
     #[test]

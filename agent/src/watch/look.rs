@@ -95,6 +95,11 @@ impl Watch {
             self.files.interest(|interest| (interest.glanced, interest.polled, interest.asked));
         let stirred = found.rooms.meets(glanced);
         let mut rooms = found.rooms.and(asked).and(self.blind());
+        // kqueue tells what comes and goes in a folder and not what is written to a file there, and of what macOS's tools
+        // say nobody tells: there the poll is what finds out, and the files only make it sooner.
+        if cfg!(not(target_os = "linux")) {
+            rooms = RoomSet::ALL;
+        }
         // Who has just begun may have become another program since.
         if std::mem::replace(&mut self.stirred, stirred) {
             rooms.add(glanced);

@@ -10,8 +10,8 @@ pub(crate) static CHECK: Check = Check {
     id: "accounts-uid-zero",
     title: "Only root has the user id 0",
     severity: Severity::High,
-    systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "The kernel knows numbers and no names: every account with the id 0 is root, with its own password, \
                 keys and shell. What locks or watches root passes it by, and the logs call it root. A second one is \
@@ -49,6 +49,9 @@ line = 2
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::accounts::uid_zero(facts);
+    }
     let accounts = facts.accounts.known()?;
     let mut judgement = Judgement::new();
     let elsewhere = |sentence: &&String| sentence.contains("/etc/shadow") || sentence.contains("/etc/group");

@@ -4,6 +4,7 @@
 //! fact or a gap; an empty answer is always a gap.
 
 pub mod application_firewall;
+pub mod boot_jobs;
 pub mod filevault;
 pub mod integrity;
 pub mod listeners;
@@ -64,8 +65,18 @@ pub struct Mac {
     pub users: Reading<Vec<users::User>>,
     /// When Setup Assistant ended, or the provider's tool that stands in for it: /var/db/.AppleSetupDone.
     pub setup_done: Reading<Timestamp>,
+    /// Accounts of the local directory that have the user id 0.
+    pub superusers: Reading<Vec<String>>,
+    /// The directories that accounts come from, such as `/Local/Default`.
+    pub directories: Reading<Vec<String>>,
+    /// What starts at boot and has to do with pf.
+    pub boot_jobs: Reading<boot_jobs::BootJobs>,
     /// System Integrity Protection.
     pub integrity: Reading<integrity::Integrity>,
+    /// Whether the system volume starts only if it is as Apple sealed it.
+    pub sealed_system: Reading<bool>,
+    /// Gatekeeper: whether programs are assessed before they first run.
+    pub gatekeeper: Reading<bool>,
 }
 
 /// Reads it, on macOS only.
@@ -80,7 +91,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Mac, Gap> {
     let socketfilterfw = "/usr/libexec/ApplicationFirewall/socketfilterfw";
     let firewall = ["--getglobalstate", "--getblockall", "--getstealthmode"];
     let profiles = "/usr/bin/profiles";
-    let updates = "/Library/Preferences/com.apple.SoftwareUpdate.plist";
+    let csrutil = "/usr/bin/csrutil";
     Ok(Mac {
         ssh: service("com.openssh.sshd").into(),
         screen_sharing: service("com.apple.screensharing").into(),
@@ -115,10 +126,19 @@ pub(crate) fn read(host: &dyn Host) -> Result<Mac, Gap> {
         updates: run("/usr/sbin/softwareupdate", &["--list", "--no-scan"])
             .and_then(|output| software_update::parse_list(&output))
             .into(),
-        update_settings: plist::read(host, updates).and_then(|list| software_update::settings(&list)).into(),
+        update_settings: software_update::read_settings(host).into(),
         users: users::read(host).into(),
+        superusers: users::read_superusers(host).into(),
+        directories: users::read_directories(host).into(),
+        boot_jobs: boot_jobs::read(host).into(),
         setup_done: host.stat("/var/db/.AppleSetupDone").map(|stat| stat.modified).into(),
-        integrity: run("/usr/bin/csrutil", &["status"]).and_then(|output| integrity::parse(&output)).into(),
+        integrity: run(csrutil, &["status"]).and_then(|output| integrity::parse(&output)).into(),
+        sealed_system: run(csrutil, &["authenticated-root", "status"])
+            .and_then(|output| integrity::parse_seal(&output))
+            .into(),
+        gatekeeper: run("/usr/sbin/spctl", &["--status"])
+            .and_then(|output| integrity::parse_gatekeeper(&output))
+            .into(),
     })
 }
 
@@ -234,6 +254,12 @@ mod tests {
                     software_update::parse_list(&output).is_err() && remote_login::parse(&output).is_err()
                 );
                 assert!(users::parse_list(&output).is_err() && users::parse_times("a", &output).is_err());
+                assert!(
+                    users::parse_superusers(&output).is_err() && users::parse_directories(&output).is_err()
+                );
+                assert!(
+                    integrity::parse_seal(&output).is_err() && integrity::parse_gatekeeper(&output).is_err()
+                );
                 let _ = (pf::parse_rules(&output), pf::parse_anchors(&output), pf::parse_skipped(&output));
             }
         }

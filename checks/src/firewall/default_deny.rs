@@ -15,8 +15,8 @@ pub(crate) static CHECK: Check = Check {
     id: "firewall-default-deny",
     title: "Connections to ports that no rule names are refused, on every interface, from everybody",
     severity: Severity::Medium,
-    systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "A list of closed ports is complete on the day on which it is written. What is dropped by default stays \
                 closed when a package starts a service that nobody meant to publish, on the port that nobody thought of.",
@@ -39,6 +39,9 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::firewall::enforced(facts);
+    }
     let inbound = reach::unnamed(facts)?;
     let mut judgement = Judgement::new();
     for family in [IpFamily::V4, IpFamily::V6] {

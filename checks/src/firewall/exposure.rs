@@ -14,8 +14,8 @@ pub(crate) static CHECK: Check = Check {
     id: "firewall-exposure",
     title: "Only the sockets on the allow-list, SSH at first, are open to anyone",
     severity: Severity::High,
-    systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "Databases, caches and administration ports that were meant for the machine itself and listen on every \
                 address are found by scanners within hours. What counts is not the number of rules but whether each \
@@ -77,6 +77,9 @@ reverse_path_filter.known = 0
 };
 
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::filter::exposure(facts, policy);
+    }
     let exposure = reach::exposure(facts)?;
     let list = AllowList::new(facts, policy);
     let mut judgement = Judgement::new();

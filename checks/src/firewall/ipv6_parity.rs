@@ -17,8 +17,8 @@ pub(crate) static CHECK: Check = Check {
     id: "firewall-ipv6-parity",
     title: "What is closed over IPv4 is not open over IPv6",
     severity: Severity::High,
-    systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "Rules of IPv4 say nothing of IPv6, and most servers have an address of both. A database that a filter \
                 guards on one and that anyone reaches on the other is open, and scanners try both.",
@@ -97,6 +97,9 @@ reverse_path_filter.known = 0
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::filter::ipv6_parity(facts);
+    }
     let ruleset = facts.ruleset.known()?;
     let mut judgement = Judgement::new();
     if let Some(reason) = ruleset.unused(IpFamily::V6) {

@@ -21,8 +21,8 @@ pub(crate) static CHECK: Check = Check {
     id: "firewall-persistent",
     title: "What filters inbound traffic now is loaded again at the next boot",
     severity: Severity::Medium,
-    systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: true,
     rationale: "Rules live in the kernel's memory. The ones that were typed by hand, or whose service was never enabled, \
                 vanish with the next reboot, often one that the provider or an update starts at night, and the machine \
@@ -78,6 +78,9 @@ ipv6.filter = "/etc/nftables.conf"
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::filter::persistent(facts);
+    }
     let ruleset = facts.ruleset.known()?;
     let boot = facts.firewall_boot.known()?;
     let mut judgement = Judgement::new();

@@ -56,6 +56,45 @@ pub(crate) fn release_supported(facts: &Facts) -> Result<Judgement, Gap> {
     Ok(judgement)
 }
 
+/// Whether security updates and macOS's own install themselves.
+pub(crate) fn automatic(facts: &Facts) -> Result<Judgement, Gap> {
+    let settings = facts.mac.known()?.update_settings.known()?;
+    let mut judgement = Judgement::new();
+    if settings.declared {
+        judgement
+            .unknown("device management declares how updates are installed, which hostduty does not read");
+    }
+    for (key, value, message) in [
+        (
+            "AutomaticCheckEnabled",
+            Some(settings.checks.unwrap_or(true)),
+            "macOS looks for no updates by itself",
+        ),
+        (
+            "CriticalUpdateInstall",
+            settings.installs_security,
+            "security responses and system files are not installed by themselves",
+        ),
+        (
+            "AutomaticallyInstallMacOSUpdates",
+            settings.installs_system,
+            "updates of macOS are not installed by themselves",
+        ),
+    ] {
+        let place = Evidence::of("com.apple.SoftwareUpdate");
+        match value {
+            Some(true) => judgement.observe(format!("{key} is on"), [place]),
+            Some(false) if settings.declared => {}
+            Some(false) => {
+                judgement.fail(Finding::new(key, format!("is off: {message}"), place.says("false")))
+            }
+            None => judgement
+                .unknown(format!("{key} is not set, and what macOS does then depends on its release")),
+        }
+    }
+    Ok(judgement)
+}
+
 /// Whether no recommended update waits, by a scan that is recent.
 pub(crate) fn security(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let mac = facts.mac.known()?;
@@ -131,6 +170,21 @@ mod tests {
         let days: Vec<String> = RELEASES.iter().map(|(_, day)| day.to_string()).collect();
         assert_eq!(days[..3], ["2020-11-12", "2021-10-25", "2022-10-24"]);
         assert_eq!(days[3..6], ["2023-09-26", "2024-09-16", "2025-09-15"]);
+    }
+
+    #[test]
+    fn what_installs_itself_must_be_said() {
+        let says = |installs_security, installs_system, declared| {
+            let settings =
+                UpdateSettings { installs_security, installs_system, declared, ..UpdateSettings::default() };
+            let mac = Mac { update_settings: Known(settings), ..Mac::default() };
+            automatic(&facts(mac)).unwrap().verdict()
+        };
+        assert_eq!(says(Some(true), Some(true), false), Verdict::Pass);
+        assert_eq!(says(Some(true), Some(false), false), Verdict::Fail);
+        assert_eq!(says(Some(true), None, false), Verdict::Unknown);
+        assert_eq!(says(Some(true), Some(false), true), Verdict::Unknown);
+        assert!(automatic(&facts(Mac::default())).is_err());
     }
 
     fn waiting(scanned_at: Option<&str>, updates: Vec<PendingUpdate>) -> Verdict {

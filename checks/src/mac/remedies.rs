@@ -33,6 +33,42 @@ const REMEDIES: &[(&str, &str)] = &[
          Log in a second time, and only then stop that job and let a launchd job of yours load the rules at each start.",
     ),
     (
+        "firewall-default-deny",
+        "sudo pfctl -s rules   # which rule decides about a port that none names?\n\
+         In /etc/pf.conf, `block in all` stands first and what must come in behind it, `pass in proto tcp to any port 22` above all: the last rule that matches wins.\n\
+         sudo sh -c '(sleep 300; pfctl -d) & pfctl -E -f /etc/pf.conf'   # pf is off again after five minutes; log in a second time before that",
+    ),
+    (
+        "firewall-exposure",
+        "sudo lsof -nP -iTCP -sTCP:LISTEN   # which programs wait there, and who needs them?\n\
+         Let each that only this Mac uses listen on 127.0.0.1 and ::1 in its own configuration.\n\
+         Refuse the rest with pf, see `hostduty explain firewall-default-deny`; name what is meant to be public under `allowed` in the `[sockets]` of hostduty's configuration.",
+    ),
+    (
+        "firewall-ipv6-parity",
+        "sudo pfctl -s rules | grep -w inet   # rules for IPv4 alone\n\
+         Take `inet` out of those that block, in /etc/pf.conf; a rule without a family holds for both.\n\
+         sudo pfctl -n -f /etc/pf.conf && sudo pfctl -f /etc/pf.conf",
+    ),
+    (
+        "firewall-persistent",
+        "ls /Library/LaunchDaemons   # does one of these jobs enable pf?\n\
+         macOS loads /etc/pf.conf at boot and leaves pf disabled: write a job to /Library/LaunchDaemons that runs `/sbin/pfctl -E -f /etc/pf.conf` at load.\n\
+         Look at `sudo pfctl -s info` after the next restart; updates of macOS may put /etc/pf.conf back, so load rules from a file of your own.",
+    ),
+    (
+        "patches-automatic",
+        "sudo defaults write /Library/Preferences/com.apple.SoftwareUpdate CriticalUpdateInstall -bool true\n\
+         sudo defaults write /Library/Preferences/com.apple.SoftwareUpdate AutomaticallyInstallMacOSUpdates -bool true\n\
+         sudo softwareupdate --schedule on\n\
+         Updates of macOS restart it: waive `AutomaticallyInstallMacOSUpdates` where you install them in a window of your own.",
+    ),
+    (
+        "accounts-uid-zero",
+        "dscl . -list /Users UniqueID | awk '$2 == 0'   # root alone should be there\n\
+         Make sure that another administrator can log in, then `sudo sysadminctl -deleteUser ACCOUNT -keepHome` for the other name: its home may be root's.",
+    ),
+    (
         "patches-security",
         "sudo softwareupdate --list\n\
          sudo softwareupdate --install --recommended   # with --restart for those that take one, in a maintenance window",

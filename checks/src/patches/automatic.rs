@@ -17,8 +17,8 @@ pub(crate) static CHECK: Check = Check {
     id: "patches-automatic",
     title: "Security updates are fetched and installed without anybody asking",
     severity: Severity::Medium,
-    systems: &[System::Linux],
-    unmeasured_on: &[System::MacOs],
+    systems: &[System::Linux, System::MacOs],
+    unmeasured_on: &[],
     machine: false,
     rationale: "A host that waits for a person to type the upgrade is open for as long as that person is busy, ill or \
         gone. Every link of the chain has to hold: the package is there, it is switched on, its timers run, and the \
@@ -73,6 +73,9 @@ pub(crate) static CHECK: Check = Check {
 };
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
+    if facts.system == System::MacOs {
+        return crate::mac::patches::automatic(facts);
+    }
     let updates = facts.automatic_updates.known()?;
     let packages = match facts.packages.known() {
         Ok(packages) => Some(packages),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{both, plist, refusal};
 use crate::date::Timestamp;
 use crate::gap::Gap;
-use crate::host::Output;
+use crate::host::{Host, Output};
 
 /// An update that the last scan found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -39,6 +39,27 @@ pub struct UpdateSettings {
     /// CriticalUpdateInstall: security responses and system data files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub installs_security: Option<bool>,
+    /// Whether declarations of device management decide besides, which hostduty does not read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub declared: bool,
+}
+
+/// Reads the preferences; what device management forces counts before what stands there (`defaults` does the same).
+pub(super) fn read_settings(host: &dyn Host) -> Result<UpdateSettings, Gap> {
+    let own = settings(&plist::read(host, "/Library/Preferences/com.apple.SoftwareUpdate.plist")?)?;
+    let forced = match plist::read(host, "/Library/Managed Preferences/com.apple.SoftwareUpdate.plist") {
+        Ok(list) => settings(&list)?,
+        Err(gap) if gap.is_absent() => UpdateSettings::default(),
+        Err(gap) => return Err(gap),
+    };
+    let declarations = "/var/db/softwareupdate/SoftwareUpdateDDMStatePersistence.plist";
+    Ok(UpdateSettings {
+        scanned_at: own.scanned_at,
+        checks: forced.checks.or(own.checks),
+        installs_system: forced.installs_system.or(own.installs_system),
+        installs_security: forced.installs_security.or(own.installs_security),
+        declared: !matches!(host.stat(declarations), Err(gap) if gap.is_absent()),
+    })
 }
 
 /// `softwareupdate --list --no-scan`, which contacts nobody.
@@ -100,6 +121,7 @@ pub fn settings(list: &plist::Value) -> Result<UpdateSettings, Gap> {
         checks: truth("AutomaticCheckEnabled"),
         installs_system: truth("AutomaticallyInstallMacOSUpdates"),
         installs_security: truth("CriticalUpdateInstall"),
+        declared: false,
     })
 }
 
@@ -108,6 +130,7 @@ mod tests {
     use super::super::tests::{exit, out};
     use super::*;
     use crate::gap::GapKind;
+    use crate::host::Tree;
 
     const BANNER: &str = "Software Update Tool\n\nFinding available software\n";
 
@@ -137,6 +160,22 @@ mod tests {
         assert!(updates[1].recommended && updates[1].restart);
         assert!(parse_list(&out("* Label: cut short\n")).is_err());
         assert!(parse_list(&out("* Label: a\nTitle: b\n")).is_err());
+    }
+
+    #[test]
+    fn what_device_management_forces_counts() {
+        let list = |key: &str, value: &str| format!("<plist><dict><key>{key}</key><{value}/></dict></plist>");
+        let own = "/Library/Preferences/com.apple.SoftwareUpdate.plist";
+        let tree = Tree::new(Timestamp(0)).file(own, list("CriticalUpdateInstall", "false"));
+        let settings = read_settings(&tree).unwrap();
+        assert_eq!((settings.installs_security, settings.declared), (Some(false), false));
+        let forced = "/Library/Managed Preferences/com.apple.SoftwareUpdate.plist";
+        let tree = tree.file(forced, list("CriticalUpdateInstall", "true"));
+        assert_eq!(read_settings(&tree).unwrap().installs_security, Some(true));
+        let declared =
+            tree.clone().file("/var/db/softwareupdate/SoftwareUpdateDDMStatePersistence.plist", "");
+        assert!(read_settings(&declared).unwrap().declared);
+        assert!(read_settings(&tree.refuse(forced, Gap::denied("x"))).is_err());
     }
 
     #[test]

@@ -47,6 +47,36 @@ pub(super) fn read(host: &dyn Host) -> Result<Vec<User>, Gap> {
     Ok(users)
 }
 
+/// Asks the local directory who is root under whatever name.
+pub(super) fn read_superusers(host: &dyn Host) -> Result<Vec<String>, Gap> {
+    parse_superusers(&host.run(&Command::new(DSCL, &[".", "-list", "/Users", "UniqueID"]))?)
+}
+
+/// Asks where accounts come from.
+pub(super) fn read_directories(host: &dyn Host) -> Result<Vec<String>, Gap> {
+    parse_directories(&host.run(&Command::new(DSCL, &["/Search", "-read", "/", "CSPSearchPath"]))?)
+}
+
+/// Those of `dscl . -list /Users UniqueID` that have the number 0.
+pub fn parse_superusers(output: &Output) -> Result<Vec<String>, Gap> {
+    parse_list(output)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rows = text.lines().filter_map(|line| line.trim().rsplit_once(char::is_whitespace));
+    let zero = rows.filter(|(_, number)| number.parse() == Ok(0_i64));
+    Ok(zero.map(|(name, _)| name.trim().to_owned()).take(ACCOUNTS).collect())
+}
+
+/// `dscl /Search -read / CSPSearchPath`: the names of directories behind the key, on its line or one a line.
+pub fn parse_directories(output: &Output) -> Result<Vec<String>, Gap> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let list = text.trim_start().strip_prefix("CSPSearchPath:").filter(|_| output.status == 0);
+    let names: Vec<&str> = list.unwrap_or_default().split_whitespace().take(ACCOUNTS).collect();
+    if names.is_empty() || !names.iter().all(|name| name.starts_with('/')) {
+        return Err(refusal("dscl /Search -read / CSPSearchPath", output));
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
 /// `dscl . -list /Users UniqueID`: a name and a number a line.
 pub fn parse_list(output: &Output) -> Result<Vec<User>, Gap> {
     if output.status != 0 {
@@ -130,6 +160,20 @@ mod tests {
         );
         let huge = keys.replace("1771000001.75", "1e300");
         assert_eq!(parse_times("ada", &out(&policy(&huge))).unwrap().password_set, Timestamp(i64::MAX));
+    }
+
+    #[test]
+    fn root_under_other_names_and_other_directories() {
+        let list = out("_www                    70\nroot                    0\ntoor   0\nnobody  -2\n");
+        assert_eq!(parse_superusers(&list).unwrap(), ["root", "toor"]);
+        assert!(parse_superusers(&out("root\n")).is_err() && parse_superusers(&out("")).is_err());
+        assert_eq!(parse_directories(&out("CSPSearchPath: /Local/Default\n")).unwrap(), ["/Local/Default"]);
+        let two = out("CSPSearchPath:\n /Local/Default\n /LDAPv3/ldap.example.org\n");
+        assert_eq!(parse_directories(&two).unwrap(), ["/Local/Default", "/LDAPv3/ldap.example.org"]);
+        assert!(parse_directories(&out("CSPSearchPath:\n")).is_err());
+        assert!(parse_directories(&out("No such key: CSPSearchPath\n")).is_err());
+        let refused = Output { status: 56, ..out("CSPSearchPath: /Local/Default\n") };
+        assert!(parse_directories(&refused).is_err());
     }
 
     #[test]
