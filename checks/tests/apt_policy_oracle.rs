@@ -15,7 +15,7 @@ mod host;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use checks::date::Timestamp;
@@ -440,7 +440,7 @@ fn as_apt_upgrades_drawn_hosts() {
             }
             different.push(text);
             if only.is_some() {
-                let kept = PathBuf::from(std::env::temp_dir()).join("hostduty-apt-case");
+                let kept = std::env::temp_dir().join("hostduty-apt-case");
                 let _ = fs::remove_dir_all(&kept);
                 Command::new("/bin/cp").arg("-a").arg(root).arg(&kept).status().unwrap();
                 eprintln!("kept in {}", kept.display());
