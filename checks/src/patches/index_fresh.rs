@@ -33,6 +33,7 @@ pub(crate) static CHECK: Check = Check {
             suite = "bookworm-security"
             [updates.known.suites.index.known]
             path = "/var/lib/apt/lists/deb.example.org_debian-security_dists_bookworm-security_InRelease"
+            label = "Debian-Security"
             dated = "2026-11-22T06:00:00Z"
             modified = "2026-11-22T06:00:00Z"
             lists = ["/var/lib/apt/lists/deb.example.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"]
@@ -47,6 +48,7 @@ pub(crate) static CHECK: Check = Check {
             suite = "bookworm-security"
             [updates.known.suites.index.known]
             path = "/var/lib/apt/lists/deb.example.org_debian-security_dists_bookworm-security_InRelease"
+            label = "Debian-Security"
             dated = "2026-10-01T06:00:00Z"
             modified = "2026-10-01T06:00:00Z"
             lists = ["/var/lib/apt/lists/deb.example.org_debian-security_dists_bookworm-security_main_binary-amd64_Packages"]
@@ -168,6 +170,9 @@ mod tests {
     fn a_released_suite_may_be_old() {
         let judgement = judged(|updates, now| {
             updates.suites[0].suite = "bookworm".into();
+            if let Reading::Known(index) = &mut updates.suites[0].index {
+                index.label = "Debian".into();
+            }
             aged(updates, Timestamp(now.0 - 90 * DAY));
         });
         assert_eq!(judgement.verdict(), Verdict::Pass);

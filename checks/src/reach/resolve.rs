@@ -65,6 +65,7 @@ fn cells(open: &[Ended]) -> Option<Vec<(Packets, Rc<[usize]>)>> {
         let mut rest = vec![one.flow.packets.clone()];
         let mut grown = Vec::new();
         for (packets, ends) in cells {
+            compared = compared.saturating_add(1 + ends.len() / 16);
             let mut untouched = vec![packets];
             let mut beside = Vec::new();
             for piece in rest {
@@ -86,10 +87,10 @@ fn cells(open: &[Ended]) -> Option<Vec<(Packets, Rc<[usize]>)>> {
                 grown.extend(
                     common.into_iter().map(|both| (both, ends.iter().copied().chain([at]).collect())),
                 );
-                compared = compared.saturating_add(1 + untouched.len() + beside.len());
-                if compared > COMPARISONS || grown.len() > CELLS {
-                    return None;
-                }
+                compared = compared.saturating_add(untouched.len() + beside.len());
+            }
+            if compared > COMPARISONS || grown.len() > CELLS {
+                return None;
             }
             rest = beside;
             grown.extend(untouched.into_iter().map(|packets| (packets, Rc::clone(&ends))));

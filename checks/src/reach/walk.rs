@@ -69,6 +69,8 @@ pub(crate) struct Ended {
 const WORK: usize = 200_000_000;
 /// Parts that one chain may cut the packets into.
 const PARTS: usize = 20_000;
+/// Parts of them that it may let through or send elsewhere, rule by rule.
+const ACCEPTED: usize = 100_000;
 /// Sources that are tried one by one, and ranges that a mask with holes may cut them into.
 const FEW: u128 = 4096;
 const HOLES: usize = 1 << 16;
@@ -200,7 +202,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             self.work = self.work.saturating_add(flows.len() / 8);
-            if self.work > WORK || flows.len() > PARTS {
+            if self.work > WORK || flows.len() > PARTS || accepted.len() > ACCEPTED {
                 self.pending.settle(&mut flows, &Ranges::none());
                 self.give_up(std::mem::take(&mut flows), "the rules cut the sources into too many parts");
                 self.give_up(std::mem::take(&mut returned), "the rules cut the sources into too many parts");
