@@ -14,7 +14,7 @@ use crate::reach::context::Context;
 use crate::reach::hooks;
 use crate::reach::packets::Packets;
 use crate::reach::resolve::{Part, resolve};
-use crate::reach::routing::{Way, address};
+use crate::reach::routing::{Way, address, number};
 use crate::reach::tables::Program;
 use crate::reach::walk::{End, Going, Outcome, State, Tally, Target};
 
@@ -99,17 +99,23 @@ fn chosen(targets: &[Target], bits: u128) -> impl Iterator<Item = &Target> {
 }
 
 /// A socket that is bound to an interface takes what comes in through that one, or through another part of its VRF as the
-/// rules see it. The interfaces of other namespaces are not this machine's.
-fn heard_by(socket: &Socket, namespace: Option<u64>, context: &Context<'_>) -> u128 {
+/// rules see it. The interfaces of other namespaces are not this machine's. The second set is what it leaves to no other.
+fn heard_by(socket: &Socket, namespace: Option<u64>, context: &Context<'_>) -> (u128, u128) {
     match socket.device {
-        None | Some(0) => u128::MAX,
-        Some(_) if namespace.is_some() => u128::MAX,
+        None | Some(0) => (u128::MAX, u128::MAX),
+        Some(_) if namespace.is_some() => (u128::MAX, 0),
         Some(index) => {
             let own = context.interfaces.iter().find(|interface| interface.index == index);
             let master = own.and_then(|interface| interface.master);
-            context.those(|one| one.index == index || one.master == Some(index) || master == Some(one.index))
+            let alone = context.those(|one| one.index == index || one.master == Some(index));
+            (alone | context.those(|one| master == Some(one.index)), alone)
         }
     }
+}
+
+/// Whether every socket gets a packet to this address, not the best one alone (__udp4_lib_mcast_deliver).
+fn shared_by_all(context: &Context<'_>, to: IpAddr) -> bool {
+    context.protocol == Protocol::Udp && context.routing.way(number(to)) == Way::Many
 }
 
 impl<'a> Asking<'a> {
@@ -253,19 +259,24 @@ impl<'a> Asking<'a> {
     ) -> Vec<(usize, u128)> {
         // Those bound to the address come before those bound to all, and of either those of its own family before those
         // of IPv6 that take IPv4 too (__inet_lookup_listener and compute_score in inet_hashtables.c).
-        let mut ranks: BTreeMap<(bool, bool), Vec<(usize, u128)>> = BTreeMap::new();
+        // One of another family that is bound to an interface comes no later than one that is bound to none.
+        let shared = shared_by_all(context, to);
+        let mut ranks: BTreeMap<(bool, bool), Vec<(usize, u128, u128)>> = BTreeMap::new();
         for at in list {
             let Some((socket, own)) = self.sockets.get(*at) else { continue };
             if *own == namespace && serves(socket, to) {
-                let rank = (is_wildcard(socket.address), socket.address.is_ipv4() != to.is_ipv4());
-                ranks.entry(rank).or_default().push((*at, heard_by(socket, *own, context)));
+                let bound = socket.device.is_some_and(|index| index != 0);
+                let other_family = socket.address.is_ipv4() != to.is_ipv4();
+                let rank = (is_wildcard(socket.address) && !shared, other_family && !bound && !shared);
+                let (heard, alone) = heard_by(socket, *own, context);
+                ranks.entry(rank).or_default().push((*at, heard, alone));
             }
         }
         // One that is bound to an interface leaves what comes in through the others to the next.
         let (mut found, mut taken) = (Vec::new(), 0);
         for rank in ranks.into_values() {
-            let all = rank.iter().fold(0, |set, (_, heard)| set | heard);
-            let left = rank.into_iter().map(|(at, heard)| (at, heard & !taken));
+            let all = rank.iter().fold(0, |set, (.., alone)| set | alone);
+            let left = rank.into_iter().map(|(at, heard, _)| (at, heard & !taken));
             found.extend(left.filter(|(_, heard)| *heard != 0));
             taken |= all;
         }

@@ -72,6 +72,14 @@ impl Asking<'_> {
             if socket.protocol != context.protocol {
                 continue;
             }
+            let namespaces = self.facts.sockets.value().and_then(|sockets| sockets.namespaces.value());
+            let own = namespaces.into_iter().flatten().find(|one| one.inode == inode);
+            if let Some(gap) = own.and_then(|one| one.addresses.gap()).filter(|_| !socket.is_loopback())
+                && let Some(gathered) = self.gathered.get_mut(at)
+            {
+                gathered.doubt(Some(context.family), &gap.to_string());
+                continue;
+            }
             let mut own = self.addresses_of(inode).into_iter().filter(|own| {
                 let link_local = matches!(own, IpAddr::V6(own) if own.is_unicast_link_local());
                 IpFamily::of(*own) == context.family && !link_local && serves(socket, *own)

@@ -8,7 +8,7 @@ use super::ask::Asking;
 use super::senders::loopback_from_outside;
 use super::serves;
 use crate::facts::ruleset::{Hook, IpFamily};
-use crate::facts::sockets::Protocol;
+use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
 use crate::reach::context::Context;
 use crate::reach::program::{Action, Field, Step, Test};
@@ -51,6 +51,15 @@ impl Asking<'_> {
         // Rules can rewrite what is sent to an address that this machine does not have.
         let (mut rewritten, cut) = rewritten_addresses(context, program);
         let mut ports = rewritten_ports(program, &self.by_port);
+        if !ports.is_empty() {
+            // A rule for a range of ports, or for all of them, sends each on to the socket of the same port.
+            let behind = |(socket, namespace): &&(&Socket, Option<u64>)| {
+                namespace.is_some() && socket.protocol == context.protocol && !socket.is_loopback()
+            };
+            ports.extend(self.sockets.iter().filter(behind).map(|(socket, _)| socket.port));
+            ports.sort_unstable();
+            ports.dedup();
+        }
         if cut || rewritten.len() > ASKED || ports.len() > ASKED {
             let what = format!(
                 "rules rewrite more than {ASKED} ports or addresses, of which the first were asked about"

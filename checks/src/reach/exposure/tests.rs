@@ -63,6 +63,38 @@ fn an_address_that_a_container_has_too_stays_this_machines_own() {
 }
 
 #[test]
+fn a_container_whose_addresses_are_not_known_may_be_reached() {
+    let mut facts = listening(facts(&two_families(), "[]"), &[]);
+    let crate::gap::Reading::Known(own) = &mut facts.sockets else { unreachable!() };
+    let listening = |local: &str| Socket::new(Protocol::Tcp, local.parse().unwrap(), 8, 0);
+    own.namespaces = Ok(vec![Namespace {
+        inode: 9,
+        addresses: Err(Gap::too_large("/proc/7/net/fib_trie")).into(),
+        sockets: Ok(vec![listening("0.0.0.0:80"), listening("127.0.0.1:81")]).into(),
+        ..Namespace::default()
+    }])
+    .into();
+    let found = exposure(&facts).unwrap().sockets;
+    let reach = |port| found.iter().find(|one| one.socket.port == port).unwrap().access.reach;
+    assert_eq!((reach(80), reach(81)), (Reach::Unknown, Reach::Loopback));
+}
+
+#[test]
+fn one_of_another_family_that_is_bound_to_an_interface_comes_no_later() {
+    for protocol in ["tcp", "udp"] {
+        let (six, four) = (format!("{protocol} [::]:6000 2"), format!("{protocol} 0.0.0.0:6000"));
+        assert_eq!(reached(&two_families(), "[]", &[&six, &four])[0].ipv4, Reach::Anyone, "{protocol}");
+    }
+}
+
+#[test]
+fn what_is_sent_to_many_reaches_every_socket_of_the_port() {
+    let rule = accepts("ip", 16, "e00000fb");
+    let own = reached(&two_families(), &rule, &["udp 224.0.0.251:5353", "udp 0.0.0.0:5353"]);
+    assert_eq!((own[0].reach, own[1].reach), (Reach::Networks, Reach::Networks));
+}
+
+#[test]
 fn neighbours_write_from_any_address() {
     let local = two_families().replace("2001:db8::1/", "fe80::1/");
     let rule = accepts("ip6", 8, "20010db800090000");
