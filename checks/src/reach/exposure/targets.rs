@@ -141,8 +141,8 @@ impl Asked {
         }
     }
 
-    /// Addresses on both sides of each border.
-    fn borders(&self) -> Vec<u128> {
+    /// Addresses on both sides of each border; of a mask one in each of these ranges that has one.
+    fn borders(&self, within: &Ranges) -> Vec<u128> {
         match self {
             Self::In(ranges) => {
                 let around = |(first, last): &(u128, u128)| {
@@ -150,9 +150,23 @@ impl Asked {
                 };
                 ranges.as_slice().iter().take(BORDERS).flat_map(around).collect()
             }
-            Self::Masked(value, _) => vec![*value],
+            Self::Masked(value, mask) => {
+                let ranges = within.as_slice().iter().take(BORDERS);
+                let found = ranges.filter_map(|(first, last)| masked(*value, *mask, *first, *last));
+                found.chain([*value]).collect()
+            }
         }
     }
+}
+
+/// The smallest number between these two that has this value under the mask.
+fn masked(value: u128, mask: u128, first: u128, last: u128) -> Option<u128> {
+    // What is larger than the first has its bits down to one that is set instead of clear; below it all is free.
+    let larger = (0..u128::BITS).map(|bit| 1_u128 << bit).filter(|bit| first & bit == 0).map(|bit| {
+        let below = bit - 1;
+        first & !below | bit | value & below
+    });
+    [first].into_iter().chain(larger).find(|number| number & mask == value && *number <= last)
 }
 
 /// Ranges of one test whose borders are tried as destinations.
@@ -176,7 +190,7 @@ fn destinations(steps: &[Step], found: &mut HashSet<Asked>) {
 fn routed_here(context: &Context<'_>, tests: &HashSet<Asked>) -> Vec<IpAddr> {
     let Ok(here) = context.kind(LOCAL) else { return Vec::new() };
     let mut numbers: Vec<u128> = here.as_slice().iter().flat_map(|(first, last)| [*first, *last]).collect();
-    let borders = tests.iter().flat_map(Asked::borders);
+    let borders = tests.iter().flat_map(|asked| asked.borders(&here));
     numbers.extend(borders.filter(|border| here.contains(*border)));
     numbers.sort_unstable();
     numbers.dedup();
@@ -197,7 +211,8 @@ fn broadcasts(context: &Context<'_>, program: &Program) -> Vec<IpAddr> {
     let (broadcast, multicast) = (kind(BROADCAST), kind(MULTICAST));
     // The group of all hosts, to which every machine belongs: 224.0.0.1 or ff02::1.
     let every = if context.family == IpFamily::V4 { 0xe000_0001 } else { 0xff02 << 112 | 1 };
-    let borders = tests.iter().flat_map(Asked::borders).filter(|border| multicast.contains(*border));
+    let borders =
+        tests.iter().flat_map(|asked| asked.borders(&multicast)).filter(|border| multicast.contains(*border));
     let anycast = kind(ANYCAST);
     // Those of a link alone are left out: every link has the same one.
     let routed = anycast.as_slice().iter().map(|(first, _)| *first).filter(|first| first >> 118 != 0x3fa);
@@ -232,7 +247,7 @@ fn rewritten_addresses(context: &Context<'_>, program: &Program) -> (Vec<IpAddr>
         }
     }
     let ranges: Ranges = ranges.into_iter().collect();
-    let mut found: Vec<u128> = tests.iter().flat_map(Asked::borders).collect();
+    let mut found: Vec<u128> = tests.iter().flat_map(|asked| asked.borders(&Ranges::none())).collect();
     found.sort_unstable();
     found.dedup();
     found.retain(|border| {
@@ -309,4 +324,22 @@ fn rewritten_ports(program: &Program, taken: &HashMap<(Protocol, u16), Vec<usize
     ports.sort_unstable();
     ports.dedup();
     ports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn the_first_number_under_a_mask() {
+        for mask in 0..16_u128 {
+            for value in (0..16).filter(|value| value & mask == *value) {
+                for (first, last) in (0..16).flat_map(|first| (first..16).map(move |last| (first, last))) {
+                    let expected = (first..=last).find(|number| number & mask == value);
+                    assert_eq!(masked(value, mask, first, last), expected, "{value} {mask} {first} {last}");
+                }
+            }
+        }
+        assert_eq!(masked(1, 1, u128::MAX - 1, u128::MAX), Some(u128::MAX));
+    }
 }

@@ -62,6 +62,36 @@ fn an_address_that_a_container_has_too_stays_this_machines_own() {
     assert_eq!((access(None).ipv4, access(Some(9)).reach), (Reach::Anyone, Reach::Unknown));
 }
 
+/// All of an address's ports sent on, and nothing else: `iif eth0 dnat to 172.17.0.2`, `ct status dnat accept`.
+#[test]
+fn a_rule_for_every_port_leads_to_the_socket_of_the_same_port() {
+    let nat = r#"{ handle = 2, expressions = [{ payload = { base = "network", offset = 16, length = 4, register = 1 } }, { compare = { operator = "equal", register = 1, value = "c0000201" } }, { immediate = { register = 1, data = "ac110002" } }, { nat = { kind = 1, family = 2, addresses = [1, 1] } }] }"#;
+    let forward = r#"{ handle = 2, expressions = [{ ct = { key = 2, register = 1 } }, { bitwise = { source = 1, register = 1, length = 4, mask = "20000000", xor = "00000000" } }, { compare = { operator = "not-equal", register = 1, value = "00000000" } }, { verdict = "accept" }] }"#;
+    let chain = |name, base: &str, rules: &str| {
+        format!(r#"{{ name = "{name}", handle = 1, base = {{ {base} }}, rules = [{rules}] }}"#)
+    };
+    let tables = format!(
+        r#"[{{ family = "ip", name = "t", chains = [{}, {}] }}]"#,
+        chain("p", r#"kind = "nat", hook = "prerouting", priority = -100, policy = "accept""#, nat),
+        chain("f", r#"kind = "filter", hook = "forward", priority = 0, policy = "drop""#, forward),
+    );
+    let route = r#"{ to = "172.17.0.0/16", table = 254, kind = 1, through = [3] },"#;
+    let bridge =
+        "[[network.known.interfaces]]\nindex = 3\nname = \"docker0\"\nkind = \"bridge\"\nup = true\n";
+    let network = two_families().replacen("routes.known = [", &format!("routes.known = [{route}"), 1);
+    let network = network + bridge + "hardware = 1\nreverse_path_filter.known = 0\n";
+    let mut facts = listening(facts(&network, &tables), &[]);
+    let crate::gap::Reading::Known(own) = &mut facts.sockets else { unreachable!() };
+    own.namespaces = Ok(vec![Namespace {
+        inode: 9,
+        addresses: Ok(vec!["172.17.0.2".parse().unwrap()]).into(),
+        sockets: Ok(vec![Socket::new(Protocol::Tcp, "0.0.0.0:80".parse().unwrap(), 8, 0)]).into(),
+        ..Namespace::default()
+    }])
+    .into();
+    assert_eq!(exposure(&facts).unwrap().sockets[0].access.reach, Reach::Anyone);
+}
+
 #[test]
 fn a_container_whose_addresses_are_not_known_may_be_reached() {
     let mut facts = listening(facts(&two_families(), "[]"), &[]);
