@@ -21,6 +21,9 @@ use crate::reach::walk::{End, Going, Outcome, State, Tally, Target};
 /// The key of a published port: its own, and where it leads.
 type Leads = (Protocol, u16, (IpAddr, u16));
 
+/// A socket, the interfaces that it hears, and those that it leaves to no other.
+type Taker = (usize, u128, u128);
+
 pub(super) struct Asking<'a> {
     pub(super) facts: &'a Facts,
     /// Of this machine, then of other namespaces.
@@ -261,7 +264,7 @@ impl<'a> Asking<'a> {
         // of IPv6 that take IPv4 too (__inet_lookup_listener and compute_score in inet_hashtables.c).
         // One of another family that is bound to an interface comes no later than one that is bound to none.
         let shared = shared_by_all(context, to);
-        let mut ranks: BTreeMap<(bool, bool), Vec<(usize, u128, u128)>> = BTreeMap::new();
+        let mut ranks: BTreeMap<(bool, bool), Vec<Taker>> = BTreeMap::new();
         for at in list {
             let Some((socket, own)) = self.sockets.get(*at) else { continue };
             if *own == namespace && serves(socket, to) {
