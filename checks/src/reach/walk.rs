@@ -71,6 +71,8 @@ const WORK: usize = 200_000_000;
 const PARTS: usize = 20_000;
 /// Parts of them that it may let through or send elsewhere, rule by rule.
 const ACCEPTED: usize = 100_000;
+/// Why packets are given up that are cut into more.
+const TOO_MANY: &str = "the rules cut the sources into too many parts";
 /// Sources that are tried one by one, and ranges that a mask with holes may cut them into.
 const FEW: u128 = 4096;
 const HOLES: usize = 1 << 16;
@@ -204,8 +206,8 @@ impl<'a> Walk<'a> {
             self.work = self.work.saturating_add(flows.len() / 8);
             if self.work > WORK || flows.len() > PARTS || accepted.len() > ACCEPTED {
                 self.pending.settle(&mut flows, &Ranges::none());
-                self.give_up(std::mem::take(&mut flows), "the rules cut the sources into too many parts");
-                self.give_up(std::mem::take(&mut returned), "the rules cut the sources into too many parts");
+                self.give_up(std::mem::take(&mut flows), TOO_MANY);
+                self.give_up(std::mem::take(&mut returned), TOO_MANY);
                 break;
             }
             let place = Place { table, chain, rule: Some(at) };

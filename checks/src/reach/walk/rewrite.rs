@@ -1,7 +1,7 @@
 //! New destinations: rules that send packets on to another machine, another port or this machine.
 
 use super::state::Flow;
-use super::{End, Frame, Walk};
+use super::{ACCEPTED, End, Frame, TOO_MANY, Walk};
 use crate::reach::context::redirects_to;
 use crate::reach::program::Rewrite;
 use crate::reach::routing::number;
@@ -9,6 +9,10 @@ use crate::reach::tables::Place;
 
 impl Walk<'_> {
     pub(super) fn rewrite(&mut self, place: Place, choices: &[Rewrite], flow: Flow, frame: &mut Frame) {
+        if frame.accepted.len() > ACCEPTED {
+            self.end(flow, End::Unknown(TOO_MANY.into()), Some(place));
+            return;
+        }
         for flow in self.by_destination(flow) {
             let Some((address, port)) = self.destination(&flow) else { continue };
             let choices = destinations(choices, (address, port));
