@@ -258,6 +258,10 @@ impl<'a> Walk<'a> {
         for (at, step) in steps.iter().enumerate() {
             let mut still = Vec::new();
             for mut flow in flows {
+                if still.len() + frame.next.len() > PARTS {
+                    self.give_up(vec![flow], TOO_MANY);
+                    continue;
+                }
                 match step {
                     Step::Test(test) => {
                         let (holds, fails) = self.split(test, flow);
@@ -271,6 +275,10 @@ impl<'a> Walk<'a> {
                         for (test, steps) in ways {
                             let mut others = Vec::new();
                             for flow in rest {
+                                if others.len() + frame.next.len() > PARTS {
+                                    self.give_up(vec![flow], TOO_MANY);
+                                    continue;
+                                }
                                 let (holds, fails) = self.split(test, flow);
                                 others.extend(fails);
                                 for flow in holds {

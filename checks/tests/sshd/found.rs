@@ -89,6 +89,11 @@ pub(crate) fn pairs() -> Vec<(&'static str, Pair)> {
         ("algorithms-all-taken-away", of("PubkeyAcceptedKeyTypes -*")),
         ("algorithms-all-taken-away-under-match", of("Match all\nPubkeyAcceptedKeyTypes -*")),
         ("routing-domain-on-linux", of("RDomain none")),
+        ("rekey-none-behind-an-open-quote", of("RekeyLimit=default \"none")),
+        ("rekey-none-in-quotes", of("RekeyLimit default \"none\"")),
+        ("rekey-none-behind-quotes", of("RekeyLimit \"default\" none")),
+        ("rekey-none-and-more", of("RekeyLimit default none none")),
+        ("rekey-none-behind-a-sign", of("RekeyLimit default=none")),
         ("subsystem-under-match", of("Match user alice\nSubsystem x y")),
     ]
 }

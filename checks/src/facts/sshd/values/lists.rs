@@ -231,9 +231,14 @@ pub(super) fn rekey(line: &Argument) -> Result<Vec<String>, String> {
         false => numbers::amount(first, line.build).filter(|bytes| *bytes == 0 || *bytes >= 16),
     };
     let bytes = bytes.ok_or_else(|| line.bad())?.to_string();
-    let Some(second) = line.arguments.get(1) else { return Ok(vec![bytes]) };
+    let Some(second) = line.arguments.get(1) else {
+        // Before 8.7 a quotation mark that is never closed leaves no word, but it leaves a rest.
+        let open = line.rest.matches('"').count() % 2 == 1;
+        return if open { Err(line.missing()) } else { Ok(vec![bytes]) };
+    };
     // Before 8.7 sshd compared the rest of the line, quotation marks and all.
-    if second == "none" && (line.build.since(8, 7) || !line.rest.ends_with('"')) {
+    let bare = line.rest.rsplit([' ', '\t', '=']).next() == Some("none");
+    if second == "none" && (line.build.since(8, 7) || bare) {
         line.end(2)?;
         return Ok(vec![bytes]);
     }
