@@ -56,7 +56,8 @@ fn apart(ended: Vec<Ended>) -> Vec<Part> {
     parts
 }
 
-/// What lies in the same place, with the places in `open` of the ends that it may come to; nothing where that are too many.
+/// The packets of `open` in pieces that do not overlap, each with the indexes of those that hold it; nothing where the
+/// pieces are too many.
 fn cells(open: &[Ended]) -> Option<Vec<(Packets, Rc<[usize]>)>> {
     let mut cells: Vec<(Packets, Rc<[usize]>)> = Vec::new();
     let mut compared = 0_usize;
