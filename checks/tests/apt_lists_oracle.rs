@@ -242,4 +242,8 @@ fn a_torn_or_damaged_list_is_a_gap_that_names_it() {
     let extra = pack("/usr/bin/lz4", &["-9", "-q"], format!("{plain}Package: more\n").as_bytes()).unwrap();
     fs::write(&file, extra).unwrap();
     assert!(gap().is_some_and(|gap| gap.contains("has not the length that its Release file gives")));
+    // Five gigabytes without a blank line; on the disk they take none.
+    let plain = file.with_extension("");
+    fs::File::create(&plain).unwrap().set_len(5 << 30).unwrap();
+    assert!(gap().is_some_and(|gap| gap.contains(list.trim_end_matches(".lz4"))), "{:?}", gap());
 }

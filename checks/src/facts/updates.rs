@@ -122,7 +122,7 @@ pub enum Signature {
 pub struct Pending {
     /// Name, as in [`Packages::installed`](crate::facts::packages::Packages::installed) but without architecture.
     pub package: String,
-    /// `amd64`; empty where the package database does not tell.
+    /// What the candidate is built for: `amd64`, `all`; empty where the index does not tell.
     pub architecture: String,
     /// Version installed.
     pub installed: String,

@@ -145,6 +145,7 @@ fn pending(
 ) -> Option<Pending> {
     let candidate = choice.upgrade?;
     let (package, architecture) = choice.key.split_once(':').unwrap_or((choice.key, &packages.architecture));
+    let architecture = if candidate.all { "all" } else { architecture };
     let status = if packages.held.contains(choice.key) {
         Status::Held
     } else if phasing.holds(&candidate) {

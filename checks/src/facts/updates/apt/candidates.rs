@@ -56,6 +56,8 @@ struct Version {
     source_version: String,
     /// Phased-Update-Percentage, 100 without one.
     phased: u32,
+    /// Built once for all architectures.
+    all: bool,
     /// Places in `lists`.
     lists: Vec<usize>,
     /// Only of what may become a candidate.
@@ -87,6 +89,8 @@ pub(super) struct Candidate {
     pub(super) security: bool,
     /// Phased-Update-Percentage, unless a version on the way is of a security suite.
     pub(super) phased: Option<u32>,
+    /// Built once for all architectures.
+    pub(super) all: bool,
     pub(super) relations: Relations,
 }
 
@@ -123,7 +127,8 @@ impl<'a> Offers<'a> {
         if !known {
             return;
         }
-        let key = match architecture().unwrap_or_default() {
+        let own = architecture().unwrap_or_default();
+        let key = match own {
             own if own == native || matches!(own, b"all" | b"") => name,
             foreign => {
                 key.clear();
@@ -152,7 +157,8 @@ impl<'a> Offers<'a> {
         let percentage = fields(stanza).find(|(field, _)| *field == b"Phased-Update-Percentage");
         let percentage = percentage.and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
         let phased = percentage.unwrap_or(100);
-        let mut new = Version { source, source_version, phased, lists: vec![place], ..Version::default() };
+        let (all, lists) = (own == b"all", vec![place]);
+        let mut new = Version { source, source_version, phased, all, lists, ..Version::default() };
         if compare(&version, installed) == Ordering::Greater {
             let relations = Relations::read(stanza);
             self.cut |= relations.cut;
@@ -272,6 +278,7 @@ impl<'a> Offers<'a> {
             source_version: chosen.source_version.clone(),
             security: security || suite.security,
             phased: Some(chosen.phased).filter(|phased| *phased != 100 && !urgent),
+            all: chosen.all,
             relations,
         })
     }
