@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::machines::{self, top};
 use super::say::left_out;
 use super::units::{Shell, beside, facts, verdicts};
@@ -110,6 +112,7 @@ fn the_units_hold_on_a_kernel_of_their_own() {
 
     the_limits_hold(&machine);
     nothing_is_hidden(&machine);
+    a_clock_that_jumps_is_no_time_that_passed(&machine);
 }
 
 fn the_limits_hold(machine: &VirtualMachine) {
@@ -153,4 +156,38 @@ fn nothing_is_hidden(machine: &VirtualMachine) {
     // What only shows here: a kernel that is shared has no clock that could be set.
     let hidden = beside(&inside, &facts(machine, Some("ProtectClock=yes")));
     assert!(hidden.iter().any(|line| line.contains("synchronised")), "{hidden:#?}");
+}
+
+/// A day ahead and a day back, with a change of the firewall after each.
+fn a_clock_that_jumps_is_no_time_that_passed(machine: &VirtualMachine) {
+    machine.sh(
+        "printf '[watch]\\nsettle_seconds = 0\\n' >> /etc/hostduty/hostduty.toml; systemctl reload hostduty",
+    );
+    let changes = [("+1 day", "nft flush ruleset"), ("-1 day", "systemctl restart nftables")];
+    for (at, (jump, change)) in changes.into_iter().enumerate() {
+        machine.sh(&format!("date -s \"$(date -d '{jump}')\"; {change}"));
+        let start = Instant::now();
+        // The record must have been written to while the clock was wrong.
+        let seen = "cat /var/lib/hostduty/history-*.jsonl | grep -c '\"check\":\"firewall-enforced\"'";
+        while machine.sh(seen).trim().parse::<usize>().unwrap() <= at {
+            assert!(start.elapsed() < Duration::from_secs(60), "{}", machine.sh("hostduty history"));
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+    let past: Value = serde_json::from_str(&machine.sh("hostduty history --format json")).unwrap();
+    let jumps = past["clock_jumps"].as_array().unwrap().iter().map(|jump| jump["seconds"].as_i64().unwrap());
+    for (jump, day) in jumps.zip([86_400, -86_400]) {
+        assert!((jump - day).abs() < 60, "{past:#}");
+    }
+    for check in past["checks"].as_array().unwrap() {
+        let totals = check["totals"].as_object().unwrap();
+        let seconds: u64 = totals.values().filter_map(Value::as_u64).sum();
+        assert!(seconds < 3600, "{check:#}");
+    }
+    let verified = machine.sh("hostduty history verify && echo verified");
+    assert!(verified.ends_with("verified\n"), "{verified}");
+    assert_eq!(
+        machine.sh("systemctl is-active hostduty; systemctl show -P NRestarts hostduty"),
+        "active\n0\n"
+    );
 }
