@@ -1,8 +1,59 @@
 //! Which machines an update of Ubuntu reaches while it is handed out by and by: apt's draw, the same on every try.
 
+use super::candidates::Candidate;
+use super::sources;
+use crate::facts::automatic_updates::apt_conf::AptConf;
+use crate::host::{self, Host};
+
+/// How this host takes part in what is handed out by and by.
+pub(super) struct Phasing {
+    machine: Option<String>,
+    /// Decided while a version is chosen, and not after.
+    early: bool,
+    always: bool,
+    never: bool,
+}
+
+impl Phasing {
+    pub(super) fn read(host: &dyn Host, conf: &AptConf) -> Self {
+        let on = |name: &str| conf.get(name).and_then(|setting| sources::truth(&setting.value));
+        let either = |name: &str| on(&format!("APT::Get::{name}")).or(on(&format!("Update-Manager::{name}")));
+        let file = conf.get("Dir::Etc::machine-id").map_or("/etc/machine-id", |setting| &setting.value);
+        let machine = match conf.get("APT::Machine-ID") {
+            Some(setting) => Some(setting.value.clone()),
+            None => host::read_line(host, file).ok(),
+        };
+        let first = machine.and_then(|text| text.lines().next().map(str::to_owned));
+        Self {
+            machine: first.filter(|text| !text.is_empty()),
+            early: on("APT::Get::Phase-Policy") == Some(true),
+            always: either("Always-Include-Phased-Updates") == Some(true),
+            never: either("Never-Include-Phased-Updates") == Some(true),
+        }
+    }
+
+    fn excluded(&self, source: &str, version: &str, percentage: u32) -> bool {
+        match &self.machine {
+            _ if self.always => false,
+            _ if self.never => true,
+            None => false,
+            Some(machine) => drawn(source, version, machine) > percentage,
+        }
+    }
+
+    pub(super) fn before(&self, source: &str, version: &str, percentage: u32) -> bool {
+        self.early && self.excluded(source, version, percentage)
+    }
+
+    pub(super) fn holds(&self, candidate: &Candidate) -> bool {
+        let excluded = |percentage| self.excluded(&candidate.source, &candidate.source_version, percentage);
+        !self.early && candidate.phased.is_some_and(excluded)
+    }
+}
+
 /// The number from 0 to 100 that apt draws for a source package on a machine: the update is for it when its
 /// percentage is no smaller.
-pub(super) fn drawn(source: &str, version: &str, machine: &str) -> u32 {
+fn drawn(source: &str, version: &str, machine: &str) -> u32 {
     let text = format!("{source}-{version}-{machine}");
     // The characters of C are signed.
     let words: Vec<u32> = text.bytes().map(|byte| i32::from(byte.cast_signed()).cast_unsigned()).collect();

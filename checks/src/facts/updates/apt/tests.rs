@@ -1,7 +1,8 @@
 //! Hosts made of a few stanzas: what is pending, what is not known.
 
+use super::lists::LISTS;
 use super::*;
-use crate::date::DAY;
+use crate::date::{DAY, Timestamp};
 use crate::facts::packages::Manager;
 use crate::facts::updates;
 use crate::gap::{GapKind, Reading};
