@@ -21,10 +21,10 @@ use crate::gap::{Gap, GapKind};
 use crate::host::{Host, Stat};
 use maps::{Mapping, Maps};
 
-/// The kernel's limit of 65,530 mappings with names of usual length.
-const ONE: usize = 16 << 20;
-/// What all processes may take together; those of the system come first.
-const ALL: usize = 128 << 20;
+/// Half a million mappings; the kernel's usual limit is 65,530, and databases raise it.
+const ONE: usize = 64 << 20;
+/// What all processes may take together, about three seconds of the kernel's work; those of the system come first.
+const ALL: usize = 256 << 20;
 /// Deleted files of one process that are looked for; one of them is enough.
 const FILES: usize = 64;
 /// Threads of a process whose first has ended, and gaps that are kept.

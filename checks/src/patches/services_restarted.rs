@@ -81,8 +81,9 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for gap in &processes.gaps {
         judgement.unknown(gap.to_string());
     }
-    if groups.is_empty() && !processes.list.is_empty() {
-        let count = processes.list.len();
+    let read = processes.list.len().saturating_sub(replaced.unread as usize);
+    let count = read.saturating_sub(replaced.processes.len());
+    if count > 0 {
         let message = format!("{count} processes run code that is where they took it from");
         judgement.observe(message, [Evidence::of("/proc")]);
     }
