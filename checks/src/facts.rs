@@ -16,6 +16,7 @@ pub mod network;
 pub mod packages;
 pub mod processes;
 pub mod provider_traces;
+pub mod replaced;
 pub mod ruleset;
 pub mod sockets;
 pub mod ssh_keys;
@@ -54,6 +55,8 @@ pub struct Facts {
     pub units: Reading<units::Units>,
     /// Running processes.
     pub processes: Reading<processes::Processes>,
+    /// Processes that run code whose file is no longer where they took it from.
+    pub replaced: Reading<replaced::Replaced>,
     /// Listening and bound sockets.
     pub sockets: Reading<sockets::Sockets>,
     /// Interfaces, addresses and routes, and what filters packets outside netfilter.
@@ -144,6 +147,13 @@ pub static ROOMS: &[Room] = &[
         after: &[],
         gather: |host, facts| facts.processes = processes::read(host).into(),
         exchange: |one, other| exchange(&mut one.processes, &mut other.processes),
+    },
+    Room {
+        name: "replaced",
+        // What packages bring decides when it is worth a look.
+        after: &["packages", "processes"],
+        gather: |host, facts| facts.replaced = replaced::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.replaced, &mut other.replaced),
     },
     Room {
         name: "sockets",

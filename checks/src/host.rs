@@ -143,6 +143,8 @@ pub struct Stat {
     pub created: Option<Timestamp>,
     /// Device number of the file system it lies on, as in the third field of /proc/self/mountinfo.
     pub device: (u32, u32),
+    /// Its number on that file system; 0 where that is not known.
+    pub inode: u64,
 }
 
 /// A question to the kernel. Each says the form of its answer.

@@ -82,6 +82,7 @@ mod patches {
     pub(crate) mod release_supported;
     pub(crate) mod repositories;
     pub(crate) mod security;
+    pub(crate) mod services_restarted;
 }
 mod remote_desktop {
     pub(crate) mod tunnelled;

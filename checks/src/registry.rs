@@ -34,6 +34,7 @@ pub static CHECKS: &[&Check] = &[
     &crate::patches::release_supported::CHECK,
     &crate::patches::repositories::CHECK,
     &crate::patches::security::CHECK,
+    &crate::patches::services_restarted::CHECK,
     &crate::remote_desktop::tunnelled::CHECK,
     &crate::secrets::cloud_keys::CHECK,
     &crate::services::legacy::CHECK,

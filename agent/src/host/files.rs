@@ -87,6 +87,7 @@ pub(super) fn stat(path: &str, handle: &File) -> Result<Stat, Gap> {
             .and_then(|since| i64::try_from(since.as_secs()).ok())
             .map(Timestamp),
         device: device_number(meta.dev()),
+        inode: meta.ino(),
     })
 }
 

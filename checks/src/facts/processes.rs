@@ -137,6 +137,13 @@ fn booted_at(host: &dyn Host) -> Result<i64, Gap> {
 
 /// One process; nothing for a thread of the kernel and for one that ended.
 fn process(host: &dyn Host, pid: u32, booted: i64) -> Result<Option<Process>, Gap> {
+    let process = identity(host, pid, booted)?;
+    let with = |process| Process { open: open(host, &format!("/proc/{pid}/fd")).into(), ..process };
+    Ok(process.map(with))
+}
+
+/// The same without what it holds open.
+pub(super) fn identity(host: &dyn Host, pid: u32, booted: i64) -> Result<Option<Process>, Gap> {
     let place = format!("/proc/{pid}");
     let path = format!("{place}/stat");
     let stat = parse::stat(&host.read(&path, 4096)?)
@@ -160,7 +167,7 @@ fn process(host: &dyn Host, pid: u32, booted: i64) -> Result<Option<Process>, Ga
         started: Timestamp(booted.saturating_add(stat.started / TICKS)),
         unit: parse::unit(&cgroup),
         contained: status.contained,
-        open: open(host, &format!("{place}/fd")).into(),
+        open: Reading::default(),
     }))
 }
 

@@ -228,6 +228,15 @@ impl Suite {
     }
 }
 
+impl Updates {
+    /// Whether what [`Index::name`] calls so is Ubuntu's extended security maintenance, which takes a subscription.
+    #[must_use]
+    pub fn is_esm(&self, name: &str) -> bool {
+        let mut indexes = self.suites.iter().filter_map(|suite| suite.index.value());
+        indexes.any(|index| index.origin.starts_with("UbuntuESM") && index.name() == name)
+    }
+}
+
 impl Disabled {
     /// Whether it would publish security updates, by its name.
     #[must_use]

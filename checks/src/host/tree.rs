@@ -20,6 +20,8 @@ pub struct Node {
     pub owner: (u32, u32),
     /// Last change.
     pub modified: Timestamp,
+    /// Its number on its file system, which is `0:0`; 0 where nobody asks.
+    pub inode: u64,
     /// When set, every read answers this instead.
     pub gap: Option<Gap>,
 }
@@ -69,8 +71,15 @@ impl Tree {
             FileKind::Symlink => 0o777,
             _ => 0o644,
         };
-        let node =
-            Node { kind, content: content.to_vec(), mode, owner: (0, 0), modified: self.now, gap: None };
+        let node = Node {
+            kind,
+            content: content.to_vec(),
+            mode,
+            owner: (0, 0),
+            modified: self.now,
+            inode: 0,
+            gap: None,
+        };
         self.nodes.insert(path.to_owned(), node);
         self
     }
@@ -147,6 +156,7 @@ impl Tree {
                 mode: 0o755,
                 owner: (0, 0),
                 modified: self.now,
+                inode: 0,
                 gap: None,
             });
         }
@@ -174,6 +184,7 @@ impl Tree {
             modified: node.modified,
             created: None,
             device: (0, 0),
+            inode: node.inode,
         }
     }
 }

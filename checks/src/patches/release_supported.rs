@@ -213,6 +213,12 @@ fn esm(facts: &Facts, name: &str, until: Day, end: Day) -> Answer {
             return Answer::Unknown(format!("{ended}; whether this host has ESM is not known: {gap}"));
         }
     };
+    // The client lists them for everybody, and keeps apt from them where there is no subscription.
+    if updates.withheld.iter().any(|withheld| updates.is_esm(&withheld.origin)) {
+        return Answer::Fails(format!(
+            "left standard support on {until}, and apt is kept from the ESM updates: pro attach"
+        ));
+    }
     let mut indexes = updates.suites.iter().filter_map(|suite| suite.index.value());
     if indexes.any(|index| index.origin.starts_with("UbuntuESM")) {
         Answer::Holds(format!("{ended}; this host has ESM, which goes on until {end}"))
@@ -226,7 +232,7 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::date::Timestamp;
-    use crate::facts::updates::{Index, Suite, Updates};
+    use crate::facts::updates::{Index, Suite, Updates, Withheld};
     use crate::gap::Reading;
 
     fn facts(id: &str, version: &str, architecture: Option<&str>) -> Facts {
@@ -278,6 +284,11 @@ mod tests {
             ..Updates::default()
         });
         assert_eq!(verdict(&host), Verdict::Pass);
+        if let Reading::Known(updates) = &mut host.updates {
+            let origin = updates.suites[0].index.known().unwrap().name();
+            updates.withheld.push(Withheld { origin, ..Withheld::default() });
+        }
+        assert_eq!(verdict(&host), Verdict::Fail, "listed, and pinned away without a subscription");
         assert_eq!(verdict(&facts("ubuntu", "25.10", None)), Verdict::Fail);
     }
 

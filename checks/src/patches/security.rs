@@ -99,8 +99,14 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         );
     }
     for withheld in &updates.withheld {
+        // Without a subscription Ubuntu's client keeps apt from what it could list and not download.
+        let why = if updates.is_esm(&withheld.origin) {
+            "Ubuntu hands it to machines with a subscription alone: pro attach, then pro enable"
+        } else {
+            "the preferences of apt keep it at its version"
+        };
         let message = format!(
-            "never gets the security update from {} to {} ({}): the preferences of apt keep it at its version",
+            "never gets the security update from {} to {} ({}): {why}",
             withheld.installed, withheld.version, withheld.origin
         );
         let place = withheld.by.clone().unwrap_or_else(|| Evidence::of("/etc/apt/preferences"));
@@ -276,6 +282,22 @@ mod tests {
         let judgement = judge(&facts, &Policy::default()).unwrap();
         assert_eq!(judgement.verdict(), Verdict::Fail);
         assert_eq!(judgement.findings[0].evidence[0].to_string(), "/etc/apt/preferences:7");
+    }
+
+    #[test]
+    fn what_takes_a_subscription_says_so() {
+        let mut facts = kept();
+        let updates = updates(&mut facts);
+        let index = Index {
+            origin: "UbuntuESMApps".into(),
+            label: "Ubuntu".into(),
+            suite: "jammy-apps-security".into(),
+            ..Index::default()
+        };
+        updates.withheld.push(Withheld { origin: index.name(), ..Withheld::default() });
+        updates.suites.push(Suite { index: Reading::Known(index), ..Suite::default() });
+        let judgement = judge(&facts, &Policy::default()).unwrap();
+        assert!(judgement.findings[0].message.ends_with("pro attach, then pro enable"));
     }
 
     #[test]

@@ -96,5 +96,6 @@ fn stat(metadata: &fs::Metadata) -> Stat {
         modified: Timestamp(0),
         created: None,
         device: (0, 0),
+        inode: 0,
     }
 }

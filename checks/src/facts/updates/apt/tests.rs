@@ -165,3 +165,24 @@ fn other_managers_are_not_guessed_at() {
     facts.packages = Reading::default();
     assert_eq!(read(&Tree::new(NOW), &facts).unwrap_err().why, GapKind::NotGathered);
 }
+
+/// As Ubuntu's client leaves a machine without a subscription, by its documentation: no machine of ours has had one.
+#[test]
+fn esm_without_a_subscription_is_withheld_by_the_pin_of_ubuntus_client() {
+    let pin = "Package: *\nPin: release o=UbuntuESMApps, n=jammy\nPin-Priority: never\n";
+    let packages = stanzas(&[("ruby", "2~esm1")]);
+    let of_esm = release("Ubuntu", "jammy-apps-security", "jammy", "", &packages)
+        .replace("Origin: Debian", "Origin: UbuntuESMApps");
+    let sources = "deb http://deb.example.org/apps/ubuntu jammy-apps-security main\n";
+    let host = Tree::new(NOW).file("/etc/apt/sources.list", sources);
+    let host = with_index(host, "apps_ubuntu", "jammy-apps-security", &of_esm, &packages);
+    let subscribed = read(&host, &facts(&[("ruby", "1")])).unwrap();
+    assert_eq!((subscribed.withheld.len(), subscribed.pending.len()), (0, 1), "{subscribed:?}");
+    let place = "/etc/apt/preferences.d/ubuntu-pro-esm-apps";
+    let updates = read(&host.file(place, pin), &facts(&[("ruby", "1")])).unwrap();
+    assert_eq!(updates.pending.len(), 0);
+    let [withheld] = updates.withheld.as_slice() else { panic!("{updates:?}") };
+    assert_eq!((withheld.package.as_str(), withheld.version.as_str()), ("ruby", "2~esm1"));
+    assert_eq!(withheld.by.as_ref().unwrap().source, place);
+    assert!(updates.is_esm(&withheld.origin) && updates.suites[0].is_security());
+}
