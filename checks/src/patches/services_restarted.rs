@@ -75,16 +75,21 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     judgement.remedy = group::remedy(groups.keys());
     if replaced.unread > 0 {
         let why = replaced.gaps.first().map(|gap| format!(": {gap}")).unwrap_or_default();
-        let of = processes.list.len();
-        judgement.unknown(format!("what {} of {of} processes run could not be read{why}", replaced.unread));
+        let what = match replaced.unread {
+            1 => "what a process runs".to_owned(),
+            many => format!("what {many} processes run"),
+        };
+        judgement.unknown(format!("{what} could not be read{why}"));
     }
     for gap in &processes.gaps {
         judgement.unknown(gap.to_string());
     }
-    let read = processes.list.len().saturating_sub(replaced.unread as usize);
-    let count = read.saturating_sub(replaced.processes.len());
-    if count > 0 {
-        let message = format!("{count} processes run code that is where they took it from");
+    let stale = replaced.processes.len().saturating_add(replaced.unread as usize);
+    if processes.list.len() > stale {
+        // Without their number, which is another at every look.
+        let which = if stale == 0 { "every process runs" } else { "the other processes run" };
+        let place = if stale == 0 { "it took it" } else { "they took it" };
+        let message = format!("{which} code that is still where {place} from");
         judgement.observe(message, [Evidence::of("/proc")]);
     }
     Ok(judgement)

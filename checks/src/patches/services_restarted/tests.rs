@@ -90,6 +90,6 @@ fn a_process_that_was_not_read_is_never_a_pass() {
     facts.replaced = Reading::Known(Replaced { unread: 1, gaps, ..Replaced::default() });
     let judgement = judge(&facts, &Policy::default()).unwrap();
     assert_eq!(judgement.verdict(), Verdict::Unknown);
-    let said = "what 1 of 1 processes run could not be read: not permitted to read /proc/700/maps";
+    let said = "what a process runs could not be read: not permitted to read /proc/700/maps";
     assert_eq!(judgement.unknowns, [said]);
 }
