@@ -28,8 +28,11 @@ pub struct Packages {
     /// The native architecture in the manager's words (`amd64`); empty where the database does not tell.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub architecture: String,
-    /// Version by name; `name:arch` for a foreign architecture.
+    /// Version by name; `name:arch` for a foreign architecture, with rpm `name.arch`.
     pub installed: BTreeMap<String, String>,
+    /// Lower versions that are installed beside the one of the same name, as rpm's kernels are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, BTreeSet<String>>,
     /// Removed packages whose configuration stayed behind (dpkg's `config-files`).
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub residual: BTreeSet<String>,
@@ -122,10 +125,10 @@ mod tests {
 
     #[test]
     fn the_manager_that_has_packages_wins() {
-        let host = Tree::new(Timestamp(0)).file("/var/lib/rpm/rpmdb.sqlite", "x");
+        let host = Tree::new(Timestamp(0)).file("/var/lib/rpm/Packages", "x");
         let gap = read(&host).unwrap_err();
         assert_eq!(gap.why, GapKind::Unsupported);
-        assert!(gap.what.contains("/var/lib/rpm/rpmdb.sqlite is not read yet"), "{gap}");
+        assert!(gap.what.contains("/var/lib/rpm/Packages is in Berkeley DB"), "{gap}");
         // Fedora with dpkg installed as a tool.
         let fedora = host.clone().file("/var/lib/dpkg/status", "");
         assert_eq!(read(&fedora).unwrap_err().why, GapKind::Unsupported);
