@@ -1,5 +1,7 @@
 //! Knows how distributions name their kernels: package, release and flavour.
 
+mod rpm;
+
 use super::Kernel;
 use crate::facts::packages::{Manager, Packages};
 
@@ -9,7 +11,7 @@ pub(super) fn installed(packages: &Packages) -> Vec<Kernel> {
         Manager::Dpkg => |package, _| dpkg(package),
         Manager::Apk => apk,
         Manager::Pacman => pacman,
-        Manager::Rpm => |_, _| None,
+        Manager::Rpm => return rpm::installed(packages),
     };
     packages
         .installed
