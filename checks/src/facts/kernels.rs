@@ -179,7 +179,8 @@ fn live_patches(host: &dyn Host) -> Result<Vec<LivePatch>, Gap> {
 }
 
 fn reboot_required(host: &dyn Host) -> Result<Option<RebootRequired>, Gap> {
-    for path in ["/run/reboot-required", "/var/run/reboot-required"] {
+    // The last is SUSE's, which names no package.
+    for path in ["/run/reboot-required", "/var/run/reboot-required", "/run/reboot-needed"] {
         match host.stat(path) {
             Ok(_) => {
                 let list = host::read_text(host, &format!("{path}.pkgs"), host::SMALL).unwrap_or_default();

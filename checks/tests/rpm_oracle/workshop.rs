@@ -137,7 +137,9 @@ pub(crate) fn many() -> String {
         let _ = write!(
             spec,
             "%package -n part{number}\n{epoch}Version: {version}\nRelease: {release}\n{architecture}Summary: p\n\
-             %description -n part{number}\np\n%files -n part{number}\n"
+             %description -n part{number}\n{}\n%files -n part{number}\n",
+            // Headers of every length: what of one lies on its leaf and what elsewhere depends on that.
+            "p ".repeat(number * 173)
         );
     }
     spec

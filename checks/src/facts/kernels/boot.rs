@@ -1,5 +1,7 @@
 //! Which kernel GRUB takes next, from entries of the Boot Loader Specification and GRUB's environment block.
 //!
+//! Proved by fixtures alone: neither a GRUB nor `grubby` is asked.
+//!
 //! `/etc/kernel/cmdline` plays no part: it says with which words a kernel starts, not which one does.
 
 use super::NextBoot;

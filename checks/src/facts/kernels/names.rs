@@ -1,4 +1,6 @@
 //! Knows how distributions name their kernels: package, release and flavour.
+//!
+//! Debian's names are held against real packages; those of the others are fixtures typed after their archives.
 
 mod rpm;
 

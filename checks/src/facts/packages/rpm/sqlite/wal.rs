@@ -111,3 +111,62 @@ fn add((mut one, mut two): (u32, u32), bytes: &[u8], big: bool) -> (u32, u32) {
     }
     (one, two)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::Timestamp;
+    use crate::host::Tree;
+
+    const SALT: [u8; 8] = *b"saltsalt";
+
+    /// A log whose frames are pages filled with one byte: number, byte, and the size after a commit or 0.
+    fn log(big: bool, frames: &[(u32, u8, u32)]) -> Vec<u8> {
+        let mut log = Vec::new();
+        for word in [MAGIC | u32::from(big), 3_007_000, 512, 0] {
+            log.extend(word.to_be_bytes());
+        }
+        log.extend(SALT);
+        let mut sum = add((0, 0), &log, big);
+        log.extend([sum.0.to_be_bytes(), sum.1.to_be_bytes()].concat());
+        for (number, byte, size) in frames {
+            let head = [number.to_be_bytes(), size.to_be_bytes()].concat();
+            let page = [*byte; 512];
+            sum = add(add(sum, &head, big), &page, big);
+            log.extend([&head, &SALT[..], &sum.0.to_be_bytes(), &sum.1.to_be_bytes(), &page].concat());
+        }
+        log
+    }
+
+    /// The pages that count, with their byte, and the size of the database.
+    fn read(log: &[u8]) -> (Vec<(u32, u8)>, u32) {
+        let host = Tree::new(Timestamp(0)).file("/log", log);
+        let mut wal = Wal::open(&host, "/log").unwrap().unwrap();
+        let frames: Vec<(u32, u64)> = wal.frames.iter().map(|(number, at)| (*number, *at)).collect();
+        let pages =
+            frames.into_iter().map(|(number, at)| (number, wal.bytes(at, 512).unwrap()[511])).collect();
+        (pages, wal.pages())
+    }
+
+    #[test]
+    fn only_what_is_committed_counts_and_the_last_of_it() {
+        let frames = [(1, 1, 0), (2, 2, 3), (2, 3, 0), (3, 4, 4), (1, 9, 0), (3, 9, 0)];
+        for big in [false, true] {
+            let log = log(big, &frames);
+            assert_eq!(read(&log), (vec![(1, 1), (2, 3), (3, 4)], 4));
+            // Torn in the second transaction, only the first counts.
+            let second = HEADER + 3 * (FRAME_HEADER + 512);
+            for place in [second, second + 8, second + 16, second + 100] {
+                let mut torn = log.clone();
+                torn[place] ^= 1;
+                assert_eq!(read(&torn), (vec![(1, 1), (2, 2)], 3));
+            }
+            assert_eq!(read(&log[..second + 100]), (vec![(1, 1), (2, 2)], 3));
+            for place in [0, 9, 17, 25] {
+                let mut torn = log.clone();
+                torn[place] ^= 0x10;
+                assert_eq!(read(&torn), (Vec::new(), 0));
+            }
+        }
+    }
+}
