@@ -27,7 +27,7 @@ use checks::facts::{Facts, ROOMS};
 use checks::gap::{Gap, GapKind};
 use host::Root;
 use say::left_out;
-use workshop::{Rpm, Workshop, large, many, preamble};
+use workshop::{Rpm, Workshop, crowd, large, many, preamble};
 
 const FORMAT: &str = "%{NAME}\t%{EPOCHNUM}\t%{VERSION}\t%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\t%{VENDOR}\t%{MODULARITYLABEL}\t%{INSTALLTIME}\n";
 
@@ -82,6 +82,7 @@ fn compare(rpm: &Rpm, root: &Path) -> Packages {
 fn furnish(rpm: &Rpm, workshop: &Workshop, root: &Path) {
     let database = database(root);
     rpm.install(&database, &workshop.build("many", "x86_64", &many()));
+    rpm.install(&database, &workshop.build("crowd", "noarch", &crowd()));
     rpm.install(&database, &workshop.build("large", "x86_64", &large()));
     let library = preamble("library", (1, "2.3", "4.el9"), "");
     rpm.install(&database, &workshop.build("library", "x86_64", &library));
@@ -108,7 +109,7 @@ fn holds(rpm: &Rpm, root: &Path) {
     let others: Vec<&str> = packages.beside["kernel-core"].iter().map(String::as_str).collect();
     assert_eq!(others, ["5.14.0-427.el9", "5.14.0-70.13.1.el9_0", "5.14.0-99.el9"]);
     assert!(packages.rpm.iter().any(|one| one.module == "large:1:2024:abc"));
-    assert!(packages.installed.len() > 60);
+    assert!(packages.installed.len() > 330);
 }
 
 #[test]

@@ -145,6 +145,18 @@ pub(crate) fn many() -> String {
     spec
 }
 
+/// A spec of which more packages come than one page of slots of ndb has.
+pub(crate) fn crowd() -> String {
+    let mut spec = preamble("crowd", (0, "1.0", "1.el9"), "BuildArch: noarch\n");
+    for number in 0..270 {
+        let _ = write!(
+            spec,
+            "%package -n one{number}\nSummary: p\n%description -n one{number}\np\n%files -n one{number}\n"
+        );
+    }
+    spec
+}
+
 /// A spec whose package has a header of more than two million bytes.
 pub(crate) fn large() -> String {
     let mut spec = preamble("large", (3, "1.0", "1"), "ModularityLabel: large:1:2024:abc\n");
