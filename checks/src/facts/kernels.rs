@@ -1,18 +1,24 @@
 //! Kernels installed, and the one that runs.
 
+mod boot;
 mod names;
 
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
-use crate::facts::packages::debian_version::compare;
-use crate::gap::{Gap, Reading};
+use crate::facts::packages::{Manager, compare};
+use crate::gap::{Gap, GapKind, Reading};
 use crate::host::{self, Host};
+
+const LIVE_PATCHES: &str = "/sys/kernel/livepatch";
 
 /// Kernels installed, and the one that runs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kernels {
+    /// Whose packages they are, and so how their versions compare.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub manager: Manager,
     /// The one that runs.
     pub running: Reading<Running>,
     /// Those that packages installed.
@@ -27,6 +33,46 @@ pub struct Kernels {
     /// Where an upgrade asked for a reboot, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reboot_required: Option<RebootRequired>,
+    /// The one that the boot loader takes next, where entries of the Boot Loader Specification tell.
+    #[serde(skip_serializing_if = "is_untold")]
+    pub next: Reading<NextBoot>,
+    /// Patches that are loaded into the running kernel.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub live_patches: Vec<LivePatch>,
+}
+
+/// What the boot loader takes next.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NextBoot {
+    /// What uname -r will say: `5.14.0-427.el9.x86_64`.
+    pub release: String,
+    /// The file of its entry.
+    pub entry: String,
+    /// Where it is chosen: `/boot/grub2/grubenv`; empty where nobody chose, so that it is the first.
+    pub chosen_in: String,
+    /// What stands there: `saved_entry=0`.
+    pub choice: String,
+}
+
+/// A patch in the running kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LivePatch {
+    /// `kpatch_5_14_0_427_1_1`.
+    pub name: String,
+    /// Whether the kernel says that it is enabled and has reached every task.
+    pub active: bool,
+    /// Where the kernel says so.
+    pub path: String,
+}
+
+fn is_usual(manager: &Manager) -> bool {
+    *manager == Manager::default()
+}
+
+fn is_untold(next: &Reading<NextBoot>) -> bool {
+    *next == Reading::default()
 }
 
 /// The kernel that runs.
@@ -75,7 +121,7 @@ impl Kernels {
         let of_kind = |kernel: &&Kernel| kernel.release == *running;
         let kind = &self.installed.iter().find(of_kind)?.flavour;
         let alike = self.installed.iter().filter(|kernel| kernel.flavour == *kind);
-        alike.max_by(|left, right| compare(&left.version, &right.version))
+        alike.max_by(|left, right| compare(self.manager, &left.version, &right.version))
     }
 }
 
@@ -91,11 +137,14 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Kernels, Gap> {
     let images =
         names("/boot")?.iter().filter_map(|name| name.strip_prefix("vmlinuz-")).map(str::to_owned).collect();
     Ok(Kernels {
+        manager: packages.manager,
         running: running(host).into(),
         installed: names::installed(packages),
         modules,
         images,
         reboot_required: reboot_required(host)?,
+        next: boot::next(host),
+        live_patches: live_patches(host)?,
     })
 }
 
@@ -113,8 +162,25 @@ fn running(host: &dyn Host) -> Result<Running, Gap> {
     Ok(Running { release, version: None, source: String::new() })
 }
 
+/// What the kernel itself says of its patches, whoever loaded them: kpatch, SUSE's or Canonical's livepatch.
+fn live_patches(host: &dyn Host) -> Result<Vec<LivePatch>, Gap> {
+    let names = match host.list(LIVE_PATCHES) {
+        Err(gap) if gap.is_absent() || gap.why == GapKind::Offline => return Ok(Vec::new()),
+        other => other?,
+    };
+    let patch = |name: String| {
+        let path = format!("{LIVE_PATCHES}/{name}");
+        let says = |file: &str, word: &str| {
+            host::read_line(host, &format!("{path}/{file}")).is_ok_and(|line| line == word)
+        };
+        LivePatch { active: says("enabled", "1") && says("transition", "0"), name, path }
+    };
+    Ok(names.into_iter().take(1000).map(patch).collect())
+}
+
 fn reboot_required(host: &dyn Host) -> Result<Option<RebootRequired>, Gap> {
-    for path in ["/run/reboot-required", "/var/run/reboot-required"] {
+    // The last is SUSE's, which names no package.
+    for path in ["/run/reboot-required", "/var/run/reboot-required", "/run/reboot-needed"] {
         match host.stat(path) {
             Ok(_) => {
                 let list = host::read_text(host, &format!("{path}.pkgs"), host::SMALL).unwrap_or_default();
@@ -158,6 +224,19 @@ mod tests {
         assert_eq!(kernels.reboot_required.as_ref().unwrap().packages, ["libc6", "linux-image-amd64"]);
         let facts = Facts { kernels: Reading::Known(kernels), ..facts() };
         assert_eq!(toml::from_str::<Facts>(&toml::to_string(&facts).unwrap()).unwrap(), facts);
+    }
+
+    #[test]
+    fn patches_in_the_running_kernel() {
+        let host = Tree::new(Timestamp(0))
+            .file("/sys/kernel/livepatch/kpatch_1/enabled", "1\n")
+            .file("/sys/kernel/livepatch/kpatch_1/transition", "0\n")
+            .file("/sys/kernel/livepatch/on_its_way/enabled", "1\n")
+            .file("/sys/kernel/livepatch/on_its_way/transition", "1\n");
+        let kernels = read(&host, &facts()).unwrap();
+        let patches: Vec<(&str, bool)> =
+            kernels.live_patches.iter().map(|patch| (patch.name.as_str(), patch.active)).collect();
+        assert_eq!(patches, [("kpatch_1", true), ("on_its_way", false)]);
     }
 
     #[test]

@@ -5,7 +5,10 @@ pub mod control;
 pub mod debian_version;
 mod dpkg;
 mod pacman;
+pub mod rpm;
+pub mod rpm_version;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -25,8 +28,11 @@ pub struct Packages {
     /// The native architecture in the manager's words (`amd64`); empty where the database does not tell.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub architecture: String,
-    /// Version by name; `name:arch` for a foreign architecture.
+    /// Version by name; `name:arch` for a foreign architecture, with rpm `name.arch`.
     pub installed: BTreeMap<String, String>,
+    /// Lower versions that are installed beside the one of the same name, as rpm's kernels are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, BTreeSet<String>>,
     /// Removed packages whose configuration stayed behind (dpkg's `config-files`).
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub residual: BTreeSet<String>,
@@ -37,6 +43,9 @@ pub struct Packages {
     /// installed too, at the version that dpkg notes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub broken: BTreeMap<String, String>,
+    /// All that rpm's database says of its packages, for rooms that are gathered after this one; no snapshot keeps it.
+    #[serde(skip)]
+    pub rpm: Vec<rpm::Installed>,
 }
 
 /// The package managers whose databases hostduty reads.
@@ -78,13 +87,13 @@ impl Packages {
 /// Reads the package database of whichever manager the host has.
 ///
 /// A database without a single package is no database of this host: other distributions package dpkg and pacman as
-/// tools, which leaves empty ones behind. rpm's comes last, because it is found but not read.
+/// tools, which leaves empty ones behind. rpm's comes last: the tool is packaged everywhere.
 pub(crate) fn read(host: &dyn Host) -> Result<Packages, Gap> {
     if host.system() == System::MacOs {
         return Err(Gap::unsupported("macOS has no package database"));
     }
     let mut empty = None;
-    for read in [dpkg::read, apk::read, pacman::read] {
+    for read in [dpkg::read, apk::read, pacman::read, rpm::read] {
         match read(host) {
             Ok(packages) if packages.installed.is_empty() => {
                 empty = Some(format!("the database of {} lists no package", packages.manager.name()));
@@ -93,20 +102,16 @@ pub(crate) fn read(host: &dyn Host) -> Result<Packages, Gap> {
             other => return other,
         }
     }
-    for path in [
-        "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-        "/usr/lib/sysimage/rpm/Packages.db",
-        "/var/lib/rpm/rpmdb.sqlite",
-        "/var/lib/rpm/Packages.db",
-        "/var/lib/rpm/Packages",
-    ] {
-        match host.stat(path) {
-            Ok(_) => return Err(Gap::unsupported(format!("the rpm database {path} is not read yet"))),
-            Err(gap) if gap.is_absent() => {}
-            Err(gap) => return Err(gap),
-        }
-    }
     Err(empty.map_or_else(|| Gap::absent("a package database of dpkg, apk, pacman or rpm"), Gap::malformed))
+}
+
+/// Which of two versions is newer, as the manager that installed them would say.
+#[must_use]
+pub fn compare(manager: Manager, left: &str, right: &str) -> Ordering {
+    match manager {
+        Manager::Rpm => rpm_version::compare(left, right),
+        Manager::Dpkg | Manager::Apk | Manager::Pacman => debian_version::compare(left, right),
+    }
 }
 
 #[cfg(test)]
@@ -120,10 +125,10 @@ mod tests {
 
     #[test]
     fn the_manager_that_has_packages_wins() {
-        let host = Tree::new(Timestamp(0)).file("/var/lib/rpm/rpmdb.sqlite", "x");
+        let host = Tree::new(Timestamp(0)).file("/var/lib/rpm/Packages", "x");
         let gap = read(&host).unwrap_err();
         assert_eq!(gap.why, GapKind::Unsupported);
-        assert!(gap.what.contains("/var/lib/rpm/rpmdb.sqlite is not read yet"), "{gap}");
+        assert!(gap.what.contains("/var/lib/rpm/Packages is in Berkeley DB"), "{gap}");
         // Fedora with dpkg installed as a tool.
         let fedora = host.clone().file("/var/lib/dpkg/status", "");
         assert_eq!(read(&fedora).unwrap_err().why, GapKind::Unsupported);

@@ -1,4 +1,8 @@
 //! Knows how distributions name their kernels: package, release and flavour.
+//!
+//! Debian's names are held against real packages; those of the others are fixtures typed after their archives.
+
+mod rpm;
 
 use super::Kernel;
 use crate::facts::packages::{Manager, Packages};
@@ -9,7 +13,7 @@ pub(super) fn installed(packages: &Packages) -> Vec<Kernel> {
         Manager::Dpkg => |package, _| dpkg(package),
         Manager::Apk => apk,
         Manager::Pacman => pacman,
-        Manager::Rpm => |_, _| None,
+        Manager::Rpm => return rpm::installed(packages),
     };
     packages
         .installed
