@@ -1,10 +1,12 @@
 //! Which packages are installed, from the package manager's own database.
 
 mod apk;
+pub mod apk_version;
 pub mod control;
 pub mod debian_version;
 mod dpkg;
 mod pacman;
+pub mod pacman_version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
