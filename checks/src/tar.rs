@@ -282,7 +282,7 @@ mod tests {
         assert!(list(&[whole.clone(), whole.clone()].concat()).unwrap_err().what.contains("behind its end"));
         let gap = read(io::repeat(0), "a.tar", 1 << 20, |_, _| Ok(())).unwrap_err();
         assert_eq!(gap, Gap::too_large("a.tar"));
-        assert_eq!(list(&header("big", b'0', 0o7777_7777_777)).unwrap_err(), Gap::too_large("a.tar"));
+        assert_eq!(list(&header("big", b'0', 0o77_777_777_777)).unwrap_err(), Gap::too_large("a.tar"));
         assert!(list(&header("name", b'L', 1 << 17)).unwrap_err().what.contains("without end"));
     }
 }

@@ -145,7 +145,7 @@ impl PacmanConf {
                 "DBPath" if value.trim_end_matches('/') != "/var/lib/pacman" => {
                     return self.doubt(Gap::unsupported(format!("{at}: pacman's databases are in {value}")));
                 }
-                "RootDir" if value.trim_end_matches('/') != "" => {
+                "RootDir" if !value.trim_end_matches('/').is_empty() => {
                     return self.doubt(Gap::unsupported(format!("{at}: pacman installs below {value}")));
                 }
                 _ => return,

@@ -113,12 +113,10 @@ impl Reader<'_> {
         };
         for (number, line) in text.lines().enumerate() {
             let place = Evidence::at(path, u32::try_from(number.saturating_add(1)).unwrap_or(u32::MAX));
-            if !line.trim().is_empty() && !line.starts_with('#') && self.line(line, &place).is_none() {
-                if self.unread.len() < 100 {
-                    self.unread.push(Gap::malformed(format!(
-                        "{place}: apk or hostduty does not understand this line"
-                    )));
-                }
+            let says_nothing = line.trim().is_empty() || line.starts_with('#');
+            if !says_nothing && self.line(line, &place).is_none() && self.unread.len() < 100 {
+                self.unread
+                    .push(Gap::malformed(format!("{place}: apk or hostduty does not understand this line")));
             }
         }
     }
