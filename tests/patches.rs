@@ -45,7 +45,21 @@ fn programs_read_the_same_as_people() {
 
 #[test]
 fn nothing_known_is_not_nothing_pending() {
-    let listing: Value = serde_json::from_str(&patches("alpine-openrc", &["--format", "json"])).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().to_str().unwrap();
+    let (json, _) = run(&["patches", "--root", root, "--format", "json"]);
+    let listing: Value = serde_json::from_str(&json).unwrap();
     assert!(listing["pending"].is_null() && !listing["gaps"].as_array().unwrap().is_empty(), "{listing}");
-    assert!(patches("alpine-openrc", &[]).contains("Nothing is known of updates"));
+    assert!(run(&["patches", "--root", root]).0.contains("Nothing is known of updates"));
+}
+
+#[test]
+fn what_nobody_classifies_is_not_called_harmless() {
+    let listing: Value = serde_json::from_str(&patches("alpine-openrc", &["--format", "json"])).unwrap();
+    assert!(listing["pending"][0]["security"].is_null(), "{listing}");
+    let text = patches("alpine-openrc", &[]);
+    assert!(
+        text.contains("no security classification exists here") && !text.contains("for security\n"),
+        "{text}"
+    );
 }

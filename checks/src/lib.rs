@@ -26,6 +26,7 @@ mod software;
 mod ssh_key;
 mod ssh_remedy;
 mod ssh_server;
+mod tar;
 mod unpack;
 
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.

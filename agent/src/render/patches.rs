@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use checks::check::{Judgement, Verdict};
 use checks::facts::Facts;
-use checks::facts::updates::{Pending, Status, Withheld};
+use checks::facts::updates::{Pending, Status, Updates, Withheld};
 use checks::gap::Gap;
 use checks::policy::Policy;
 use checks::registry;
@@ -37,7 +37,8 @@ struct Entry {
     architecture: String,
     installed: String,
     candidate: String,
-    security: bool,
+    /// `null` where no index says which updates are for security.
+    security: Option<bool>,
     origin: String,
     third_party: bool,
     source: String,
@@ -81,7 +82,8 @@ impl Listing {
         Self {
             schema_version: 1,
             index_age_seconds: updates.and_then(|updates| updates.index_age(facts.taken_at)),
-            pending: updates.map(|updates| updates.pending.iter().map(Entry::new).collect()),
+            pending: updates
+                .map(|updates| updates.pending.iter().map(|pending| Entry::new(updates, pending)).collect()),
             withheld: updates
                 .map(|updates| updates.withheld.iter().map(Kept::new).collect())
                 .unwrap_or_default(),
@@ -99,13 +101,13 @@ fn judged(id: &str, facts: &Facts) -> Result<Judgement, Gap> {
 }
 
 impl Entry {
-    fn new(pending: &Pending) -> Self {
+    fn new(updates: &Updates, pending: &Pending) -> Self {
         Self {
             package: pending.package.clone(),
             architecture: pending.architecture.clone(),
             installed: pending.installed.clone(),
             candidate: pending.candidate.clone(),
-            security: pending.security,
+            security: (!updates.unclassified).then_some(pending.security),
             origin: pending.origin.clone(),
             third_party: pending.third_party,
             source: if pending.source.is_empty() { &pending.package } else { &pending.source }.clone(),
@@ -160,12 +162,17 @@ pub(crate) fn human(listing: &Listing, paint: Paint) -> String {
     let mut out = String::new();
     let entries = listing.pending.as_deref().unwrap_or_default();
     let mut sources: BTreeMap<(bool, &str), Vec<&Entry>> = BTreeMap::new();
-    let urgent = |source: &str| entries.iter().any(|entry| entry.source == source && entry.security);
+    let urgent =
+        |source: &str| entries.iter().any(|entry| entry.source == source && entry.security == Some(true));
     for entry in entries {
         sources.entry((!urgent(&entry.source), &entry.source)).or_default().push(entry);
     }
+    let others = match entries.iter().any(|entry| entry.security.is_none()) {
+        true => "Updates that nobody classifies",
+        false => "Other updates",
+    };
     for (later, heading, verdict) in
-        [(false, "Security updates", Verdict::Fail), (true, "Other updates", Verdict::Waived)]
+        [(false, "Security updates", Verdict::Fail), (true, others, Verdict::Waived)]
     {
         let group: Vec<_> = sources.iter().filter(|((own, _), _)| *own == later).collect();
         if group.is_empty() {
@@ -236,7 +243,7 @@ fn one(out: &mut String, source: &str, entries: &[&Entry], paint: Paint) {
 
 fn sum(out: &mut String, listing: &Listing, entries: &[Entry], paint: Paint) {
     let count = |status: Status| entries.iter().filter(|entry| entry.status == status).count();
-    let security = entries.iter().filter(|entry| entry.security).count();
+    let security = entries.iter().filter(|entry| entry.security == Some(true)).count();
     match &listing.pending {
         None => {
             let _ = writeln!(out, "{}", paint.verdict(Verdict::Unknown, "Nothing is known of updates"));
@@ -246,7 +253,10 @@ fn sum(out: &mut String, listing: &Listing, entries: &[Entry], paint: Paint) {
             let _ = writeln!(out, "{}", paint.verdict(verdict, "No update waits in the indexes on disk"));
         }
         Some(_) => {
-            let mut parts = vec![format!("{security} for security")];
+            let mut parts = match entries.iter().any(|entry| entry.security.is_none()) {
+                true => vec!["no security classification exists here".to_owned()],
+                false => vec![format!("{security} for security")],
+            };
             for (status, word) in
                 [(Status::Held, "held"), (Status::KeptBack, "kept back"), (Status::Phased, "phased")]
             {

@@ -5,6 +5,7 @@
 //!
 //! `HOSTDUTY_STRETCH=BYTES` repeats each part until it has that length, to find work that grows with the square.
 
+pub mod archive;
 pub mod origins;
 pub mod questions;
 pub mod rpm;

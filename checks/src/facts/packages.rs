@@ -1,10 +1,14 @@
 //! Which packages are installed, from the package manager's own database.
 
-mod apk;
+pub(crate) mod apk;
+pub mod apk_version;
+pub(crate) mod apk_world;
 pub mod control;
 pub mod debian_version;
 mod dpkg;
-mod pacman;
+pub(crate) mod pacman;
+pub(crate) mod pacman_conf;
+pub mod pacman_version;
 pub mod rpm;
 pub mod rpm_version;
 

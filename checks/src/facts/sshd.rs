@@ -7,7 +7,7 @@ mod criteria;
 mod daemon;
 mod defaults;
 mod effective;
-mod glob;
+pub(crate) mod glob;
 mod keywords;
 mod lexer;
 mod login;

@@ -1,6 +1,9 @@
 //! Updates that wait in the package indexes on disk, and how old those indexes are.
 
+mod address;
+mod apk;
 mod apt;
+mod pacman;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +22,9 @@ use crate::host::Host;
 pub struct Updates {
     /// How many installed packages were compared with the indexes.
     pub compared: u32,
+    /// The indexes do not say which updates are for security: no such classification exists for this package manager.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unclassified: bool,
     /// What the package manager is told to use.
     pub suites: Vec<Suite>,
     /// What an upgrade would change, by package.
@@ -136,7 +142,8 @@ pub struct Pending {
     /// Whether somebody else than the distribution publishes it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub third_party: bool,
-    /// Whether the candidate, or a version between it and the installed one, comes from a security suite.
+    /// Whether the candidate, or a version between it and the installed one, comes from a security suite; where
+    /// [`Updates::unclassified`] is set, `false` says nothing.
     pub security: bool,
     /// What comes of it when somebody upgrades.
     pub status: Status,
@@ -337,6 +344,8 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Updates, Gap> {
     let packages = facts.packages.known()?;
     match packages.manager {
         Manager::Dpkg => apt::read(host, facts, packages),
+        Manager::Apk => apk::read(host, facts, packages),
+        Manager::Pacman => pacman::read(host, facts, packages),
         other => Err(Gap::unsupported(format!("pending updates of {} are not evaluated yet", other.name()))),
     }
 }

@@ -1,5 +1,6 @@
 //! Security updates install themselves.
 
+mod last_run;
 mod origins;
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
@@ -8,7 +9,7 @@ use crate::facts::automatic_updates::apt_conf::Setting;
 use crate::facts::automatic_updates::{Apt, AutomaticUpdates};
 use crate::facts::packages::{Manager, Packages};
 use crate::facts::units::{Init, Unit, UnitState, Units};
-use crate::gap::{Gap, GapKind};
+use crate::gap::{Gap, GapKind, Reading};
 use crate::host::System;
 use crate::policy::Policy;
 use origins::Covers;
@@ -26,12 +27,17 @@ pub(crate) static CHECK: Check = Check {
     remedy: "apt-get install unattended-upgrades && dpkg-reconfigure -plow unattended-upgrades   # Debian, Ubuntu\n\
         unattended-upgrade --dry-run --debug                                            # see what it would do\n\
         systemctl enable --now apt-daily.timer apt-daily-upgrade.timer\n\
-        dnf install dnf-automatic && systemctl enable --now dnf-automatic-install.timer  # RHEL family, Fedora",
+        dnf install dnf-automatic && systemctl enable --now dnf-automatic-install.timer  # RHEL family, Fedora\n\
+        systemctl enable --now transactional-update.timer                                # MicroOS, SLE Micro\n\
+        printf '#!/bin/sh\\napk -U upgrade\\n' >/etc/periodic/daily/apk-upgrade && chmod +x /etc/periodic/daily/apk-upgrade && \
+        rc-update add crond && rc-service crond start                                    # Alpine",
     references: &[
         "apt.conf(5)",
         "unattended-upgrade(8)",
         "/usr/lib/apt/apt.systemd.daily",
         "dnf-automatic(8)",
+        "transactional-update(8)",
+        "systemd.timer(5)",
     ],
     examples: Examples {
         kept: r#"
@@ -72,6 +78,9 @@ pub(crate) static CHECK: Check = Check {
     judge,
 };
 
+/// Daemons that run root's crontab, as they call themselves.
+const CRON: [&str; 4] = ["crond", "cron", "dcron", "fcron"];
+
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     if facts.system == System::MacOs {
         return crate::mac::patches::automatic(facts);
@@ -89,12 +98,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
             apt(facts, packages, updates.apt.known()?, &mut judgement);
         }
         Some(packages) if packages.manager == Manager::Apk => {
-            apk(facts.units.known()?, updates, &mut judgement);
+            apk(facts, facts.units.known()?, updates, &mut judgement);
         }
         Some(packages) if packages.manager == Manager::Pacman => {
             judgement.unknown("hostduty knows no mechanism that installs updates of pacman by itself");
         }
-        _ => rpm(facts.units.known()?, updates, &mut judgement)?,
+        _ => rpm(facts, facts.units.known()?, updates, &mut judgement)?,
     }
     Ok(judgement)
 }
@@ -154,8 +163,9 @@ fn apt(facts: &Facts, packages: &Packages, apt: &Apt, judgement: &mut Judgement)
         let message = format!("some packages are left alone: {}", names.join(", "));
         judgement.observe(message, apt.blacklist.iter().map(place).take(8));
     }
+    last_run::unattended(facts, apt, judgement);
     match facts.units.known() {
-        Ok(units) => timers(units, judgement),
+        Ok(units) => timers(facts, units, judgement),
         Err(gap) => judgement.unknown(format!("whether the timers of apt run is not known: {gap}")),
     }
 }
@@ -169,7 +179,7 @@ fn is_on(setting: Option<&Setting>) -> bool {
 }
 
 /// Both timers must start: one refreshes the indexes, the other installs.
-fn timers(units: &Units, judgement: &mut Judgement) {
+fn timers(facts: &Facts, units: &Units, judgement: &mut Judgement) {
     if units.init != Init::Systemd {
         judgement
             .unknown("this host does not boot with systemd; what starts the daily work of apt is not known");
@@ -187,7 +197,9 @@ fn timers(units: &Units, judgement: &mut Judgement) {
         }
         let message = match unit.state {
             UnitState::Enabled => {
-                judgement.observe(format!("{name} is enabled"), [Evidence::of(&unit.path)]);
+                if last_run::runs(facts, name, unit, judgement) {
+                    judgement.observe(format!("{name} is enabled"), [Evidence::of(&unit.path)]);
+                }
                 continue;
             }
             UnitState::Masked | UnitState::MaskedRuntime => "is masked",
@@ -206,28 +218,45 @@ fn masked_service<'a>(units: &'a Units, timer: &str) -> Option<(String, &'a Unit
 }
 
 /// One of several mechanisms is enough, and each is started by its own timer.
-fn rpm(units: &Units, updates: &AutomaticUpdates, judgement: &mut Judgement) -> Result<(), Gap> {
+fn rpm(
+    facts: &Facts,
+    units: &Units,
+    updates: &AutomaticUpdates,
+    judgement: &mut Judgement,
+) -> Result<(), Gap> {
     let enabled = |name: &str| {
-        let unit = units.units.get(name).filter(|unit| unit.state == UnitState::Enabled);
-        unit.filter(|_| masked_service(units, name).is_none())
+        let (_, unit) = units.find(name).filter(|(_, unit)| unit.state == UnitState::Enabled)?;
+        Some(unit).filter(|_| masked_service(units, name).is_none())
     };
     // These install whatever the configuration says.
-    for name in ["dnf-automatic-install.timer", "transactional-update.timer", "yast-online-update.timer"] {
-        if let Some(unit) = enabled(name) {
-            judgement.observe(format!("{name} is enabled"), [Evidence::of(&unit.path)]);
+    for name in [
+        "dnf-automatic-install.timer",
+        "transactional-update.timer",
+        "yast-online-update.timer",
+        "os-update.timer",
+    ] {
+        let Some(unit) = enabled(name) else { continue };
+        if !last_run::runs(facts, name, unit, judgement) {
             return Ok(());
         }
+        judgement.observe(format!("{name} is enabled"), [Evidence::of(&unit.path)]);
+        if name == "transactional-update.timer" {
+            transactional(updates, judgement);
+        }
+        last_run::timer(facts, name, judgement);
+        return Ok(());
     }
     for name in ["dnf-automatic.timer", "dnf5-automatic.timer", "yum-cron.service"] {
         let Some(unit) = enabled(name) else { continue };
         let dnf = updates.dnf.known()?;
-        if dnf.apply_updates {
-            let message = format!("{name} is enabled and installs updates ({})", dnf.upgrade_type);
-            judgement.observe(message, [Evidence::of(&unit.path), Evidence::of(&dnf.path)]);
-        } else {
+        if !dnf.apply_updates {
             let message = "is enabled, but only downloads or announces updates";
             let place = Evidence::of(&dnf.path).says("apply_updates is off");
             judgement.fail(Finding::new(name, message, Evidence::of(&unit.path)).and(place));
+        } else if last_run::runs(facts, name, unit, judgement) {
+            let message = format!("{name} is enabled and installs updates ({})", dnf.upgrade_type);
+            judgement.observe(message, [Evidence::of(&unit.path), Evidence::of(&dnf.path)]);
+            last_run::timer(facts, name, judgement);
         }
         return Ok(());
     }
@@ -236,23 +265,46 @@ fn rpm(units: &Units, updates: &AutomaticUpdates, judgement: &mut Judgement) -> 
     Ok(())
 }
 
-fn apk(units: &Units, updates: &AutomaticUpdates, judgement: &mut Judgement) {
+/// What is installed takes effect in the snapshot that is booted next.
+fn transactional(updates: &AutomaticUpdates, judgement: &mut Judgement) {
+    match &updates.transactional {
+        Reading::Known(known) if matches!(known.reboot.as_str(), "none" | "notify") => {
+            judgement.unknown(format!(
+                "whether anybody boots what transactional-update installs is not known: it does not reboot by itself \
+                 (REBOOT_METHOD={} in {})",
+                known.reboot, known.path
+            ));
+        }
+        Reading::Gap(gap) if !gap.is_absent() => judgement.unknown(gap.to_string()),
+        _ => {}
+    }
+}
+
+fn apk(facts: &Facts, units: &Units, updates: &AutomaticUpdates, judgement: &mut Judgement) {
     for gap in &updates.unread {
         judgement.unknown(gap.to_string());
     }
     let cron =
         ["crond.service", "cronie.service", "dcron.service"].iter().find_map(|name| units.units.get(*name));
     match (updates.apk_scripts.first(), cron.filter(|unit| unit.state.starts_at_boot())) {
-        (Some(script), Some(unit)) => {
-            judgement.observe("cron upgrades with apk", [script.clone(), Evidence::of(&unit.path)]);
-        }
+        (Some(script), Some(unit)) => match facts.processes.known() {
+            Ok(processes) if processes.list.iter().all(|process| !CRON.contains(&process.name.as_str())) => {
+                let message = "would upgrade with apk, but no cron daemon runs";
+                let place = Evidence::of(&unit.path);
+                judgement.fail(Finding::new(&script.source, message, script.clone()).and(place));
+            }
+            Err(gap) if !matches!(gap.why, GapKind::Offline | GapKind::Absent | GapKind::NotGathered) => {
+                judgement.unknown(format!("whether a cron daemon runs is not known: {gap}"));
+            }
+            _ => judgement.observe("cron upgrades with apk", [script.clone(), Evidence::of(&unit.path)]),
+        },
         (Some(script), None) => {
             let message = "would upgrade with apk, but no cron daemon starts at boot";
             judgement.fail(Finding::new(&script.source, message, script.clone()));
         }
         (None, _) => judgement.fail(Finding::new(
             "apk",
-            "is run by no script in /etc/periodic, and nothing else that hostduty knows installs updates by itself",
+            "is run by no crontab and by no script in /etc/periodic, and nothing else that hostduty knows installs updates by itself",
             Evidence::of("/etc/periodic"),
         )),
     }
@@ -263,7 +315,7 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::facts::automatic_updates::Dnf;
-    use crate::gap::Reading;
+    use crate::facts::processes::{Process, Processes};
 
     fn kept() -> Facts {
         toml::from_str(CHECK.examples.kept).unwrap()
@@ -361,5 +413,12 @@ mod tests {
         let units = [("crond.service".to_owned(), crond)].into();
         facts.units = Reading::Known(Units { init: Init::OpenRc, units, ..Units::default() });
         assert_eq!(verdict(&facts), Verdict::Pass);
+        let mut running = |name: &str| {
+            let list = vec![Process { name: name.into(), ..Process::default() }];
+            facts.processes = Reading::Known(Processes { list, ..Processes::default() });
+            verdict(&facts)
+        };
+        assert_eq!(running("sshd"), Verdict::Fail);
+        assert_eq!(running("crond"), Verdict::Pass);
     }
 }

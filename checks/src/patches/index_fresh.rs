@@ -2,6 +2,7 @@
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::packages::Manager;
 use crate::facts::updates::{Stale, Suite};
 use crate::gap::Gap;
 use crate::host::System;
@@ -20,8 +21,10 @@ pub(crate) static CHECK: Check = Check {
         and the host looks up to date for ever.",
     remedy: "apt-get update             # and read what it says of each source\n\
         systemctl enable --now apt-daily.timer\n\
-        apt-cache policy           # which sources are used",
-    references: &["apt-get(8)", "sources.list(5)", "apt.systemd.daily(8)"],
+        apt-cache policy           # which sources are used\n\
+        apk update                 # Alpine\n\
+        pacman -Syu                # Arch; -Sy alone leaves a half-upgraded system behind",
+    references: &["apt-get(8)", "sources.list(5)", "apt.systemd.daily(8)", "apk-update(8)", "pacman(8)"],
     examples: Examples {
         kept: r#"
             taken_at = "2026-11-22T12:00:00Z"
@@ -67,6 +70,11 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     if updates.suites.is_empty() {
         judgement.unknown("there is no package source, so nothing on this host knows of updates");
     }
+    let any_fresh = updates
+        .suites
+        .iter()
+        .filter_map(|suite| suite.index.value())
+        .any(|index| index.fresh(now, limit).is_ok());
     for suite in &updates.suites {
         let index = match suite.index.known() {
             Ok(index) => index,
@@ -88,7 +96,15 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
                 judgement.observe(message, [Evidence::of(&index.path)]);
             }
             Err(Stale::Future) => judgement.unknown(stale(&name, Stale::Future, now, limit)),
-            Err(Stale::Old(_)) if !suite.is_security() && index.valid_until.is_none() => {
+            Err(Stale::Old(at)) if last_changed(facts) && (index.third_party || any_fresh) => {
+                judgement.unknown(format!(
+                    "the index of {name} is as its server last changed it, {} ago; whether it was asked since is not known",
+                    age(now, at)
+                ));
+            }
+            Err(Stale::Old(_))
+                if !updates.unclassified && !suite.is_security() && index.valid_until.is_none() =>
+            {
                 let at = index.known_at(now).unwrap_or(now);
                 let message = format!(
                     "the index of {name} is {} old, and its archive signs it anew only when it changes",
@@ -106,6 +122,12 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         }
     }
     Ok(judgement)
+}
+
+/// Whether an index has the time of the server's last change, so that an old one may be the newest there is. Of several
+/// that one call refreshes a young one shows that there was a call; that it reached the others it does not show.
+fn last_changed(facts: &Facts) -> bool {
+    facts.packages.value().is_some_and(|packages| packages.manager == Manager::Pacman)
 }
 
 /// The day on which a refresh left but a part of a suite behind.
@@ -164,6 +186,38 @@ mod tests {
         assert_eq!(judged(|updates, now| aged(updates, Timestamp(now.0 * 2))).verdict(), Verdict::Unknown);
         assert_eq!(judged(|updates, _| updates.suites.clear()).verdict(), Verdict::Unknown);
         assert_eq!(judged(|updates, _| updates.unread.push(Gap::denied("x"))).verdict(), Verdict::Unknown);
+    }
+
+    #[test]
+    fn where_nothing_is_classified_every_index_has_to_be_young() {
+        let old = |updates: &mut Updates, now: Timestamp| {
+            updates.unclassified = true;
+            updates.suites[0].suite = "v3.20/main".into();
+            if let Reading::Known(index) = &mut updates.suites[0].index {
+                index.label.clear();
+            }
+            aged(updates, Timestamp(now.0 - 90 * DAY));
+        };
+        assert_eq!(judged(old).verdict(), Verdict::Fail);
+        let mut facts: Facts = toml::from_str(CHECK.examples.kept).unwrap();
+        let packages = crate::facts::packages::Packages { manager: Manager::Pacman, ..Default::default() };
+        facts.packages = Reading::Known(packages);
+        let now = facts.taken_at;
+        let mut verdict = |change: &mut dyn FnMut(&mut Updates)| {
+            if let Reading::Known(updates) = &mut facts.updates {
+                change(updates);
+            }
+            judge(&facts, &Policy::default()).unwrap().verdict()
+        };
+        assert_eq!(verdict(&mut |updates| old(updates, now)), Verdict::Fail, "nothing was refreshed");
+        let young = |updates: &mut Updates| {
+            let mut other = updates.suites[0].clone();
+            if let Reading::Known(index) = &mut other.index {
+                (index.dated, index.modified) = (None, now);
+            }
+            updates.suites.push(other);
+        };
+        assert_eq!(verdict(&mut |updates| young(updates)), Verdict::Unknown, "one of two was");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::host::System;
 use crate::policy::Policy;
 use table::Found;
 
+/// `ID` of releases that never end.
+const ROLLING: [&str; 4] = ["arch", "opensuse-tumbleweed", "opensuse-slowroll", "opensuse-microos"];
 /// Older knowledge of end dates is good for a failure but not for a pass: support is sometimes cut short.
 const KNOWLEDGE_LASTS_DAYS: i64 = 120;
 
@@ -69,7 +71,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         release.name.clone()
     };
     let place = Evidence::of("/etc/os-release");
-    if ["arch", "opensuse-tumbleweed"].contains(&release.id.as_str()) {
+    if ROLLING.contains(&release.id.as_str()) {
         return Ok(Judgement::not_applicable(format!("{name} is a rolling release: its support has no end")));
     }
     let mut judgement = Judgement::new();

@@ -2,6 +2,7 @@
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
+use crate::facts::packages::Manager;
 use crate::facts::updates::{Signature, Suite, Updates};
 use crate::gap::Gap;
 use crate::host::System;
@@ -20,11 +21,15 @@ pub(crate) static CHECK: Check = Check {
     remedy: "apt-cache policy                         # which sources are used\n\
         Put the key of the source into /etc/apt/keyrings and name it with signed-by= (Signed-By:)\n\
         Take out trusted=yes and allow-insecure=yes, and what apt.conf.d says of AllowInsecureRepositories\n\
-        deb https://<mirror>/debian-security <release>-security main   # what Debian needs",
+        deb https://<mirror>/debian-security <release>-security main   # what Debian needs\n\
+        https://<mirror>/alpine/v<release>/main   # what Alpine needs in /etc/apk/repositories\n\
+        SigLevel = Required DatabaseOptional      # what Arch needs in /etc/pacman.conf",
     references: &[
         "sources.list(5)",
         "apt-secure(8)",
         "apt.conf(5)",
+        "apk-repositories(5)",
+        "pacman.conf(5)",
         "CIS Debian Linux 12 Benchmark: package sources",
     ],
     examples: Examples {
@@ -72,7 +77,9 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     for careless in &updates.careless {
         let message = format!("is set to believe what nobody vouches for ({})", careless.option);
-        judgement.fail(Finding::new("apt", message, careless.place.clone()));
+        let manager = facts.packages.value().map(|packages| packages.manager);
+        let name = manager.filter(|manager| *manager != Manager::Dpkg).map_or("apt", Manager::name);
+        judgement.fail(Finding::new(name, message, careless.place.clone()));
     }
     let mut signed = 0_usize;
     for suite in &updates.suites {
@@ -125,6 +132,9 @@ fn signature(suite: &Suite) -> Result<bool, String> {
 /// Whether the security updates of this release are among the sources.
 fn security(facts: &Facts, updates: &Updates, judgement: &mut Judgement) {
     let release = facts.machine.value().and_then(|machine| machine.release.value());
+    if let Some(release) = release.filter(|release| release.id == "alpine") {
+        return alpine(&release.version, updates, judgement);
+    }
     let Some(release) = release.filter(|release| matches!(release.id.as_str(), "debian" | "ubuntu")) else {
         return;
     };
@@ -154,6 +164,29 @@ fn security(facts: &Facts, updates: &Updates, judgement: &mut Judgement) {
         None => ("is in no package source", Evidence::of("/etc/apt/sources.list")),
     };
     judgement.fail(Finding::new(format!("{}-security", release.codename), message, place));
+}
+
+/// Alpine has no suite for security: `main` of its branch brings those updates.
+fn alpine(version: &str, updates: &Updates, judgement: &mut Judgement) {
+    let mut numbers = version.splitn(3, '.');
+    let wanted = match (numbers.next(), numbers.next()) {
+        _ if version.contains('_') => "edge/main".to_owned(),
+        (Some(major), Some(minor)) => format!("v{major}.{minor}/main"),
+        _ => return judgement.unknown("the release that this host runs has no version"),
+    };
+    let is_it = |suite: &&Suite| {
+        suite.components.is_empty() && (suite.suite == wanted || suite.suite == "latest-stable/main")
+    };
+    if updates.suites.is_empty() || updates.suites.iter().any(|suite| is_it(&suite)) {
+        return;
+    }
+    if updates.suites.iter().filter_map(|suite| suite.index.value()).any(|index| index.third_party) {
+        return judgement.unknown(format!(
+            "no package source is named {wanted}; whether another holds the same is not known"
+        ));
+    }
+    let message = "is in no package source, so the security updates of this release never come";
+    judgement.fail(Finding::new(wanted, message, Evidence::of("/etc/apk/repositories")));
 }
 
 #[cfg(test)]
@@ -217,6 +250,34 @@ mod tests {
             }
         });
         assert_eq!(judgement.findings[0].message, "is in no package source");
+    }
+
+    #[test]
+    fn alpine_needs_main_of_its_own_branch() {
+        for (version, suite, tag, third_party, verdict) in [
+            ("3.20.3", "v3.20/main", false, false, Verdict::Pass),
+            ("3.20.3", "latest-stable/main", false, false, Verdict::Pass),
+            ("3.20.3", "v3.19/main", false, false, Verdict::Fail),
+            ("3.20.3", "v3.20/main", true, false, Verdict::Fail),
+            ("3.20.3", "own", false, true, Verdict::Unknown),
+            ("3.23_alpha20260101", "edge/main", false, false, Verdict::Pass),
+            ("", "v3.20/main", false, false, Verdict::Unknown),
+        ] {
+            let mut facts: Facts = toml::from_str(CHECK.examples.kept).unwrap();
+            if let Reading::Known(machine) = &mut facts.machine
+                && let Reading::Known(release) = &mut machine.release
+            {
+                (release.id, release.version) = ("alpine".into(), version.into());
+            }
+            if let Reading::Known(updates) = &mut facts.updates {
+                updates.suites[0].suite = suite.into();
+                updates.suites[0].components = tag.then(|| "@edge".to_owned()).into_iter().collect();
+                if let Reading::Known(index) = &mut updates.suites[0].index {
+                    index.third_party = third_party;
+                }
+            }
+            assert_eq!(judge(&facts, &Policy::default()).unwrap().verdict(), verdict, "{version} {suite}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! No installed package waits for a security update.
 
+mod unclassified;
+
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::date::Timestamp;
 use crate::facts::Facts;
@@ -21,11 +23,15 @@ pub(crate) static CHECK: Check = Check {
         index is, and an old, expired or missing one is never taken for being up to date.",
     remedy: "apt-get update && apt-get --only-upgrade install <package>\n\
         apt-get dist-upgrade        # everything at once; read what it would remove\n\
-        apt-mark unhold <package>   # where a hold keeps the update back",
+        apt-mark unhold <package>   # where a hold keeps the update back\n\
+        apk -U upgrade              # Alpine; no classification exists there, so nothing at all may wait\n\
+        pacman -Syu                 # Arch, likewise",
     references: &[
         "apt-get(8)",
         "apt_preferences(5)",
         "sources.list(5)",
+        "apk-upgrade(8)",
+        "pacman(8)",
         "CIS Debian Linux 12 Benchmark: updates and patches are installed",
     ],
     examples: Examples {
@@ -69,6 +75,9 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         return crate::mac::patches::security(facts, policy);
     }
     let updates = facts.updates.known()?;
+    if updates.unclassified {
+        return Ok(unclassified::judge(facts, updates, policy));
+    }
     let mut judgement = Judgement::new();
     for pending in updates.pending.iter().filter(|pending| pending.security) {
         let held = match pending.status {

@@ -1,15 +1,28 @@
 //! Reads apk's database of installed packages.
 
+use super::apk_world::World;
 use super::{MOST, Manager, Packages};
 use crate::gap::Gap;
 use crate::host::{self, Host};
 
 /// The second is its place since apk-tools 3.
 const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
-/// The packages that the administrator asked for; `name=version` pins one.
-const WORLD: &str = "/etc/apk/world";
 
 pub(super) fn read(host: &dyn Host) -> Result<Packages, Gap> {
+    let mut packages = parse(&database(host)?)?;
+    match World::read(host) {
+        Ok(world) => {
+            let pinned = world.pinned().filter(|name| packages.installed.contains_key(*name));
+            packages.held = pinned.map(str::to_owned).collect();
+        }
+        Err(gap) if gap.is_absent() => {}
+        Err(gap) => return Err(gap),
+    }
+    Ok(packages)
+}
+
+/// The database as text.
+pub(crate) fn database(host: &dyn Host) -> Result<String, Gap> {
     let mut bytes = Err(Gap::absent(DATABASES[0]));
     for path in DATABASES {
         bytes = host.read(path, host::LARGE);
@@ -17,19 +30,7 @@ pub(super) fn read(host: &dyn Host) -> Result<Packages, Gap> {
             break;
         }
     }
-    let mut packages = parse(&String::from_utf8_lossy(&bytes?))?;
-    match host::read_text(host, WORLD, host::SMALL) {
-        Ok(world) => {
-            let pinned = world.split_whitespace().filter_map(|word| word.split_once('='));
-            packages.held = pinned
-                .map(|(name, _)| name.trim_end_matches(['<', '>', '~']).to_owned())
-                .filter(|name| packages.installed.contains_key(name))
-                .collect();
-        }
-        Err(gap) if gap.is_absent() => {}
-        Err(gap) => return Err(gap),
-    }
-    Ok(packages)
+    Ok(String::from_utf8_lossy(&bytes?).into_owned())
 }
 
 /// Stanzas of one-letter fields: `P:` name, `V:` version, `A:` architecture.
@@ -72,7 +73,7 @@ mod tests {
         for path in DATABASES {
             let host = Tree::new(Timestamp(0))
                 .file(path, INSTALLED)
-                .file(WORLD, "alpine-base\nmusl=1.2.5-r0\nx<2\n");
+                .file("/etc/apk/world", "alpine-base\nmusl=1.2.5-r0\nx<2\n");
             let packages = read(&host).unwrap();
             assert_eq!(packages.manager, Manager::Apk);
             assert_eq!(packages.version("musl"), Some("1.2.5-r0"));

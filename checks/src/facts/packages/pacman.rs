@@ -1,5 +1,6 @@
 //! Reads pacman's local database: one folder per package with a `desc` file.
 
+use super::pacman_conf::PacmanConf;
 use super::{MOST, Manager, Packages};
 use crate::gap::Gap;
 use crate::host::{self, Host};
@@ -12,34 +13,74 @@ pub(super) fn read(host: &dyn Host) -> Result<Packages, Gap> {
     if names.len() > MOST {
         return Err(Gap::too_large(LOCAL));
     }
+    let conf = PacmanConf::read(host);
     for name in names.iter().filter(|name| *name != "ALPM_DB_VERSION") {
-        let bytes = host.read(&format!("{LOCAL}/{name}/desc"), host::SMALL)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let value =
-            |section: &str| text.lines().skip_while(|line| *line != section).nth(1).unwrap_or_default();
-        if value("%NAME%").is_empty() {
-            return Err(Gap::malformed(format!("{LOCAL}/{name}/desc names no package")));
+        let path = format!("{LOCAL}/{name}/desc");
+        let bytes = host.read(&path, host::SMALL)?;
+        let desc = Desc::parse(&String::from_utf8_lossy(&bytes));
+        if desc.name.is_empty() {
+            return Err(Gap::malformed(format!("{path} names no package")));
         }
-        if packages.architecture.is_empty() && !["any", ""].contains(&value("%ARCH%")) {
-            packages.architecture = value("%ARCH%").to_owned();
+        if packages.architecture.is_empty() && !["any", ""].contains(&desc.architecture.as_str()) {
+            packages.architecture = desc.architecture;
         }
-        packages.installed.insert(value("%NAME%").to_owned(), value("%VERSION%").to_owned());
-    }
-    match host::read_text(host, "/etc/pacman.conf", host::SMALL) {
-        Ok(text) => packages.held = ignored(&text).filter(|name| packages.version(name).is_some()).collect(),
-        Err(gap) if gap.is_absent() => {}
-        Err(gap) => return Err(gap),
+        if conf.ignores(&desc.name, desc.groups.iter()) {
+            packages.held.insert(desc.name.clone());
+        }
+        packages.installed.insert(desc.name, desc.version);
     }
     Ok(packages)
 }
 
-/// The names in `IgnorePkg =` of pacman.conf(5).
-fn ignored(text: &str) -> impl Iterator<Item = String> {
-    text.lines()
-        .filter_map(|line| line.split_once('='))
-        .filter(|(key, _)| key.trim() == "IgnorePkg")
-        .flat_map(|(_, value)| value.split_whitespace())
-        .map(str::to_owned)
+/// A `desc` file, of an installed package or of one that a repository offers.
+#[derive(Debug, Default)]
+pub(crate) struct Desc {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) architecture: String,
+    /// What it is built from.
+    pub(crate) base: String,
+    pub(crate) groups: Vec<String>,
+    /// Packages whose place it takes: `name`, `name<2`.
+    pub(crate) replaces: Vec<String>,
+}
+
+impl Desc {
+    /// Sections of a title between percent signs, a value on each line, and a blank line.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut desc = Self::default();
+        let mut title = "";
+        for line in text.lines() {
+            let line = line.trim_end();
+            if line.is_empty() {
+                title = "";
+                continue;
+            }
+            if title.is_empty() {
+                title = line;
+                continue;
+            }
+            let field = match title {
+                "%NAME%" => &mut desc.name,
+                "%VERSION%" => &mut desc.version,
+                "%ARCH%" => &mut desc.architecture,
+                "%BASE%" => &mut desc.base,
+                "%GROUPS%" => {
+                    desc.groups.push(line.to_owned());
+                    continue;
+                }
+                "%REPLACES%" => {
+                    desc.replaces.push(line.to_owned());
+                    continue;
+                }
+                _ => continue,
+            };
+            if field.is_empty() {
+                field.push_str(line);
+            }
+        }
+        desc
+    }
 }
 
 #[cfg(test)]
@@ -56,11 +97,19 @@ mod tests {
                 "/var/lib/pacman/local/linux-6.10.1.arch1-1/desc",
                 "%NAME%\nlinux\n\n%VERSION%\n6.10.1.arch1-1\n\n%ARCH%\nx86_64\n",
             )
-            .file("/etc/pacman.conf", "[options]\n#IgnorePkg = x\nIgnorePkg = linux absent\n");
+            .file(
+                "/var/lib/pacman/local/gcc-14-1/desc",
+                "%NAME%\ngcc\n\n%VERSION%\n14-1\n\n%GROUPS%\nx\nbase-devel\n\n%DESC%\n%VERSION%\n",
+            )
+            .file(
+                "/etc/pacman.conf",
+                "[options]\n#IgnorePkg = x\nIgnorePkg = lin* absent\nIgnoreGroup = base-devel\n",
+            );
         let packages = read(&host).unwrap();
         assert_eq!(packages.version("linux"), Some("6.10.1.arch1-1"));
+        assert_eq!(packages.version("gcc"), Some("14-1"));
         assert_eq!(packages.architecture, "x86_64");
-        assert_eq!(packages.held.iter().collect::<Vec<_>>(), ["linux"]);
+        assert_eq!(packages.held.iter().collect::<Vec<_>>(), ["gcc", "linux"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The files that a pattern of Include names, as its own glob(3) finds them: sorted by bytes, hidden files only by name.
+//! The files that a pattern of Include names, as sshd's own glob(3) finds them: sorted by bytes, hidden files only by name.
 
 use crate::gap::Gap;
 use crate::host::{FileKind, Host};
@@ -8,15 +8,15 @@ const MATCHES: usize = 1_000;
 
 /// What an absolute pattern leads to.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The paths that it matches.
-    pub(super) paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
     /// The folders that were listed for them: a file that comes or goes there changes the answer.
-    pub(super) folders: Vec<String>,
+    pub(crate) folders: Vec<String>,
 }
 
 /// The paths that an absolute pattern matches. A folder that cannot be listed is a gap, never an empty answer.
-pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
+pub(crate) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
     if pattern.len() > 1_024 {
         return Err(Gap::unsupported("a pattern of Include with more than 1,024 bytes"));
     }
@@ -64,6 +64,18 @@ pub(super) fn expand(host: &dyn Host, pattern: &str) -> Result<Found, Gap> {
     }
     existing.sort();
     Ok(Found { paths: existing, folders })
+}
+
+/// Whether a name is what a pattern without a slash says; nothing where the pattern is not understood.
+pub(crate) fn fits(pattern: &str, name: &str) -> Option<bool> {
+    if pattern.len() > 1_024 || pattern.contains('/') {
+        return None;
+    }
+    Some(match part(pattern, pattern)? {
+        Part::Name(wanted) => wanted == name,
+        Part::Pattern(tokens) => matches(&tokens, name.as_bytes()),
+        Part::Unmatched => false,
+    })
 }
 
 /// What stands between two slashes.

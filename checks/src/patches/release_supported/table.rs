@@ -28,7 +28,7 @@ impl Row {
 }
 
 /// The day on which the rows about a distribution were compared with their source: for Debian and Ubuntu the package
-/// distro-info-data, for the others what their vendors publish.
+/// distro-info-data, for the others the collection of vendors' announcements at endoflife.date, as it was on that day.
 pub(super) fn as_of(id: &str) -> Option<Day> {
     match id {
         "debian" | "ubuntu" => "2026-11-22",
@@ -113,26 +113,40 @@ const ROWS: &[Row] = &[
     row("almalinux", "8", "2029-05-31", ""),
     row("almalinux", "9", "2032-05-31", ""),
     row("almalinux", "10", "2035-05-31", ""),
+    // Oracle names no end of its release 10 yet, so that it is not here.
+    row("ol", "6", "2021-03-31", ""),
+    row("ol", "7", "2024-12-31", ""),
+    row("ol", "8", "2029-07-31", ""),
+    row("ol", "9", "2032-06-30", ""),
     // CentOS Linux up to 8, whose end was earlier than that of Stream 8; Stream since 9.
     row("centos", "6", "2020-11-30", ""),
     row("centos", "7", "2024-06-30", ""),
     row("centos", "8", "2024-05-31", ""),
     row("centos", "9", "2027-05-31", ""),
     row("centos", "10", "2030-05-31", ""),
+    row("fedora", "38", "2024-05-21", ""),
+    row("fedora", "39", "2024-11-26", ""),
     row("fedora", "40", "2025-05-13", ""),
     row("fedora", "41", "2025-12-15", ""),
     row("fedora", "42", "2026-05-27", ""),
     row("fedora", "43", "2026-12-09", ""),
     row("fedora", "44", "2027-06-02", ""),
+    row("amzn", "2018.03", "2023-12-31", ""),
     row("amzn", "2", "2026-06-30", ""),
     row("amzn", "2023", "2029-06-30", ""),
 
+    // What LTSS prolongs is paid for and not taken for granted.
+    row("sles", "12.4", "2020-06-30", ""),
     row("sles", "12.5", "2024-10-31", ""),
+    row("sles", "15.1", "2021-01-31", ""),
+    row("sles", "15.2", "2021-12-31", ""),
+    row("sles", "15.3", "2022-12-31", ""),
     row("sles", "15.4", "2023-12-31", ""),
     row("sles", "15.5", "2024-12-31", ""),
     row("sles", "15.6", "2025-12-31", ""),
     row("sles", "15.7", "2031-07-31", ""),
     row("sles", "16.0", "2027-11-30", ""),
+    row("opensuse-leap", "15.3", "2022-12-31", ""),
     row("opensuse-leap", "15.4", "2023-12-07", ""),
     row("opensuse-leap", "15.5", "2024-12-31", ""),
     row("opensuse-leap", "15.6", "2026-04-30", ""),
@@ -170,6 +184,10 @@ mod tests {
         assert_eq!(version("rhel", "9.4"), Ok("9"));
         assert_eq!(version("alpine", "3.20.3"), Ok("3.20"));
         assert_eq!(version("amzn", "2023"), Ok("2023"));
+        assert_eq!(version("amzn", "2018.03"), Ok("2018.03"));
+        assert_eq!(version("ol", "9.8"), Ok("9"));
+        assert_eq!(version("ol", "10.1"), Err(Found::Newer));
+        assert_eq!(version("sles", "11.4"), Err(Found::Older));
         assert_eq!(version("debian", "7"), Err(Found::Older));
         assert_eq!(version("debian", "14"), Err(Found::Newer));
         assert_eq!(version("ubuntu", "27.04"), Err(Found::Newer));
