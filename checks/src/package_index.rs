@@ -22,9 +22,8 @@ pub(crate) fn stale(name: &str, why: Stale, now: Timestamp, limit: u32) -> Strin
         Stale::Expired(end) => {
             format!("the index of {name} expired on {} and tells nothing of today", end.day())
         }
-        Stale::Old(at) => format!(
-            "stale index, {}: that of {name} may be {limit} days old; refresh it (apt-get update)",
-            age(now, at)
-        ),
+        Stale::Old(at) => {
+            format!("stale index, {}: that of {name} may be {limit} days old; refresh it", age(now, at))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Updates that wait in the package indexes on disk, and how old those indexes are.
 
 mod apt;
+mod rpm;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,9 @@ use crate::host::Host;
 pub struct Updates {
     /// How many installed packages were compared with the indexes.
     pub compared: u32,
+    /// Security updates are those that an advisory names, as in repositories of rpm packages.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_advisory: bool,
     /// What the package manager is told to use.
     pub suites: Vec<Suite>,
     /// What an upgrade would change, by package.
@@ -97,6 +101,12 @@ pub struct Index {
     pub not_automatic: bool,
     /// What was once taken from it by name is upgraded from it.
     pub automatic_upgrades: bool,
+    /// The package manager sets [`Index::modified`] whenever it finds that the publisher has nothing newer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+    /// How many advisories the repository has, where it has any form of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advisories: Option<u32>,
     /// The package lists that were read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<String>,
@@ -138,6 +148,9 @@ pub struct Pending {
     pub third_party: bool,
     /// Whether the candidate, or a version between it and the installed one, comes from a security suite.
     pub security: bool,
+    /// A repository without advisories offers it, so that nobody tells whether it mends a hole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unclassified: bool,
     /// What comes of it when somebody upgrades.
     pub status: Status,
     /// The advisories that it mends, where the index names them: `RHSA-2026:1234`.
@@ -263,10 +276,12 @@ impl Index {
         }
     }
 
-    /// Whether it publishes security updates. Debian says so in the label, Ubuntu and Ubuntu ESM in the suite.
+    /// Whether it publishes security updates. Debian says so in the label, Ubuntu and Ubuntu ESM in the suite; a
+    /// repository of rpm packages has advisories.
     #[must_use]
     pub fn is_security(&self) -> bool {
-        self.label == "Debian-Security"
+        self.advisories.is_some()
+            || self.label == "Debian-Security"
             || [&self.suite, &self.codename].iter().any(|name| name.ends_with("-security"))
     }
 
@@ -322,7 +337,7 @@ impl Updates {
     /// so its age tells nothing.
     #[must_use]
     pub fn index_age(&self, now: Timestamp) -> Option<u64> {
-        let any = self.suites.iter().any(Suite::is_security);
+        let any = !self.by_advisory && self.suites.iter().any(Suite::is_security);
         let suites = self.suites.iter().filter(|suite| suite.is_security() || !any);
         let ages = suites.map(|suite| {
             let at = suite.index.value()?.known_at(now)?;
@@ -337,6 +352,7 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Updates, Gap> {
     let packages = facts.packages.known()?;
     match packages.manager {
         Manager::Dpkg => apt::read(host, facts, packages),
+        Manager::Rpm => rpm::read(host, facts, packages),
         other => Err(Gap::unsupported(format!("pending updates of {} are not evaluated yet", other.name()))),
     }
 }

@@ -20,8 +20,10 @@ pub(crate) static CHECK: Check = Check {
         and the host looks up to date for ever.",
     remedy: "apt-get update             # and read what it says of each source\n\
         systemctl enable --now apt-daily.timer\n\
-        apt-cache policy           # which sources are used",
-    references: &["apt-get(8)", "sources.list(5)", "apt.systemd.daily(8)"],
+        apt-cache policy           # which sources are used\n\
+        dnf makecache --refresh && systemctl enable --now dnf-makecache.timer   # RHEL family, Fedora\n\
+        zypper refresh             # SUSE",
+    references: &["apt-get(8)", "sources.list(5)", "apt.systemd.daily(8)", "dnf(8)", "zypper(8)"],
     examples: Examples {
         kept: r#"
             taken_at = "2026-11-22T12:00:00Z"
@@ -88,7 +90,7 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
                 judgement.observe(message, [Evidence::of(&index.path)]);
             }
             Err(Stale::Future) => judgement.unknown(stale(&name, Stale::Future, now, limit)),
-            Err(Stale::Old(_)) if !suite.is_security() && index.valid_until.is_none() => {
+            Err(Stale::Old(_)) if !index.confirmed && !suite.is_security() && index.valid_until.is_none() => {
                 let at = index.known_at(now).unwrap_or(now);
                 let message = format!(
                     "the index of {name} is {} old, and its archive signs it anew only when it changes",

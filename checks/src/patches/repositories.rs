@@ -20,11 +20,13 @@ pub(crate) static CHECK: Check = Check {
     remedy: "apt-cache policy                         # which sources are used\n\
         Put the key of the source into /etc/apt/keyrings and name it with signed-by= (Signed-By:)\n\
         Take out trusted=yes and allow-insecure=yes, and what apt.conf.d says of AllowInsecureRepositories\n\
-        deb https://<mirror>/debian-security <release>-security main   # what Debian needs",
+        deb https://<mirror>/debian-security <release>-security main   # what Debian needs\n\
+        In /etc/yum.repos.d/*.repo: gpgcheck=1, an https:// address or repo_gpgcheck=1, and no sslverify=0   # dnf, zypper",
     references: &[
         "sources.list(5)",
         "apt-secure(8)",
         "apt.conf(5)",
+        "dnf.conf(5)",
         "CIS Debian Linux 12 Benchmark: package sources",
     ],
     examples: Examples {
@@ -72,7 +74,8 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     }
     for careless in &updates.careless {
         let message = format!("is set to believe what nobody vouches for ({})", careless.option);
-        judgement.fail(Finding::new("apt", message, careless.place.clone()));
+        let manager = if updates.by_advisory { "dnf" } else { "apt" };
+        judgement.fail(Finding::new(manager, message, careless.place.clone()));
     }
     let mut signed = 0_usize;
     for suite in &updates.suites {
@@ -111,6 +114,12 @@ fn signature(suite: &Suite) -> Result<bool, String> {
         "file" | "copy" | "cdrom" | "mirror+file" => " from this machine's own disk",
         _ => ", over a connection that anybody between may change",
     };
+    if matches!(suite.careless.as_slice(), [one] if one == "repo_gpgcheck=0" || one == "sslverify=0") {
+        let option = suite.careless.concat();
+        return Err(format!(
+            "lists what it offers without a signature ({option}), so that anybody between may keep updates from this host"
+        ));
+    }
     if !suite.careless.is_empty() {
         let options = suite.careless.join(", ");
         let unsigned = if missing { "has no signature" } else { "may lose its signature unnoticed" };

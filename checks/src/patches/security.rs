@@ -21,11 +21,16 @@ pub(crate) static CHECK: Check = Check {
         index is, and an old, expired or missing one is never taken for being up to date.",
     remedy: "apt-get update && apt-get --only-upgrade install <package>\n\
         apt-get dist-upgrade        # everything at once; read what it would remove\n\
-        apt-mark unhold <package>   # where a hold keeps the update back",
+        apt-mark unhold <package>   # where a hold keeps the update back\n\
+        dnf upgrade --refresh --security                # RHEL family, Fedora; dnf updateinfo list --security\n\
+        dnf versionlock delete <package>                # where a lock keeps the update back\n\
+        zypper refresh && zypper patch --category security   # SUSE",
     references: &[
         "apt-get(8)",
         "apt_preferences(5)",
         "sources.list(5)",
+        "dnf(8)",
+        "zypper(8)",
         "CIS Debian Linux 12 Benchmark: updates and patches are installed",
     ],
     examples: Examples {
@@ -64,12 +69,35 @@ pub(crate) static CHECK: Check = Check {
     judge,
 };
 
+/// What a package manager calls its things.
+struct Places {
+    database: &'static str,
+    lists: &'static str,
+    preferences: &'static str,
+    withheld: &'static str,
+}
+
+const APT: Places = Places {
+    database: "/var/lib/dpkg/status",
+    lists: "/var/lib/apt/lists",
+    preferences: "/etc/apt/preferences",
+    withheld: "the preferences of apt keep it at its version",
+};
+
+const RPM: Places = Places {
+    database: "rpm's database",
+    lists: "/var/cache/dnf",
+    preferences: "/etc/yum.repos.d",
+    withheld: "an advisory names it, and no repository that is used hands it out",
+};
+
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     if facts.system == System::MacOs {
         return crate::mac::patches::security(facts, policy);
     }
     let updates = facts.updates.known()?;
     let mut judgement = Judgement::new();
+    let places = if updates.by_advisory { &RPM } else { &APT };
     for pending in updates.pending.iter().filter(|pending| pending.security) {
         let held = match pending.status {
             Status::Upgradable => "",
@@ -79,23 +107,20 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
                 ", which a plain upgrade keeps back: read what `apt-get -s dist-upgrade` would do"
             }
         };
+        let from = [vec![pending.origin.clone()], pending.advisories.clone()].concat().join(", ");
         let message = format!(
-            "waits for a security update from {} to {} ({}){held}",
-            pending.installed, pending.candidate, pending.origin
+            "waits for a security update from {} to {} ({from}){held}",
+            pending.installed, pending.candidate
         );
         let index = updates
             .suites
             .iter()
             .filter_map(|suite| suite.index.value())
             .find(|index| index.name() == pending.origin)
-            .map_or("/var/lib/apt/lists", |index| index.path.as_str());
+            .map_or(places.lists, |index| index.path.as_str());
         judgement.fail(
-            Finding::new(
-                &pending.package,
-                message,
-                Evidence::of("/var/lib/dpkg/status").says(&pending.installed),
-            )
-            .and(Evidence::of(index).says(&pending.candidate)),
+            Finding::new(&pending.package, message, Evidence::of(places.database).says(&pending.installed))
+                .and(Evidence::of(index).says(&pending.candidate)),
         );
     }
     for withheld in &updates.withheld {
@@ -103,18 +128,22 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         let why = if updates.is_esm(&withheld.origin) {
             "Ubuntu hands it to machines with a subscription alone: pro attach, then pro enable"
         } else {
-            "the preferences of apt keep it at its version"
+            places.withheld
         };
         let message = format!(
             "never gets the security update from {} to {} ({}): {why}",
             withheld.installed, withheld.version, withheld.origin
         );
-        let place = withheld.by.clone().unwrap_or_else(|| Evidence::of("/etc/apt/preferences"));
+        let place = withheld.by.clone().unwrap_or_else(|| Evidence::of(places.preferences));
         judgement.fail(Finding::new(&withheld.package, message, place));
     }
     limits(facts, updates, &mut judgement);
     let mut oldest: Option<(Timestamp, &Index)> = None;
-    let security: Vec<&Suite> = updates.suites.iter().filter(|suite| suite.is_security()).collect();
+    let security: Vec<&Suite> =
+        updates.suites.iter().filter(|suite| updates.by_advisory || suite.is_security()).collect();
+    if updates.by_advisory {
+        unclassified(updates, &mut judgement);
+    }
     for suite in &security {
         match fresh(suite, facts.taken_at, policy.thresholds.index_max_age_days) {
             Ok((at, index)) => {
@@ -126,11 +155,14 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         }
     }
     if updates.suites.is_empty() {
-        judgement.unknown("apt has no package source, so nothing on this host knows of updates");
+        let manager = if updates.by_advisory { "dnf" } else { "apt" };
+        judgement
+            .unknown(format!("{manager} has no package source, so nothing on this host knows of updates"));
     } else if security.is_empty() {
         judgement
             .unknown("no security suite is configured, so nothing on this host knows of security updates");
     } else if let Some(codename) = codename(facts)
+        && !updates.by_advisory
         && !security.iter().filter_map(|suite| suite.index.value()).any(|index| index.is_of(codename))
     {
         judgement.unknown(format!(
@@ -153,6 +185,22 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         judgement.observe(message, [Evidence::of(&index.path)]);
     }
     Ok(judgement)
+}
+
+/// Of an update that only a repository without advisories offers nobody tells whether it mends a hole.
+fn unclassified(updates: &Updates, judgement: &mut Judgement) {
+    let pending = updates.pending.iter().filter(|pending| pending.unclassified).count();
+    if pending == 0 {
+        return;
+    }
+    for index in updates.suites.iter().filter_map(|suite| suite.index.value()) {
+        if index.advisories.is_none() {
+            judgement.unknown(format!(
+                "no security classification exists in {}: whether any of {pending} pending updates is one is not known",
+                index.name()
+            ));
+        }
+    }
 }
 
 /// The instant up to which the index of a suite speaks, or why it cannot be relied on.

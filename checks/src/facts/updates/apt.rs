@@ -98,6 +98,7 @@ pub(super) fn read(host: &dyn Host, facts: &Facts, packages: &Packages) -> Resul
         choices.into_iter().filter_map(|choice| pending(choice, packages, &phasing, &kept)).collect();
     Ok(Updates {
         compared: u32::try_from(packages.installed.len()).unwrap_or(u32::MAX),
+        by_advisory: false,
         suites,
         pending,
         withheld,
@@ -165,6 +166,7 @@ fn pending(
         origin: candidate.from.name,
         third_party: candidate.from.third_party,
         security: candidate.security,
+        unclassified: false,
         status,
         advisories: Vec::new(),
     })
