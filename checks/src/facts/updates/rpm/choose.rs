@@ -156,9 +156,8 @@ impl<'a> Offers<'a> {
             return Some(place.clone().says(word));
         }
         let (global, own) = (&self.configuration.includes, &repository.includes);
-        if !(global.is_empty() && own.is_empty())
-            && !global.iter().chain(own).any(|word| means(word, package))
-        {
+        let mut named = global.iter().chain(own).peekable();
+        if named.peek().is_some() && !named.any(|word| means(word, package)) {
             return Some(repository.place.clone().says("includepkgs"));
         }
         if !repository.module_hotfixes && !self.modules.admits(package) {

@@ -117,7 +117,7 @@ impl Locks {
                 architecture: String::new(),
                 ..package.clone()
             };
-            means(word, &any) || word.strip_prefix(any.name.as_str()).is_some_and(|rest| is_version(rest))
+            means(word, &any) || word.strip_prefix(any.name.as_str()).is_some_and(is_version)
         };
         let mut own = self.only.iter().filter(|(word, _)| named(word)).peekable();
         if own.peek().is_some() && !own.any(|(word, _)| means(word, package)) {

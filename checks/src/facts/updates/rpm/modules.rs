@@ -205,12 +205,12 @@ impl Document {
                     any.push(scalar.text);
                 }
             }
-            ["data", "artifacts", "rpms", "-"] => {
+            ["data", "artifacts", "rpms", "-"]
                 if parts(&scalar.text).is_some_and(|(name, architecture)| {
                     wanted(name) && !matches!(architecture, "src" | "nosrc")
-                }) {
-                    stream.artifacts.push(scalar.text);
-                }
+                }) =>
+            {
+                stream.artifacts.push(scalar.text);
             }
             ["data", "demodularized", "rpms", "-"] => {
                 stream.demodularized.insert(scalar.text);

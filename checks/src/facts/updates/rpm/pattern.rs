@@ -64,7 +64,7 @@ fn class(pattern: &[char], c: char) -> Option<(bool, usize)> {
 /// another package, this says yes too often: then a security update counts as withheld, and never as absent.
 pub(super) fn means(word: &str, package: &Package) -> bool {
     let Package { name, epoch, version, release, architecture, .. } = package;
-    if !word.contains(['*', '?', '[']) && !word.starts_with(name.as_str()) {
+    if !word.contains(['*', '?', '[']) && !word.contains(name.as_str()) {
         return false;
     }
     if glob(word, name) || glob(word, &format!("{name}.{architecture}")) {
