@@ -107,7 +107,7 @@ impl Entry {
             architecture: pending.architecture.clone(),
             installed: pending.installed.clone(),
             candidate: pending.candidate.clone(),
-            security: (!updates.unclassified).then_some(pending.security),
+            security: updates.tells(pending).then_some(pending.security),
             origin: pending.origin.clone(),
             third_party: pending.third_party,
             source: if pending.source.is_empty() { &pending.package } else { &pending.source }.clone(),

@@ -114,7 +114,9 @@ pub(crate) fn read(host: &dyn Host) -> Result<Packages, Gap> {
 pub fn compare(manager: Manager, left: &str, right: &str) -> Ordering {
     match manager {
         Manager::Rpm => rpm_version::compare(left, right),
-        Manager::Dpkg | Manager::Apk | Manager::Pacman => debian_version::compare(left, right),
+        Manager::Dpkg => debian_version::compare(left, right),
+        Manager::Apk => apk_version::compare(left, right),
+        Manager::Pacman => pacman_version::compare(left, right),
     }
 }
 

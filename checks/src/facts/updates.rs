@@ -4,6 +4,7 @@ mod address;
 mod apk;
 mod apt;
 mod pacman;
+mod rpm;
 
 use std::collections::BTreeSet;
 
@@ -22,9 +23,8 @@ use crate::host::Host;
 pub struct Updates {
     /// How many installed packages were compared with the indexes.
     pub compared: u32,
-    /// The indexes do not say which updates are for security: no such classification exists for this package manager.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub unclassified: bool,
+    /// What tells which updates are for security.
+    pub classification: Classification,
     /// What the package manager is told to use.
     pub suites: Vec<Suite>,
     /// What an upgrade would change, by package.
@@ -45,6 +45,19 @@ pub struct Updates {
     /// Sources and preferences that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Gap>,
+}
+
+/// What tells which updates are for security.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Classification {
+    /// The suite that offers them, as in archives of Debian.
+    #[default]
+    Suites,
+    /// The advisories that name them, as in repositories of rpm packages.
+    Advisories,
+    /// Nothing: for apk and pacman no such classification exists.
+    Nothing,
 }
 
 /// One suite of one archive, or one repository, that the package manager is told to use.
@@ -103,6 +116,12 @@ pub struct Index {
     pub not_automatic: bool,
     /// What was once taken from it by name is upgraded from it.
     pub automatic_upgrades: bool,
+    /// The package manager sets [`Index::modified`] whenever it finds that the publisher has nothing newer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+    /// How many advisories the repository has, where it has any form of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advisories: Option<u32>,
     /// The package lists that were read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<String>,
@@ -143,8 +162,11 @@ pub struct Pending {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub third_party: bool,
     /// Whether the candidate, or a version between it and the installed one, comes from a security suite; where
-    /// [`Updates::unclassified`] is set, `false` says nothing.
+    /// [`Updates::tells`] denies it, `false` says nothing.
     pub security: bool,
+    /// A repository without advisories offers it, so that nobody tells whether it mends a hole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unclassified: bool,
     /// What comes of it when somebody upgrades.
     pub status: Status,
     /// The advisories that it mends, where the index names them: `RHSA-2026:1234`.
@@ -270,10 +292,12 @@ impl Index {
         }
     }
 
-    /// Whether it publishes security updates. Debian says so in the label, Ubuntu and Ubuntu ESM in the suite.
+    /// Whether it publishes security updates. Debian says so in the label, Ubuntu and Ubuntu ESM in the suite; a
+    /// repository of rpm packages has advisories.
     #[must_use]
     pub fn is_security(&self) -> bool {
-        self.label == "Debian-Security"
+        self.advisories.is_some()
+            || self.label == "Debian-Security"
             || [&self.suite, &self.codename].iter().any(|name| name.ends_with("-security"))
     }
 
@@ -324,12 +348,18 @@ pub enum Stale {
 }
 
 impl Updates {
+    /// Whether it is known if an update is for security.
+    #[must_use]
+    pub fn tells(&self, pending: &Pending) -> bool {
+        self.classification != Classification::Nothing && !pending.unclassified
+    }
+
     /// The age in seconds of what is known of security updates: of the oldest index of a security suite, or of the
     /// oldest one where no suite is for security. A released suite without security updates stays as it is for months,
     /// so its age tells nothing.
     #[must_use]
     pub fn index_age(&self, now: Timestamp) -> Option<u64> {
-        let any = self.suites.iter().any(Suite::is_security);
+        let any = self.classification == Classification::Suites && self.suites.iter().any(Suite::is_security);
         let suites = self.suites.iter().filter(|suite| suite.is_security() || !any);
         let ages = suites.map(|suite| {
             let at = suite.index.value()?.known_at(now)?;
@@ -346,6 +376,6 @@ pub(crate) fn read(host: &dyn Host, facts: &Facts) -> Result<Updates, Gap> {
         Manager::Dpkg => apt::read(host, facts, packages),
         Manager::Apk => apk::read(host, facts, packages),
         Manager::Pacman => pacman::read(host, facts, packages),
-        other => Err(Gap::unsupported(format!("pending updates of {} are not evaluated yet", other.name()))),
+        Manager::Rpm => rpm::read(host, facts, packages),
     }
 }

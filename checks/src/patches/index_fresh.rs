@@ -3,7 +3,7 @@
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
 use crate::facts::packages::Manager;
-use crate::facts::updates::{Stale, Suite};
+use crate::facts::updates::{Classification, Stale, Suite};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::package_index::{age, stale};
@@ -23,8 +23,18 @@ pub(crate) static CHECK: Check = Check {
         systemctl enable --now apt-daily.timer\n\
         apt-cache policy           # which sources are used\n\
         apk update                 # Alpine\n\
-        pacman -Syu                # Arch; -Sy alone leaves a half-upgraded system behind",
-    references: &["apt-get(8)", "sources.list(5)", "apt.systemd.daily(8)", "apk-update(8)", "pacman(8)"],
+        pacman -Syu                # Arch; -Sy alone leaves a half-upgraded system behind\n\
+        dnf makecache --refresh && systemctl enable --now dnf-makecache.timer   # RHEL family, Fedora\n\
+        zypper refresh             # SUSE",
+    references: &[
+        "apt-get(8)",
+        "sources.list(5)",
+        "apt.systemd.daily(8)",
+        "apk-update(8)",
+        "pacman(8)",
+        "dnf(8)",
+        "zypper(8)",
+    ],
     examples: Examples {
         kept: r#"
             taken_at = "2026-11-22T12:00:00Z"
@@ -103,7 +113,10 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
                 ));
             }
             Err(Stale::Old(_))
-                if !updates.unclassified && !suite.is_security() && index.valid_until.is_none() =>
+                if updates.classification != Classification::Nothing
+                    && !index.confirmed
+                    && !suite.is_security()
+                    && index.valid_until.is_none() =>
             {
                 let at = index.known_at(now).unwrap_or(now);
                 let message = format!(
@@ -191,7 +204,7 @@ mod tests {
     #[test]
     fn where_nothing_is_classified_every_index_has_to_be_young() {
         let old = |updates: &mut Updates, now: Timestamp| {
-            updates.unclassified = true;
+            updates.classification = Classification::Nothing;
             updates.suites[0].suite = "v3.20/main".into();
             if let Reading::Known(index) = &mut updates.suites[0].index {
                 index.label.clear();

@@ -23,13 +23,15 @@ pub(crate) static CHECK: Check = Check {
         Take out trusted=yes and allow-insecure=yes, and what apt.conf.d says of AllowInsecureRepositories\n\
         deb https://<mirror>/debian-security <release>-security main   # what Debian needs\n\
         https://<mirror>/alpine/v<release>/main   # what Alpine needs in /etc/apk/repositories\n\
-        SigLevel = Required DatabaseOptional      # what Arch needs in /etc/pacman.conf",
+        SigLevel = Required DatabaseOptional      # what Arch needs in /etc/pacman.conf\n\
+        In /etc/yum.repos.d/*.repo: gpgcheck=1, an https:// address or repo_gpgcheck=1, and no sslverify=0   # dnf, zypper",
     references: &[
         "sources.list(5)",
         "apt-secure(8)",
         "apt.conf(5)",
         "apk-repositories(5)",
         "pacman.conf(5)",
+        "dnf.conf(5)",
         "CIS Debian Linux 12 Benchmark: package sources",
     ],
     examples: Examples {
@@ -78,7 +80,12 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for careless in &updates.careless {
         let message = format!("is set to believe what nobody vouches for ({})", careless.option);
         let manager = facts.packages.value().map(|packages| packages.manager);
-        let name = manager.filter(|manager| *manager != Manager::Dpkg).map_or("apt", Manager::name);
+        let name = match manager {
+            Some(Manager::Rpm) => "dnf",
+            Some(Manager::Apk) => "apk",
+            Some(Manager::Pacman) => "pacman",
+            Some(Manager::Dpkg) | None => "apt",
+        };
         judgement.fail(Finding::new(name, message, careless.place.clone()));
     }
     let mut signed = 0_usize;
@@ -118,6 +125,12 @@ fn signature(suite: &Suite) -> Result<bool, String> {
         "file" | "copy" | "cdrom" | "mirror+file" => " from this machine's own disk",
         _ => ", over a connection that anybody between may change",
     };
+    if matches!(suite.careless.as_slice(), [one] if one == "repo_gpgcheck=0" || one == "sslverify=0") {
+        let option = suite.careless.concat();
+        return Err(format!(
+            "lists what it offers without a signature ({option}), so that anybody between may keep updates from this host"
+        ));
+    }
     if !suite.careless.is_empty() {
         let options = suite.careless.join(", ");
         let unsigned = if missing { "has no signature" } else { "may lose its signature unnoticed" };

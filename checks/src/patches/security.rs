@@ -5,7 +5,7 @@ mod unclassified;
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::date::Timestamp;
 use crate::facts::Facts;
-use crate::facts::updates::{Index, Status, Suite, Updates};
+use crate::facts::updates::{Classification, Index, Status, Suite, Updates};
 use crate::gap::Gap;
 use crate::host::System;
 use crate::package_index::{age, stale};
@@ -25,13 +25,18 @@ pub(crate) static CHECK: Check = Check {
         apt-get dist-upgrade        # everything at once; read what it would remove\n\
         apt-mark unhold <package>   # where a hold keeps the update back\n\
         apk -U upgrade              # Alpine; no classification exists there, so nothing at all may wait\n\
-        pacman -Syu                 # Arch, likewise",
+        pacman -Syu                 # Arch, likewise\n\
+        dnf upgrade --refresh --security                # RHEL family, Fedora; dnf updateinfo list --security\n\
+        dnf versionlock delete <package>                # where a lock keeps the update back\n\
+        zypper refresh && zypper patch --category security   # SUSE",
     references: &[
         "apt-get(8)",
         "apt_preferences(5)",
         "sources.list(5)",
         "apk-upgrade(8)",
         "pacman(8)",
+        "dnf(8)",
+        "zypper(8)",
         "CIS Debian Linux 12 Benchmark: updates and patches are installed",
     ],
     examples: Examples {
@@ -70,15 +75,39 @@ pub(crate) static CHECK: Check = Check {
     judge,
 };
 
+/// What a package manager calls its things.
+struct Places {
+    database: &'static str,
+    lists: &'static str,
+    preferences: &'static str,
+    withheld: &'static str,
+}
+
+const APT: Places = Places {
+    database: "/var/lib/dpkg/status",
+    lists: "/var/lib/apt/lists",
+    preferences: "/etc/apt/preferences",
+    withheld: "the preferences of apt keep it at its version",
+};
+
+const RPM: Places = Places {
+    database: "rpm's database",
+    lists: "/var/cache/dnf",
+    preferences: "/etc/yum.repos.d",
+    withheld: "an advisory names it, and no repository that is used hands it out",
+};
+
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     if facts.system == System::MacOs {
         return crate::mac::patches::security(facts, policy);
     }
     let updates = facts.updates.known()?;
-    if updates.unclassified {
+    if updates.classification == Classification::Nothing {
         return Ok(unclassified::judge(facts, updates, policy));
     }
     let mut judgement = Judgement::new();
+    let by_advisory = updates.classification == Classification::Advisories;
+    let places = if by_advisory { &RPM } else { &APT };
     for pending in updates.pending.iter().filter(|pending| pending.security) {
         let held = match pending.status {
             Status::Upgradable => "",
@@ -88,23 +117,20 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
                 ", which a plain upgrade keeps back: read what `apt-get -s dist-upgrade` would do"
             }
         };
+        let from = [vec![pending.origin.clone()], pending.advisories.clone()].concat().join(", ");
         let message = format!(
-            "waits for a security update from {} to {} ({}){held}",
-            pending.installed, pending.candidate, pending.origin
+            "waits for a security update from {} to {} ({from}){held}",
+            pending.installed, pending.candidate
         );
         let index = updates
             .suites
             .iter()
             .filter_map(|suite| suite.index.value())
             .find(|index| index.name() == pending.origin)
-            .map_or("/var/lib/apt/lists", |index| index.path.as_str());
+            .map_or(places.lists, |index| index.path.as_str());
         judgement.fail(
-            Finding::new(
-                &pending.package,
-                message,
-                Evidence::of("/var/lib/dpkg/status").says(&pending.installed),
-            )
-            .and(Evidence::of(index).says(&pending.candidate)),
+            Finding::new(&pending.package, message, Evidence::of(places.database).says(&pending.installed))
+                .and(Evidence::of(index).says(&pending.candidate)),
         );
     }
     for withheld in &updates.withheld {
@@ -112,18 +138,22 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         let why = if updates.is_esm(&withheld.origin) {
             "Ubuntu hands it to machines with a subscription alone: pro attach, then pro enable"
         } else {
-            "the preferences of apt keep it at its version"
+            places.withheld
         };
         let message = format!(
             "never gets the security update from {} to {} ({}): {why}",
             withheld.installed, withheld.version, withheld.origin
         );
-        let place = withheld.by.clone().unwrap_or_else(|| Evidence::of("/etc/apt/preferences"));
+        let place = withheld.by.clone().unwrap_or_else(|| Evidence::of(places.preferences));
         judgement.fail(Finding::new(&withheld.package, message, place));
     }
     limits(facts, updates, &mut judgement);
     let mut oldest: Option<(Timestamp, &Index)> = None;
-    let security: Vec<&Suite> = updates.suites.iter().filter(|suite| suite.is_security()).collect();
+    let security: Vec<&Suite> =
+        updates.suites.iter().filter(|suite| by_advisory || suite.is_security()).collect();
+    if by_advisory {
+        unclassified(updates, &mut judgement);
+    }
     for suite in &security {
         match fresh(suite, facts.taken_at, policy.thresholds.index_max_age_days) {
             Ok((at, index)) => {
@@ -135,11 +165,14 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         }
     }
     if updates.suites.is_empty() {
-        judgement.unknown("apt has no package source, so nothing on this host knows of updates");
+        let manager = if by_advisory { "dnf" } else { "apt" };
+        judgement
+            .unknown(format!("{manager} has no package source, so nothing on this host knows of updates"));
     } else if security.is_empty() {
         judgement
             .unknown("no security suite is configured, so nothing on this host knows of security updates");
     } else if let Some(codename) = codename(facts)
+        && !by_advisory
         && !security.iter().filter_map(|suite| suite.index.value()).any(|index| index.is_of(codename))
     {
         judgement.unknown(format!(
@@ -162,6 +195,22 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
         judgement.observe(message, [Evidence::of(&index.path)]);
     }
     Ok(judgement)
+}
+
+/// Of an update that only a repository without advisories offers nobody tells whether it mends a hole.
+fn unclassified(updates: &Updates, judgement: &mut Judgement) {
+    let pending = updates.pending.iter().filter(|pending| pending.unclassified).count();
+    if pending == 0 {
+        return;
+    }
+    for index in updates.suites.iter().filter_map(|suite| suite.index.value()) {
+        if index.advisories.is_none() {
+            judgement.unknown(format!(
+                "no security classification exists in {}: whether any of {pending} pending updates is one is not known",
+                index.name()
+            ));
+        }
+    }
 }
 
 /// The instant up to which the index of a suite speaks, or why it cannot be relied on.

@@ -9,7 +9,7 @@ mod repositories;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
 
-use super::{Careless, Index, Pending, Signature, Status, Suite, Updates, address};
+use super::{Careless, Classification, Index, Pending, Signature, Status, Suite, Updates, address};
 use crate::date::Timestamp;
 use crate::evidence::Evidence;
 use crate::facts::Facts;
@@ -129,7 +129,7 @@ pub(super) fn read(host: &dyn Host, facts: &Facts, packages: &Packages) -> Resul
         .collect();
     Ok(Updates {
         compared: u32::try_from(packages.installed.len()).unwrap_or(u32::MAX),
-        unclassified: true,
+        classification: Classification::Nothing,
         suites,
         pending,
         unlisted,

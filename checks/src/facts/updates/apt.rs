@@ -14,7 +14,7 @@ mod upgrade;
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Careless, Disabled, Pending, Status, Suite, Updates, Withheld};
+use super::{Careless, Classification, Disabled, Pending, Status, Suite, Updates, Withheld};
 use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::automatic_updates::apt_conf::{self, AptConf, Setting};
@@ -98,7 +98,7 @@ pub(super) fn read(host: &dyn Host, facts: &Facts, packages: &Packages) -> Resul
         choices.into_iter().filter_map(|choice| pending(choice, packages, &phasing, &kept)).collect();
     Ok(Updates {
         compared: u32::try_from(packages.installed.len()).unwrap_or(u32::MAX),
-        unclassified: false,
+        classification: Classification::Suites,
         suites,
         pending,
         withheld,
@@ -166,6 +166,7 @@ fn pending(
         origin: candidate.from.name,
         third_party: candidate.from.third_party,
         security: candidate.security,
+        unclassified: false,
         status,
         advisories: Vec::new(),
     })

@@ -10,7 +10,7 @@ mod replaces;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use super::{Index, Pending, Signature, Status, Suite, Updates, address};
+use super::{Classification, Index, Pending, Signature, Status, Suite, Updates, address};
 use crate::date::Timestamp;
 use crate::facts::Facts;
 use crate::facts::packages::Packages;
@@ -71,7 +71,7 @@ pub(super) fn read(host: &dyn Host, facts: &Facts, packages: &Packages) -> Resul
         .collect();
     Ok(Updates {
         compared: u32::try_from(packages.installed.len()).unwrap_or(u32::MAX),
-        unclassified: true,
+        classification: Classification::Nothing,
         suites,
         pending,
         unlisted,

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::date::DAY;
-    use crate::facts::updates::{Pending, Suite};
+    use crate::facts::updates::{Classification, Pending, Suite};
     use crate::gap::{Gap, Reading};
 
     fn judged(change: impl FnOnce(&mut Updates, Timestamp)) -> Judgement {
@@ -82,8 +82,12 @@ mod tests {
             ..Index::default()
         };
         let suite = Suite { suite: "v3.20/main".into(), index: Reading::Known(index), ..Suite::default() };
-        let mut updates =
-            Updates { compared: 40, unclassified: true, suites: vec![suite], ..Updates::default() };
+        let mut updates = Updates {
+            compared: 40,
+            classification: Classification::Nothing,
+            suites: vec![suite],
+            ..Updates::default()
+        };
         change(&mut updates, taken_at);
         judge(&Facts { taken_at, ..Facts::default() }, &updates, &Policy::default())
     }

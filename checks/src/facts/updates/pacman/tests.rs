@@ -62,7 +62,7 @@ fn the_first_repository_that_knows_a_package_decides() {
         ["both 2-2 core Upgradable", "held 3-1 core Held", "old 1-1 core, replaced by new Upgradable"]
     );
     assert_eq!(updates.pending[0].source, "both-source");
-    assert!(updates.unclassified && updates.unread.is_empty());
+    assert!(updates.classification == Classification::Nothing && updates.unread.is_empty());
     assert_eq!(updates.unlisted.iter().collect::<Vec<_>>(), ["gone"]);
     let [core, own] = updates.suites.as_slice() else { panic!("{:?}", updates.suites) };
     assert_eq!(core.place, Evidence::at("/etc/pacman.conf", 4));
