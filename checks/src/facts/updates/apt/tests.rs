@@ -3,7 +3,6 @@
 use super::lists::LISTS;
 use super::*;
 use crate::date::{DAY, Timestamp};
-use crate::facts::packages::Manager;
 use crate::facts::updates;
 use crate::gap::{GapKind, Reading};
 use crate::host::Tree;
@@ -157,11 +156,8 @@ fn what_is_not_on_disk_or_not_readable_is_a_gap() {
 }
 
 #[test]
-fn other_managers_are_not_guessed_at() {
+fn without_the_packages_nothing_is_pending_and_nothing_is_known() {
     let mut facts = facts(&[]);
-    facts.packages = Reading::Known(Packages { manager: Manager::Apk, ..Packages::default() });
-    let gap = read(&Tree::new(NOW), &facts).unwrap_err();
-    assert_eq!(gap.to_string(), "pending updates of apk are not evaluated yet");
     facts.packages = Reading::default();
     assert_eq!(read(&Tree::new(NOW), &facts).unwrap_err().why, GapKind::NotGathered);
 }
