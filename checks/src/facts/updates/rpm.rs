@@ -2,6 +2,7 @@
 //!
 //! Held against the real dnf of Debian by `tests/dnf_oracle.rs`. What zypper keeps, versionlock's lists and dnf 5 are
 //! proved by fixtures only. Not evaluated: packages that another one obsoletes, and what an upgrade could not resolve.
+//! A gap and no answer: metadata packed with zchunk, overrides of repositories, and modules that dnf 5 has enabled.
 
 mod cache;
 mod choose;

@@ -132,12 +132,12 @@ fn a_file_that_unpacks_to_more_than_it_should_is_let_be() {
     assert_eq!(index(&updates(&host)).unread[0].why, GapKind::TooLarge);
 }
 
+/// Without bound on the work this takes minutes.
 #[test]
-fn a_hundred_thousand_attributes_take_no_minutes() {
+fn a_tag_of_many_attributes_is_read_once() {
     let many: String = (0..300_000).map(|number| format!(" a{number}=''")).collect();
-    let begun = std::time::Instant::now();
-    updates(&dnf(format!("<metadata><package><version{many}/></package></metadata>"), UPDATEINFO));
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    let host = dnf(format!("<metadata><package><version{many}/></package></metadata>"), UPDATEINFO);
+    assert!(index(&updates(&host)).unread[0].to_string().contains("without name or version"));
 }
 
 #[test]
