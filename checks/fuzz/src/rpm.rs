@@ -1,4 +1,9 @@
-//! Puts headers of rpm packages into databases of both formats, as rpm would.
+//! Puts headers of rpm packages into databases of both formats, as rpm would; and makes hosts that have some.
+
+use checks::facts::packages::rpm::Installed;
+use checks::facts::{Facts, ROOMS};
+use checks::gap::Reading;
+use checks::host::Tree;
 
 /// A page of SQLite here.
 const PAGE: usize = 4096;
@@ -124,3 +129,32 @@ pub fn ndb(headers: &[&[u8]]) -> Vec<u8> {
     }
     [file, rest].concat()
 }
+
+/// Gathers the pending updates of a host with two packages of rpm, and looks at what holds of any host.
+pub fn updates(host: &Tree) -> Facts {
+    let mut facts = crate::room(host, ROCKY, &[]);
+    let one = |name: &str, architecture: &str| Installed {
+        name: name.into(),
+        version: "3.0.7".into(),
+        release: "27.el9".into(),
+        architecture: architecture.into(),
+        ..Installed::default()
+    };
+    if let Reading::Known(packages) = &mut facts.packages {
+        packages.rpm = vec![one("openssl", "x86_64"), one("node", "noarch")];
+    }
+    let room = ROOMS.iter().find(|room| room.name == "updates").expect("the room exists");
+    (room.gather)(host, &mut facts);
+    crate::holds(&facts);
+    facts
+}
+
+const ROCKY: &str = r#"
+[packages.known]
+manager = "rpm"
+architecture = "x86_64"
+installed = { openssl = "3.0.7-27.el9", node = "3.0.7-27.el9" }
+[machine.known.release.known]
+id = "rocky"
+version = "9.4"
+"#;

@@ -2,6 +2,7 @@
 //!
 //! Held against the real dnf of Debian by `tests/dnf_oracle.rs`. What zypper keeps, versionlock's lists and dnf 5 are
 //! proved by fixtures only. Not evaluated: packages that another one obsoletes, and what an upgrade could not resolve.
+//! A gap and no answer: metadata packed with zchunk, overrides of repositories, and modules that dnf 5 has enabled.
 
 mod cache;
 mod choose;
@@ -144,7 +145,8 @@ fn index(
     let primary = primary.ok_or_else(|| {
         Gap::unsupported(format!("{} names no list of packages that hostduty reads", cache.path))
     })?;
-    let mut reader = Primary::new(&cache.path, wanted, |package| offers.take(package, number, repository));
+    let mut reader =
+        Primary::new(&cache.place(primary), wanted, |package| offers.take(package, number, repository));
     match cache.walk(host, primary, |node| reader.node(node)) {
         Ok(path) => index.lists.push(path),
         Err(gap) => index.unread.push(gap),
@@ -152,13 +154,15 @@ fn index(
     if let Some(file) = cache.repomd.file("updateinfo") {
         let active = offers.active();
         let mut reader =
-            Updateinfo::new(&cache.path, active, wanted, |advised| offers.advise(advised, number));
+            Updateinfo::new(&cache.place(file), active, wanted, |advised| offers.advise(advised, number));
         match cache.walk(host, file, |node| reader.node(node)) {
             Ok(path) => index.lists.push(path),
             Err(gap) => index.unread.push(gap),
         }
-        index.advisories = Some(reader.advisories);
-    } else {
+        // A list of no advisories tells of no update whether it mends a hole.
+        index.advisories = Some(reader.advisories).filter(|count| *count > 0);
+    }
+    if index.advisories.is_none() {
         offers.unclassified(number);
     }
     Ok(index)
@@ -173,3 +177,6 @@ fn platform(host: &dyn Host) -> String {
     let value = text.lines().find_map(|line| line.strip_prefix("PLATFORM_ID=")).unwrap_or_default();
     value.trim_matches(['"', '\'']).strip_prefix("platform:").unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,14 +116,27 @@ fn open(host: &dyn Host, folder: String, tool: Tool) -> Result<Cache, Gap> {
         (Tool::Dnf, Some(primary)) => format!("{folder}/{}", primary.name),
         _ => path.clone(),
     };
-    let confirmed = host.stat(&judged)?.modified;
+    let confirmed = match host.stat(&judged) {
+        Err(gap) if gap.is_absent() && repomd.file("primary_zck").is_some() => {
+            let what = format!(
+                "the list of packages beside {path} is packed with zchunk, which hostduty does not read"
+            );
+            return Err(Gap::unsupported(what));
+        }
+        other => other?.modified,
+    };
     Ok(Cache { folder, path, repomd, confirmed })
 }
 
 impl Cache {
+    /// Where one of the files lies.
+    pub(super) fn place(&self, file: &File) -> String {
+        format!("{}/{}", self.folder, file.name)
+    }
+
     /// Opens one of the files unpacked, with its path and the length that it must have.
     pub(super) fn file(&self, host: &dyn Host, file: &File) -> Result<(String, Box<dyn Read>), Gap> {
-        let path = format!("{}/{}", self.folder, file.name);
+        let path = self.place(file);
         let packing =
             Packing::ALL.into_iter().rev().find(|(end, _)| !end.is_empty() && file.name.ends_with(end));
         let plain = [".xml", ".yaml"].iter().any(|end| file.name.ends_with(end));

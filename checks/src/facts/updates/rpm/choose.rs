@@ -146,8 +146,9 @@ impl<'a> Offers<'a> {
     fn blocked(&self, package: &Package, repository: &Repository) -> Option<Evidence> {
         if repository.tool == Tool::Zypper {
             let known = self.newest.get(package.name.as_str());
-            let same = known
-                .is_some_and(|all| all.values().any(|one| vendor(&one.vendor) == vendor(&package.vendor)));
+            let same = known.is_some_and(|all| {
+                all.values().any(|one| alike(&self.configuration.vendors, &one.vendor, &package.vendor))
+            });
             let free = self.configuration.vendor_change || same;
             return (!free).then(|| repository.place.clone().says(format!("vendor {}", package.vendor)));
         }
@@ -313,7 +314,14 @@ fn source(package: &Package) -> String {
     name.unwrap_or_default().to_owned()
 }
 
-/// Vendors that zypper takes for one: those of SUSE, and those of openSUSE, by the beginning of their names.
+/// Whether zypper takes two vendors for one.
+fn alike(lists: &[Vec<String>], left: &str, right: &str) -> bool {
+    let (left, right) = (left.to_ascii_lowercase(), right.to_ascii_lowercase());
+    let names = |list: &[String], vendor: &str| list.iter().any(|name| vendor.starts_with(name.as_str()));
+    vendor(&left) == vendor(&right) || lists.iter().any(|list| names(list, &left) && names(list, &right))
+}
+
+/// Vendors that zypper takes for one without being told: those of SUSE, and those of openSUSE, by the beginning of their names.
 fn vendor(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let class = ["suse", "opensuse"].into_iter().find(|class| name.starts_with(class));

@@ -11,6 +11,8 @@ use crate::host::{self, Host};
 /// More repositories are in no configuration; Red Hat's own has a thousand, nearly all of them off.
 const MOST: usize = 8192;
 const DEFAULT_PRIORITY: i64 = 99;
+/// Options by which dnf may choose otherwise, and which no host has been seen to set.
+const UNREAD: [&str; 4] = ["disable_excludes", "module_platform_id", "pluginconfpath", "varsdir"];
 
 /// Whose repository it is: they keep what they fetch in different places and choose differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,6 +74,8 @@ pub(super) struct Configuration {
     pub(super) caches: Vec<String>,
     /// zypper takes a package from another vendor than the installed one's.
     pub(super) vendor_change: bool,
+    /// Vendors that zypper is told to take for one, by the beginning of their names, in small letters.
+    pub(super) vendors: Vec<Vec<String>>,
     pub(super) unread: Vec<Gap>,
 }
 
@@ -95,10 +99,18 @@ pub(super) fn read(host: &dyn Host, variables: &Variables) -> Configuration {
     }
     if main.folders.is_empty() {
         main.folders =
-            ["/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d"].map(str::to_owned).to_vec();
+            ["/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d", "/usr/share/dnf5/repos.d"]
+                .map(str::to_owned)
+                .to_vec();
     }
     for folder in main.folders.clone() {
         repositories(host, &folder, Tool::Dnf, &main, variables, &mut configuration);
+    }
+    for folder in ["/etc/dnf/repos.override.d", "/usr/share/dnf5/repos.override.d"] {
+        let overrides = files(host, folder, ".repo", &mut configuration.unread);
+        configuration.unread.extend(overrides.iter().take(1).map(|path| {
+            Gap::unsupported(format!("{path} overrides what repositories say, which hostduty does not read"))
+        }));
     }
     let mut zypp = Main { gpgcheck: true, ..Main::default() };
     if let Some(text) = text(host, "/etc/zypp/zypp.conf", &mut configuration.unread) {
@@ -106,6 +118,18 @@ pub(super) fn read(host: &dyn Host, variables: &Variables) -> Configuration {
             zypp.take(&section, "/etc/zypp/zypp.conf", &mut Configuration::default());
             let change = section.get("solver.allowvendorchange").and_then(|(value, _)| truth(value));
             configuration.vendor_change = change.unwrap_or(configuration.vendor_change);
+        }
+    }
+    for folder in ["/usr/etc/zypp/vendors.d", "/etc/zypp/vendors.d"] {
+        for path in files(host, folder, "", &mut configuration.unread) {
+            let Some(text) = text(host, &path, &mut configuration.unread) else { continue };
+            let all = ini::sections(&text);
+            let lists = all.iter().filter_map(|section| section.get("vendors"));
+            let lists = lists.map(|(names, _)| {
+                let names = names.split(',').map(|name| name.trim().to_ascii_lowercase());
+                names.filter(|name| !name.is_empty()).collect()
+            });
+            configuration.vendors.extend(lists);
         }
     }
     repositories(host, "/etc/zypp/repos.d", Tool::Zypper, &zypp, variables, &mut configuration);
@@ -152,6 +176,13 @@ impl Main {
             configuration
                 .caches
                 .extend(section.get(key).map(|(value, _)| value.trim_end_matches('/').to_owned()));
+        }
+        for key in UNREAD {
+            if let Some((value, line)) = section.get(key) {
+                configuration.unread.push(Gap::unsupported(format!(
+                    "{path}:{line}: hostduty does not know what follows from {key}={value}"
+                )));
+            }
         }
         configuration.excludes.extend(excludes(section, path));
         configuration.includes.extend(section.words("includepkgs"));

@@ -10,6 +10,9 @@ use crate::gap::Gap;
 use crate::host::{self, Host};
 
 const STATE: &str = "/etc/dnf/modules.d";
+/// What dnf 5 has instead, and defaults of the administrator's own: neither is read.
+const STATE_OF_FIVE: &str = "/usr/lib/sysimage/libdnf5/modules.toml";
+const OWN_DEFAULTS: &str = "/etc/dnf/modules.defaults.d";
 /// The largest file of modules that is read, unpacked; the largest of RHEL 8 has 12 MB.
 const LARGEST: u64 = 96 << 20;
 /// So many names of packages are kept.
@@ -27,7 +30,9 @@ impl Active {
 
     /// Whether a stream is active, in this context where one is named.
     pub(super) fn has(&self, name: &str, stream: &str, context: &str) -> bool {
-        self.0.iter().any(|(n, s, c)| n == name && s == stream && (context.is_empty() || c == context))
+        let key = (name.to_owned(), stream.to_owned(), context.to_owned());
+        let next = self.0.range(&key..).next();
+        next.is_some_and(|one| *one == key || (context.is_empty() && one.0 == name && one.1 == stream))
     }
 }
 
@@ -92,7 +97,7 @@ impl Described {
         let kept = RefCell::new(self);
         let each = |scalar: Scalar<'_>| {
             document.borrow_mut().take(scalar, &wanted);
-            if kept.borrow().kept.saturating_add(document.borrow().stream.artifacts.len()) > MOST {
+            if kept.borrow().kept.saturating_add(document.borrow().kept) > MOST {
                 return Err(Gap::too_large(path));
             }
             Ok(())
@@ -100,9 +105,9 @@ impl Described {
         let end = || {
             let document = document.take();
             let mut all = kept.borrow_mut();
+            all.kept = all.kept.saturating_add(document.kept).saturating_add(1);
             match document.kind.as_str() {
                 "modulemd" if !document.stream.name.is_empty() => {
-                    all.kept = all.kept.saturating_add(document.stream.artifacts.len()).saturating_add(1);
                     all.streams.push(document.stream);
                 }
                 "modulemd-defaults" if !document.default.is_empty() => {
@@ -123,6 +128,25 @@ impl Described {
         let mut modules = Modules::default();
         if self.streams.is_empty() {
             return Ok(modules);
+        }
+        let own = match host.list(OWN_DEFAULTS) {
+            Ok(names) => names.iter().any(|name| name.ends_with(".yaml")),
+            Err(gap) if gap.is_absent() => false,
+            Err(gap) => return Err(gap),
+        };
+        if own {
+            return Err(Gap::unsupported(format!(
+                "{OWN_DEFAULTS} has defaults, which hostduty does not read"
+            )));
+        }
+        match host::read_text(host, STATE_OF_FIVE, host::SMALL) {
+            Ok(text) if text.contains("[modules.") => {
+                let what = format!("{STATE_OF_FIVE} has streams of modules, which hostduty does not read");
+                return Err(Gap::unsupported(what));
+            }
+            Ok(_) => {}
+            Err(gap) if gap.is_absent() => {}
+            Err(gap) => return Err(gap),
         }
         let mut chosen = self.defaults;
         match host.list(STATE) {
@@ -183,12 +207,20 @@ struct Document {
     stream: Stream,
     module: String,
     default: String,
+    /// How many words of it are kept.
+    kept: usize,
 }
 
 impl Document {
     fn take(&mut self, scalar: Scalar<'_>, wanted: &impl Fn(&str) -> bool) {
         let path: Vec<&str> = scalar.path.iter().map(String::as_str).collect();
         let stream = &mut self.stream;
+        if matches!(
+            path.as_slice(),
+            ["data", "dependencies", "-", "requires", ..] | ["data", "demodularized", ..]
+        ) {
+            self.kept = self.kept.saturating_add(1);
+        }
         match path.as_slice() {
             ["document"] => self.kind = scalar.text,
             ["data", "name"] => stream.name = scalar.text,
@@ -210,6 +242,7 @@ impl Document {
                     wanted(name) && !matches!(architecture, "src" | "nosrc")
                 }) =>
             {
+                self.kept = self.kept.saturating_add(1);
                 stream.artifacts.push(scalar.text);
             }
             ["data", "demodularized", "rpms", "-"] => {
