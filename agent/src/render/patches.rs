@@ -253,9 +253,11 @@ fn sum(out: &mut String, listing: &Listing, entries: &[Entry], paint: Paint) {
             let _ = writeln!(out, "{}", paint.verdict(verdict, "No update waits in the indexes on disk"));
         }
         Some(_) => {
-            let mut parts = match entries.iter().any(|entry| entry.security.is_none()) {
-                true => vec!["no security classification exists here".to_owned()],
-                false => vec![format!("{security} for security")],
+            let untold = entries.iter().filter(|entry| entry.security.is_none()).count();
+            let mut parts = match untold {
+                0 => vec![format!("{security} for security")],
+                _ if untold == entries.len() => vec!["no security classification exists here".to_owned()],
+                _ => vec![format!("{security} for security"), format!("{untold} that nobody classifies")],
             };
             for (status, word) in
                 [(Status::Held, "held"), (Status::KeptBack, "kept back"), (Status::Phased, "phased")]
@@ -264,11 +266,16 @@ fn sum(out: &mut String, listing: &Listing, entries: &[Entry], paint: Paint) {
                     parts.push(format!("{} {word}", count(status)));
                 }
             }
-            let _ = writeln!(out, "{} packages wait: {}", entries.len(), parts.join(", "));
+            let waiting = match entries.len() {
+                1 => "1 package waits".to_owned(),
+                many => format!("{many} packages wait"),
+            };
+            let _ = writeln!(out, "{waiting}: {}", parts.join(", "));
         }
     }
     let age = match listing.index_age_seconds.map(|seconds| seconds / 3600) {
         None => "of unknown age".to_owned(),
+        Some(1) => "1 hour old".to_owned(),
         Some(hours @ 0..48) => format!("{hours} hours old"),
         Some(hours) => format!("{} days old", hours / 24),
     };
