@@ -11,11 +11,13 @@
 mod say;
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use checks::facts::packages::{apk_version, pacman_version};
 use say::left_out;
+use sha2::{Digest, Sha256};
 
 /// Numbers that are the same in every run: a test that fails today fails tomorrow.
 struct Dice(u64);
@@ -30,6 +32,24 @@ impl Dice {
         (0..self.roll(most)).map(|_| alphabet[self.roll(alphabet.len())]).collect()
     }
 
+    /// A version of apk's by its grammar: numbers, a letter, suffixes, a commit, a release.
+    fn apk(&mut self) -> String {
+        const NUMBERS: [&str; 9] = ["0", "1", "2", "9", "10", "00", "01", "010", "20260101"];
+        const SUFFIXES: [&str; 9] = ["_alpha", "_beta", "_pre", "_rc", "_cvs", "_svn", "_git", "_hg", "_p"];
+        let mut text = NUMBERS[self.roll(9)].to_owned();
+        for _ in 0..self.roll(4) {
+            text = format!("{text}.{}", NUMBERS[self.roll(9)]);
+        }
+        text.push_str(["", "", "a", "b", "z"][self.roll(5)]);
+        for _ in 0..self.roll(3) {
+            text.push_str(SUFFIXES[self.roll(9)]);
+            text.push_str(["", "1", "2", "10", "20260101"][self.roll(5)]);
+        }
+        text.push_str(["", "", "", "~a", "~ab12"][self.roll(5)]);
+        text.push_str(["", "-r0", "-r1", "-r10"][self.roll(4)]);
+        text
+    }
+
     /// A version of pacman's, whole or not, made of few parts so that two of them often start alike.
     fn pacman(&mut self) -> String {
         let epoch = ["", "", "", "0:", "1:", "10:", "007:", ":"][self.roll(8)];
@@ -37,6 +57,24 @@ impl Dice {
         let release = ["", "-1", "-2", "-10", "-1.1", "-"][self.roll(6)];
         format!("{epoch}{}{}{release}", self.roll(3), self.text(&parts, 7))
     }
+}
+
+/// What Python prints of a program and its standard input.
+fn piped(arguments: &[&str], text: String) -> String {
+    let mut child = Command::new("/usr/bin/python3")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let written = writer.join().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    written.unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn sign(order: Ordering) -> &'static str {
@@ -85,26 +123,66 @@ fn a_hundred_thousand_pairs_as_pacman_compares() {
         assert_eq!(ours, answer.trim(), "{left} {right}");
     }
     let text: String = pairs.iter().map(|(left, right)| format!("{left} {right}\n")).collect();
-    let mut child = Command::new("/usr/bin/python3")
-        .args(["-c", MANY])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(text.as_bytes()).unwrap());
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    let answers = String::from_utf8(output.stdout).unwrap();
+    let answers = piped(&["-c", MANY], text);
     let answers: Vec<&str> = answers.lines().collect();
-    assert_eq!(answers.len(), pairs.len(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(answers.len(), pairs.len());
     for ((left, right), answer) in pairs.iter().zip(&answers) {
         assert_eq!(sign(pacman_version::compare(left, right)), *answer, "{left} {right}");
     }
     for answer in ["<", "=", ">"] {
         assert!(answers.iter().filter(|seen| **seen == answer).count() > 1000, "few pairs are {answer}");
     }
+}
+
+/// Asks libapk itself: two lengths with their texts, and the flags that its header gives.
+const LIBAPK: &str = "import ctypes, sys\n\
+    class Blob(ctypes.Structure):\n\
+    \x20   _fields_ = [('length', ctypes.c_long), ('text', ctypes.c_char_p)]\n\
+    compare = ctypes.CDLL(sys.argv[1]).apk_version_compare\n\
+    compare.argtypes = [Blob, Blob]\n\
+    for line in sys.stdin.buffer:\n\
+    \x20   left, right = line.split()\n\
+    \x20   print({1: '=', 2: '<', 4: '>'}[compare(Blob(len(left), left), Blob(len(right), right))])\n";
+
+/// What libapk of apk-tools 3.0.6 said of the hundred thousand pairs: SHA-256 of a line `left right sign` for each.
+const SAID: &str = "298a9b7595afd3db9eb17a94082b9adacfd2668c9ee19cf1bee02c0f589979e0";
+
+#[test]
+fn a_hundred_thousand_pairs_as_apk_compared() {
+    let mut dice = Dice(17);
+    let (mut pairs, mut count) = (String::new(), 0);
+    while count < 100_000 {
+        let left = dice.apk();
+        let right = match dice.roll(3) {
+            0 => format!("{}-r{}", left.split("-r").next().unwrap_or_default(), dice.roll(12)),
+            1 => {
+                left.replacen(["1", "0", "_rc", "."][dice.roll(4)], ["2", "10", "_p", ".0"][dice.roll(4)], 1)
+            }
+            _ => dice.apk(),
+        };
+        if apk_version::is_version(&left) && apk_version::is_version(&right) {
+            writeln!(pairs, "{left} {right}").unwrap();
+            count += 1;
+        }
+    }
+    let (mut ours, mut digest) = (Vec::new(), Sha256::new());
+    for pair in pairs.lines() {
+        let (left, right) = pair.split_once(' ').unwrap();
+        let sign = sign(apk_version::compare(left, right));
+        digest.update(format!("{pair} {sign}\n"));
+        ours.push(sign);
+    }
+    if let Ok(library) = std::env::var("HOSTDUTY_LIBAPK") {
+        let theirs = piped(&["-c", LIBAPK, &library], pairs.clone());
+        for ((pair, ours), theirs) in pairs.lines().zip(&ours).zip(theirs.lines()) {
+            assert_eq!(*ours, theirs, "{pair}");
+        }
+        assert_eq!(theirs.lines().count(), ours.len());
+    } else {
+        left_out("asking libapk itself: HOSTDUTY_LIBAPK names none; what it once said is compared");
+    }
+    let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, SAID, "HOSTDUTY_LIBAPK tells which pair it is");
 }
 
 /// The apk of this machine, where it has one: Alpine's, or the one that the environment names.

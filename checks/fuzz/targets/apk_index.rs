@@ -12,9 +12,9 @@ const INSTALLED: &str = "P:planted\nV:1-r0\nA:x86_64\n\nP:busybox\nV:1.36.1-r29\
 const PLANTED: &[u8] = b"\n\nP:planted\nV:2-r0\n\n";
 
 fuzz_target!(|data: &[u8]| {
-    let ready = || host().file("/lib/apk/db/installed", INSTALLED);
+    let ready = || host().file("/lib/apk/db/installed", INSTALLED).file("/etc/os-release", ALPINE);
     let tree = with_files(ready(), data, FILES).file("/srv/own/x86_64/APKINDEX.tar.gz", data);
-    gather(&tree, ALPINE, &["machine", "packages", "updates"]);
+    gather(&tree, "", &["machine", "packages", "updates"]);
 
     let Some(index) = parts(data).last() else { return };
     let index = [index.as_ref(), PLANTED].concat();
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         .file("/etc/apk/repositories", "/srv/own\n")
         .file("/etc/apk/keys/k", "")
         .file("/srv/own/x86_64/APKINDEX.tar.gz", copy);
-    let facts = gather(&tree, ALPINE, &["machine", "packages", "updates"]);
+    let facts = gather(&tree, "", &["machine", "packages", "updates"]);
     let updates = facts.updates.known().expect("the database is whole");
     let read = updates.suites[0].index.known().expect("the copy is there");
     let waits = updates.pending.iter().any(|pending| pending.package == "planted");

@@ -48,7 +48,10 @@ fuzz_target!(|data: &[u8]| {
             match list {
                 Ok(hosts) => hosts.iter().for_each(plain),
                 Err(Error::Line(_, line, why)) => {
-                    assert!(line >= 1 && line <= lines.max(1) && !why.is_empty(), "line {line} of {lines}: {why}");
+                    assert!(
+                        line >= 1 && line <= lines.max(1) && !why.is_empty(),
+                        "line {line} of {lines}: {why}"
+                    );
                 }
                 Err(Error::Inventory(..)) => {}
             }

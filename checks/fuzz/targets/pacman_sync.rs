@@ -13,9 +13,10 @@ const CONF: &str = "[core]\nServer = https://m.example.org/$repo\n";
 const PLANTED: &[u8] = b"%NAME%\nplanted\n\n%VERSION%\n2-1\n\n";
 
 fuzz_target!(|data: &[u8]| {
-    let ready = || host().file("/var/lib/pacman/local/planted-1-1/desc", INSTALLED);
+    let ready =
+        || host().file("/var/lib/pacman/local/planted-1-1/desc", INSTALLED).file("/etc/os-release", ARCH);
     let tree = with_files(ready(), data, FILES).file("/var/lib/pacman/sync/core.db", data);
-    gather(&tree, ARCH, &["machine", "packages", "updates"]);
+    gather(&tree, "", &["machine", "packages", "updates"]);
 
     let Some(desc) = parts(data).last() else { return };
     let copy = tar(&[("planted-2-1/desc", PLANTED), ("bash-5.2-2/desc", &desc)]);
@@ -23,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         .file("/etc/pacman.conf", CONF)
         .file("/var/lib/pacman/local/bash-5.2-1/desc", "%NAME%\nbash\n\n%VERSION%\n5.2-1\n\n")
         .file("/var/lib/pacman/sync/core.db", copy);
-    let facts = gather(&tree, ARCH, &["machine", "packages", "updates"]);
+    let facts = gather(&tree, "", &["machine", "packages", "updates"]);
     let updates = facts.updates.known().expect("the database is whole");
     assert!(updates.pending.iter().any(|pending| pending.package == "planted"), "what was planted is lost");
 });
