@@ -206,7 +206,7 @@ fn who_would_be_asked_can_be_listed() {
     let (text, code) =
         run(&["report", "--host", "root@first", "--hosts", list, "--inventory", inventory, "--list-hosts"]);
     assert_eq!(code, 0);
-    let listed = "root@first\nann@web1\nssh://web2:2222\ndb1  192.0.2.9\ndb2  192.0.2.9\nNot followed: here is left out";
+    let listed = "root@first\nann@web1\nssh://web2:2222  web2 port 2222\ndb1  192.0.2.9\ndb2  192.0.2.9\nNot followed: here is left out";
     assert!(text.starts_with(listed), "{text}");
 }
 

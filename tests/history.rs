@@ -171,3 +171,10 @@ fn a_report_says_since_when_a_verdict_holds() {
 fn json_of_report(arguments: &[&str]) -> Value {
     serde_json::from_str(&run(arguments).0).unwrap()
 }
+
+#[test]
+fn a_record_that_is_gone_is_not_one_that_is_whole() {
+    let empty = tempfile::tempdir().unwrap();
+    let (text, code) = run(&["history", "verify", "--state", empty.path().to_str().unwrap()]);
+    assert!(text.contains("holds no record") && code == 1, "{text}");
+}

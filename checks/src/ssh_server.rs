@@ -135,6 +135,9 @@ pub(crate) fn freshness(facts: &Facts, judgement: &mut Judgement) {
             "with which options sshd was started, and when it has read its configuration, is not known: {gap}"
         ));
     }
+    for gap in facts.processes.value().map_or(&[][..], |processes| &processes.gaps) {
+        judgement.unknown(format!("one more sshd may run, with options of its own: {gap}"));
+    }
     for served in facts.served().unwrap_or_default() {
         let Ok(config) = served.config else { continue };
         for daemon in served.daemons {

@@ -87,6 +87,11 @@ fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Er
     let Verified { entries, sequence, head, problems, more } = &verified;
     let place = place.display();
     let mut out = String::new();
+    if *entries == 0 && problems.is_empty() {
+        out += &format!("{place} holds no record: nothing was written yet, or all of it was taken away\n");
+        output::print(&out)?;
+        return Ok(ExitCode::from(BROKEN));
+    }
     for problem in problems {
         human::wrapped(&mut out, "", 2, &problem.to_string());
     }

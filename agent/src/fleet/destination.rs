@@ -12,7 +12,7 @@ pub(super) const MOST: usize = 10_000;
 pub(crate) struct Destination {
     /// What reports call it: the inventory's name, or what was typed.
     pub(crate) name: String,
-    /// What ssh is given: `host`, `user@host` or `ssh://user@host:port`.
+    /// What ssh is given: `host` or `user@host`.
     pub(crate) target: String,
     pub(crate) port: Option<u16>,
     /// The private key that an inventory names.
@@ -22,24 +22,34 @@ pub(crate) struct Destination {
 impl Destination {
     /// From what somebody typed.
     pub(crate) fn typed(text: &str) -> Result<Self, String> {
-        let rest = text.strip_prefix("ssh://").unwrap_or(text);
+        let address = text.strip_prefix("ssh://");
+        let rest = address.map_or(text, |rest| rest.trim_end_matches('/'));
         let (user, host) = rest.rsplit_once('@').map_or((None, rest), |(user, host)| (Some(user), host));
         if let Some(user) = user {
+            if address.is_some() && user.contains(':') {
+                return Err("a password has no place in an address, which everybody on this machine can see"
+                    .to_owned());
+            }
             checked_user(user)?;
         }
-        checked_host(host)?;
-        if rest == text {
-            if let Some((name, port)) = host.split_once(':')
-                && port.bytes().all(|byte| byte.is_ascii_digit())
-            {
-                let user = user.map(|user| format!("{user}@")).unwrap_or_default();
-                return Err(format!("ssh takes no port here: write ssh://{user}{name}:{port}"));
-            }
-            if host.starts_with('[') {
-                return Err("write an IPv6 address without brackets, or as ssh://[2001:db8::1]:22".to_owned());
-            }
+        let own = Self { name: text.to_owned(), target: rest.to_owned(), port: None, identity: None };
+        if address.is_some() {
+            let (host, port) = with_port(host)?;
+            checked_host(host)?;
+            let target = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
+            return Ok(Self { target, port, ..own });
         }
-        Ok(Self { name: text.to_owned(), target: text.to_owned(), port: None, identity: None })
+        checked_host(host)?;
+        if let Some((name, port)) = host.split_once(':')
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+            return Err(format!("ssh takes no port here: write ssh://{user}{name}:{port}"));
+        }
+        if host.starts_with('[') {
+            return Err("write an IPv6 address without brackets, or as ssh://[2001:db8::1]:22".to_owned());
+        }
+        Ok(own)
     }
 
     /// From an inventory.
@@ -84,6 +94,22 @@ pub(crate) fn listed(path: &Path) -> Result<Vec<Destination>, Error> {
         list.push(destination);
     }
     Ok(list)
+}
+
+/// Host and port of an address: `host`, `host:22`, `[2001:db8::1]`, `[2001:db8::1]:22`.
+fn with_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    let (host, rest) = match text.strip_prefix('[') {
+        Some(inside) => inside.split_once(']').ok_or_else(|| format!("`{text}` has no `]`"))?,
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    match rest.strip_prefix(':') {
+        None if rest.is_empty() => Ok((host, None)),
+        Some(port) => match port.parse() {
+            Ok(port) if port > 0 => Ok((host, Some(port))),
+            _ => Err(format!("`{port}` is no port")),
+        },
+        None => Err(format!("`{text}` is no host with a port")),
+    }
 }
 
 fn checked_host(host: &str) -> Result<(), String> {
@@ -135,10 +161,18 @@ mod tests {
             "2001:db8::1",
             "ann@2001:db8::1",
             "fe80::1%eth0",
-            "ssh://ann@web1:2222",
-            "ssh://[2001:db8::1]:22",
         ] {
             assert_eq!(Destination::typed(text).unwrap().target, text);
+        }
+        for (text, target, port) in [
+            ("ssh://ann@web1:2222", "ann@web1", Some(2222)),
+            ("ssh://web1/", "web1", None),
+            ("ssh://[2001:db8::1]:22", "2001:db8::1", Some(22)),
+            ("ssh://ann@[2001:db8::1]", "ann@2001:db8::1", None),
+        ] {
+            let destination = Destination::typed(text).unwrap();
+            assert_eq!((destination.target.as_str(), destination.port), (target, port));
+            assert_eq!(destination.name, text);
         }
     }
 
@@ -150,6 +184,14 @@ mod tests {
             "ann@-oProxyCommand=id",
             "-l@web1",
             "ssh://-oProxyCommand=id",
+            "ssh://[-oProxyCommand=id]:22",
+            "ssh://ann:secret@web1",
+            "ssh://web1:99999",
+            "ssh://web1:0",
+            "ssh://web1:",
+            "ssh://[2001:db8::1",
+            "ssh://[2001:db8::1]x",
+            "ssh://:22",
             "web1 id",
             "web1;id",
             "$(id)",

@@ -1,16 +1,20 @@
 //! What the running watch says of itself: a small file in the state folder, which `hostduty status` reads.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use checks::date::Timestamp;
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 /// The file.
 pub(crate) const FILE: &str = "status.json";
+
+/// A status file is a few kilobytes.
+const LARGEST: u64 = 1 << 20;
 
 /// The version of its form.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -91,7 +95,13 @@ impl Status {
 
     /// What a state folder holds.
     pub(crate) fn read(folder: &Path) -> io::Result<Self> {
-        let text = fs::read(folder.join(FILE))?;
+        // Whoever owns the folder may put something else there: nothing blocks, leads elsewhere or fills the memory.
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(folder.join(FILE))?;
+        let mut text = Vec::new();
+        if !file.metadata()?.is_file() || file.take(LARGEST + 1).read_to_end(&mut text)? as u64 > LARGEST {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no status file"));
+        }
         serde_json::from_slice(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 

@@ -131,7 +131,11 @@ pub(crate) fn read(host: &dyn Host) -> Result<Processes, Gap> {
 }
 
 fn booted_at(host: &dyn Host) -> Result<i64, Gap> {
-    let bytes = host.read("/proc/stat", host::SMALL)?;
+    let bytes = match host.read("/proc/stat", host::SMALL) {
+        // Processes are there: the kernel's own files are kept from this view of /proc (subset=pid).
+        Err(gap) if gap.is_absent() => return Err(Gap::denied("/proc/stat")),
+        other => other?,
+    };
     parse::boot_time(&bytes).ok_or_else(|| Gap::malformed("/proc/stat has no btime"))
 }
 

@@ -168,8 +168,10 @@ impl<'a> Namespace<'a> {
         }
         let mut result: Option<(Backing, String)> = None;
         for folder in line.folders.upper.iter().chain(lower) {
+            // The path is of the time and the namespace of the mount: where nothing is there, something else is mounted now.
+            let gone = self.host.stat(folder).is_err_and(|gap| gap.is_absent());
             let next = match self.place(folder) {
-                Some(place) if place != index => self.beneath(place, depth.saturating_add(1)),
+                Some(place) if place != index && !gone => self.beneath(place, depth.saturating_add(1)),
                 _ => (
                     Backing::Unclear(format!("the folder {folder} of the overlay is not visible")),
                     line.device.clone(),

@@ -42,6 +42,10 @@ pub(super) fn read(host: &dyn Host, table: &Namespace<'_>) -> Result<Vec<Swap>, 
 /// Path, whether it is a file, and line of every area. One line that makes no sense makes the whole unknown: it may be
 /// the one in the clear.
 fn parse(bytes: &[u8]) -> Result<Vec<(String, bool, u32)>, Gap> {
+    // The kernel writes a heading even where there is no area.
+    if !bytes.starts_with(b"Filename") {
+        return Err(Gap::malformed("/proc/swaps has no heading"));
+    }
     let mut areas = Vec::new();
     for (number, line) in (1_u32..).zip(bytes.split(|&byte| byte == b'\n')).skip(1) {
         let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
@@ -76,11 +80,12 @@ mod tests {
             [("/dev/dm-1".to_owned(), false, 2), ("/my swap".to_owned(), true, 3)]
         );
         assert_eq!(parse(b"Filename Type Size Used Priority\n").unwrap(), []);
-        assert_eq!(parse(b"").unwrap(), []);
     }
 
     #[test]
     fn a_line_of_another_form_is_a_gap() {
+        assert!(parse(b"").is_err());
+        assert!(parse(b"\0\0\0garbage\n").is_err());
         assert!(parse(b"Filename\n/dev/sda2 \xff 1 2 3\n").is_err());
         assert!(parse(&[b"Filename\n".as_slice(), &b"/s file 1 0 -2\n".repeat(2000)].concat()).is_err());
     }

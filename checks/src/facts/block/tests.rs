@@ -159,10 +159,19 @@ fn an_overlay_lies_where_its_writes_land() {
                   2 1 8:1 / /overlay rw - ext4 /dev/sda1 rw\n3 1 0:41 / /rom ro - squashfs /dev/loop0 ro\n\
                   4 1 0:42 / /m rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/nowhere/../m,workdir=/w\n\
                   5 1 0:43 / /ro rw - overlay overlay rw,lowerdir=/a:/b\n";
-    let block = facts(&partition(host(mounts), "sda", "sda1", "8:1"));
+    let folders = ["/overlay/upper", "/rom", "/nowhere/../m"];
+    let there = folders.iter().fold(host(mounts), |host, folder| host.file(&format!("{folder}/x"), ""));
+    let block = facts(&partition(there, "sda", "sda1", "8:1"));
     assert_eq!(standing(&block, "/"), Standing::Clear { partly: false });
     assert_eq!(standing(&block, "/ro"), Standing::Image);
     assert_eq!(block.data_paths()[0].others, 2, "{:?}", block.data_paths());
+    // Something else was mounted over the folders since.
+    let over = "1 0 0:40 / / rw - overlay overlay rw,lowerdir=/tmp/lower,upperdir=/tmp/upper\n\
+                2 1 0:41 / /tmp rw - tmpfs tmpfs rw\n";
+    let covered = facts(&host(over).file("/tmp/x", ""));
+    assert!(matches!(standing(&covered, "/"), Standing::Unclear(why) if why.contains("not visible")));
+    let memory = facts(&host(over).file("/tmp/lower/x", "").file("/tmp/upper/x", ""));
+    assert_eq!(standing(&memory, "/"), Standing::Memory);
     // In a container the folders belong to its host.
     let hidden = facts(&host("1 0 0:40 / / rw - overlay overlay rw,lowerdir=/x,upperdir=/var/lib/y\n"));
     assert!(matches!(standing(&hidden, "/"), Standing::Unclear(why) if why.contains("not visible")));
@@ -254,7 +263,9 @@ fn five_thousand_mounts_are_one_file_system_each_once() {
             number + 9000
         );
     }
-    let block = facts(&host(&mounts));
+    let folders =
+        (2..5002).fold(host(&mounts), |host, number| host.file(&format!("/pods/{number}/volume/u/x"), ""));
+    let block = facts(&folders);
     assert_eq!(block.mounts.len(), 10_001);
     let paths = block.data_paths();
     assert_eq!((paths.len(), paths[0].mount.point.as_str(), paths[0].others), (1, "/", 10_000));

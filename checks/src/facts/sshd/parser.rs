@@ -132,6 +132,9 @@ impl Walk<'_> {
         let stat = self.host.stat(path)?;
         let is_null =
             || path == "/dev/null" || self.host.read_link(path).is_ok_and(|target| target == "/dev/null");
+        if stat.kind == FileKind::Dir {
+            self.dated(path, stat.modified);
+        }
         if stat.kind == FileKind::Dir || (stat.kind == FileKind::CharDevice && is_null()) {
             return Ok(String::new());
         }
