@@ -11,6 +11,8 @@ pub(crate) const PATH: &str = "/etc/pacman.conf";
 const DEEPEST: usize = 10;
 /// More files, repositories or words than these are no configuration.
 const MOST: usize = 1_000;
+/// All files together.
+const LONGEST: usize = 4 << 20;
 
 /// What the configuration says, as far as it decides on updates.
 #[derive(Debug, Default)]
@@ -26,6 +28,7 @@ pub(crate) struct PacmanConf {
     /// What could not be read, or changes what hostduty takes for granted.
     pub(crate) unread: Vec<Gap>,
     files: usize,
+    bytes: usize,
 }
 
 /// A repository.
@@ -87,6 +90,11 @@ impl PacmanConf {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(gap) => return self.doubt(gap),
         };
+        // A file that includes itself is read until it is too deep, and long ones need not be that deep.
+        self.bytes = self.bytes.saturating_add(text.len());
+        if self.bytes > LONGEST {
+            return self.doubt(Gap::too_large(format!("what {PATH} includes")));
+        }
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -211,6 +219,7 @@ fn words(list: &mut Vec<String>, value: &str) {
 mod tests {
     use super::*;
     use crate::date::Timestamp;
+    use crate::gap::GapKind;
     use crate::host::Tree;
 
     fn read(text: &str) -> PacmanConf {
@@ -255,5 +264,12 @@ mod tests {
         );
         assert_eq!(read("[options]\nIgnorePkg = [a/b] [^x]\n").odd().count(), 2);
         assert!(doubt("[core\n[]\n").contains("refuses"));
+    }
+
+    #[test]
+    fn a_long_file_that_includes_itself_ends() {
+        let text = format!("[options]\n{}", "Include = /etc/pacman.conf\n".repeat(30_000));
+        let conf = PacmanConf::read(&Tree::new(Timestamp(0)).file(PATH, text));
+        assert!(conf.unread.iter().any(|gap| gap.why == GapKind::TooLarge), "{:?}", conf.unread);
     }
 }

@@ -9,6 +9,8 @@ use crate::host::{self, Host};
 const FOLDERS: [&str; 3] = ["/etc/yum/vars", "/etc/dnf/vars", "/etc/zypp/vars.d"];
 /// So many addresses one may come to be.
 const MOST: usize = 16;
+/// Nobody writes longer addresses or names; to expand one takes time with the square of its length.
+const LONGEST: usize = 4096;
 
 /// What each variable may stand for: one value where it is known, several where dnf asks what is not on the disk.
 #[derive(Debug, Default)]
@@ -69,6 +71,9 @@ impl Variables {
     /// What a text may come to be, and whether it is certain that one of them is true. A variable that nobody set
     /// stays as it is written.
     pub(super) fn expand(&self, text: &str) -> (Vec<String>, bool) {
+        if text.len() > LONGEST {
+            return (vec![text.to_owned()], false);
+        }
         let mut done = vec![String::new()];
         let mut certain = true;
         let mut rest = text;
@@ -128,6 +133,8 @@ mod tests {
             variables.expand("a/${releasever}/$basearch"),
             (vec!["a/9/x86_64".to_owned(), "a/9.4/x86_64".to_owned()], false)
         );
+        let long = "$basearch".repeat(1000);
+        assert_eq!(variables.expand(&long), (vec![long], false));
         assert_eq!(variables.expand("$other/$"), (vec!["$other/$".to_owned()], false));
     }
 }
