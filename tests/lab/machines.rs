@@ -1,8 +1,9 @@
 //! A freshly installed Debian 12 with sshd, booted, and what hostduty knows of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -90,6 +91,10 @@ impl Drop for Machine {
 
 /// A Debian 12 with some packages below the build folder, unpacked anew when the list of packages is another.
 pub(super) fn unpacked(name: &str, packages: &str) -> PathBuf {
+    // Two tests may want the same at the same time.
+    static BUSY: Mutex<BTreeMap<String, Arc<Mutex<()>>>> = Mutex::new(BTreeMap::new());
+    let own = BUSY.lock().unwrap().entry(name.to_owned()).or_default().clone();
+    let _busy = own.lock().unwrap_or_else(PoisonError::into_inner);
     let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let list = root.with_extension("packages");
     if !root.is_dir() || std::fs::read_to_string(&list).ok().as_deref() != Some(packages) {

@@ -170,7 +170,7 @@ fn a_clock_that_jumps_is_no_time_that_passed(machine: &VirtualMachine) {
         // The record must have been written to while the clock was wrong.
         let seen = "cat /var/lib/hostduty/history-*.jsonl | grep -c '\"check\":\"firewall-enforced\"'";
         while machine.sh(seen).trim().parse::<usize>().unwrap() <= at {
-            assert!(start.elapsed() < Duration::from_secs(60), "{}", machine.sh("hostduty history"));
+            assert!(start.elapsed() < Duration::from_secs(300), "{}", machine.sh("hostduty history"));
             std::thread::sleep(Duration::from_millis(500));
         }
     }
