@@ -6,7 +6,7 @@ use crate::facts::packages::Manager;
 use crate::facts::updates::{Classification, Stale, Suite};
 use crate::gap::Gap;
 use crate::host::System;
-use crate::package_index::{age, stale};
+use crate::package_index::{age, own_steps, stale};
 use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
@@ -73,7 +73,7 @@ pub(crate) static CHECK: Check = Check {
 fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     let updates = facts.updates.known()?;
     let (now, limit) = (facts.taken_at, policy.thresholds.index_max_age_days);
-    let mut judgement = Judgement::new();
+    let mut judgement = Judgement { remedy: own_steps(facts, CHECK.remedy), ..Judgement::new() };
     for gap in &updates.unread {
         judgement.unknown(gap.to_string());
     }

@@ -6,6 +6,7 @@ use crate::facts::packages::Manager;
 use crate::facts::updates::{Signature, Suite, Updates};
 use crate::gap::Gap;
 use crate::host::System;
+use crate::package_index::own_steps;
 use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
@@ -73,7 +74,7 @@ pub(crate) static CHECK: Check = Check {
 
 fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     let updates = facts.updates.known()?;
-    let mut judgement = Judgement::new();
+    let mut judgement = Judgement { remedy: own_steps(facts, CHECK.remedy), ..Judgement::new() };
     for gap in &updates.unread {
         judgement.unknown(gap.to_string());
     }

@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::facts::updates::{Classification, Index, Status, Suite, Updates};
 use crate::gap::Gap;
 use crate::host::System;
-use crate::package_index::{age, stale};
+use crate::package_index::{age, own_steps, stale};
 use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
@@ -103,9 +103,10 @@ fn judge(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap> {
     }
     let updates = facts.updates.known()?;
     if updates.classification == Classification::Nothing {
-        return Ok(unclassified::judge(facts, updates, policy));
+        let judgement = unclassified::judge(facts, updates, policy);
+        return Ok(Judgement { remedy: own_steps(facts, CHECK.remedy), ..judgement });
     }
-    let mut judgement = Judgement::new();
+    let mut judgement = Judgement { remedy: own_steps(facts, CHECK.remedy), ..Judgement::new() };
     let by_advisory = updates.classification == Classification::Advisories;
     let places = if by_advisory { &RPM } else { &APT };
     for pending in updates.pending.iter().filter(|pending| pending.security) {

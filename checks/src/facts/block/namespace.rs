@@ -200,10 +200,11 @@ impl<'a> Namespace<'a> {
         result.unwrap_or_default()
     }
 
-    /// The mount that holds a path: from the root down, at every component, into what is mounted there.
+    /// The mount that holds a path: from the root down, at every component, into what is mounted there. Where `..` leads
+    /// is not in the words of a path.
     fn place(&self, path: &str) -> Option<usize> {
         let mut current = self.root?;
-        if !path.starts_with('/') {
+        if !path.starts_with('/') || path.split('/').any(|component| component == "..") {
             return None;
         }
         let ends = std::iter::once(1)

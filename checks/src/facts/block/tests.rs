@@ -157,13 +157,15 @@ fn btrfs_lies_on_every_device_that_sysfs_lists() {
 fn an_overlay_lies_where_its_writes_land() {
     let mounts = "1 0 0:40 / / rw - overlay overlay rw,lowerdir=/rom,upperdir=/overlay/upper,workdir=/overlay/work\n\
                   2 1 8:1 / /overlay rw - ext4 /dev/sda1 rw\n3 1 0:41 / /rom ro - squashfs /dev/loop0 ro\n\
-                  4 1 0:42 / /m rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/nowhere/../m,workdir=/w\n\
-                  5 1 0:43 / /ro rw - overlay overlay rw,lowerdir=/a:/b\n";
-    let folders = ["/overlay/upper", "/rom", "/nowhere/../m"];
+                  4 1 0:42 / /m rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/store/m,workdir=/w\n\
+                  5 1 0:43 / /ro rw - overlay overlay rw,lowerdir=/a:/b\n\
+                  6 1 0:44 / /up rw - overlay overlay rw,lowerdir=/a:/b,upperdir=/store/../rom\n";
+    let folders = ["/overlay/upper", "/rom", "/store/m", "/store/../rom"];
     let there = folders.iter().fold(host(mounts), |host, folder| host.file(&format!("{folder}/x"), ""));
     let block = facts(&partition(there, "sda", "sda1", "8:1"));
     assert_eq!(standing(&block, "/"), Standing::Clear { partly: false });
     assert_eq!(standing(&block, "/ro"), Standing::Image);
+    assert!(matches!(standing(&block, "/up"), Standing::Unclear(_)));
     assert_eq!(block.data_paths()[0].others, 2, "{:?}", block.data_paths());
     // Something else was mounted over the folders since.
     let over = "1 0 0:40 / / rw - overlay overlay rw,lowerdir=/tmp/lower,upperdir=/tmp/upper\n\
