@@ -178,3 +178,17 @@ fn a_record_that_is_gone_is_not_one_that_is_whole() {
     let (text, code) = run(&["history", "verify", "--state", empty.path().to_str().unwrap()]);
     assert!(text.contains("holds no record") && code == 1, "{text}");
 }
+
+#[test]
+fn a_record_of_which_nothing_can_be_read_is_not_one_that_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().to_str().unwrap();
+    let (text, code) = run(&["history", "--state", state]);
+    assert!(code == 0 && text.contains("holds no record yet"), "{text}");
+    fs::write(folder.path().join("history-000001.jsonl"), "garbage\n").unwrap();
+    let (text, code) = run(&["history", "--state", state]);
+    assert!(
+        code == 1 && text.contains("nothing that can be read") && text.contains("history-000001"),
+        "{text}"
+    );
+}

@@ -109,6 +109,7 @@ impl From<hosts::Error> for Error {
 fn no_such(what: &str, typed: &str, known: &[&str]) -> Error {
     let cure = match nearest(typed, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if known.len() > 12 => format!("`hostduty list` names them all ({})", known.len()),
         None => format!("known: {}", known.join(", ")),
     };
     Error::Usage(format!("there is no {what} `{typed}`\n{cure}"))

@@ -32,6 +32,9 @@ pub(crate) use failure::Reason;
 use crate::cli;
 use crate::render::json_v1;
 
+/// What is said of a line is no longer than this, in characters.
+const MOST_SAID: usize = 300;
+
 /// A list of hosts larger than this is none.
 const LARGEST_LIST: u64 = 8 << 20;
 
@@ -66,6 +69,10 @@ impl std::fmt::Display for Error {
                 )
             }
             Self::Inventory(file, why) => write!(f, "{file}: {why}"),
+            // Of a line without end, what it begins with is enough.
+            Self::Line(file, line, why) if why.chars().count() > MOST_SAID => {
+                write!(f, "{file}:{line}: {}…", why.chars().take(MOST_SAID).collect::<String>())
+            }
             Self::Line(file, line, why) => write!(f, "{file}:{line}: {why}"),
             Self::Nobody => f.write_str("no host is named there\nname one with --host user@server"),
         }

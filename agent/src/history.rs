@@ -16,6 +16,10 @@ pub(crate) use store::Store;
 /// Where the record is if nobody says otherwise: macOS keeps such things in /var/db and has no /var/lib.
 const FOLDER: &str = if cfg!(target_os = "macos") { "/var/db/hostduty" } else { "/var/lib/hostduty" };
 
+/// What to do where the record or the status is closed to who asks.
+pub(crate) const WHO_MAY_READ: &str =
+    "run as root, or join the group that may read it: usermod -aG hostduty NAME";
+
 /// The state folder: the one that was named, else systemd's, else the system's usual place.
 pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
     let given = || {
@@ -48,8 +52,8 @@ impl std::fmt::Display for Error {
         match self {
             Self::Folder(path, error) => write!(
                 f,
-                "the state folder {} cannot be opened: {error}\n`hostduty watch` keeps it; name another with --state, \
-                 or run as root",
+                "the state folder {} cannot be opened: {error}\n`hostduty watch` keeps it; {WHO_MAY_READ}, \
+                 or name another with --state",
                 path.display()
             ),
             Self::Busy(path) => write!(

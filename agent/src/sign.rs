@@ -119,7 +119,7 @@ pub(crate) fn deliver(text: &str, signature: &Signature, file: &Path, host: &str
     Ok(format!(
         "{file} is signed with {}, in {beside}\n\
          Anybody verifies it with the host's public key; compare it with known_hosts before you trust it:\n\
-         \x20 echo '{host} namespaces=\"{namespace}\" {}' > signers\n\
+         \x20 echo '{host} namespaces=\"{namespace}\" {}' >> signers\n\
          \x20 ssh-keygen -Y verify -f signers -I {host} -n {namespace} -s {beside} < {file}\n",
         signature.key.display(),
         signature.public,

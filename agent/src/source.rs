@@ -127,7 +127,11 @@ pub(crate) fn text(path: &Path) -> Result<String, Error> {
 pub(crate) fn parsed(path: &Path, text: &str) -> Result<Facts, Error> {
     let not = |why: String| Error::NotASnapshot(path.to_owned(), why);
     // The schema first: a snapshot of another version would only give a confusing error about a field.
-    let table: toml::Table = toml::from_str(text).map_err(|error| not(error.to_string()))?;
+    // Without the line itself: where it is no snapshot, it may be anything, a secret too.
+    let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        not(format!("line {}: {}", before.lines().count().max(1), error.message()))
+    })?;
     match table.get("schema").and_then(toml::Value::as_integer) {
         Some(schema) if schema == i64::from(facts::SCHEMA) => {}
         Some(schema) => {
@@ -136,7 +140,7 @@ pub(crate) fn parsed(path: &Path, text: &str) -> Result<Facts, Error> {
         None => return Err(not("it has no `schema`".to_owned())),
     }
     // From the parsed value and not from the text once more: every way to read facts costs a third of a megabyte.
-    toml::Value::Table(table).try_into().map_err(|error| not(error.to_string()))
+    toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| not(error.message().to_owned()))
 }
 
 /// The operator names this file, so pipes are welcome; `-` is standard input.

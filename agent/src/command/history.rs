@@ -46,7 +46,9 @@ fn tell(arguments: &cli::History) -> Result<ExitCode, Error> {
         }
     };
     output::deliver(&text, file)?;
-    Ok(ExitCode::SUCCESS)
+    // A record of which nothing can be read is not one that is empty.
+    let unreadable = past.verified.entries == 0 && !past.verified.problems.is_empty();
+    Ok(if unreadable { ExitCode::from(BROKEN) } else { ExitCode::SUCCESS })
 }
 
 /// A check that this version has, or that the record tells of: one that went away with a version still has a past.
@@ -76,10 +78,17 @@ const LABEL: &str = "sha256:";
 fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Error> {
     let place = record::folder(state);
     let mut verifier = Verifier::new();
-    let mut vouched = String::new();
+    let (mut vouched, mut whose) = (String::new(), String::new());
     if let Some(path) = statement {
         let statement = read(path)?;
         vouched = format!(", among them entry {} of the statement", statement.sequence);
+        whose = format!(
+            "The statement is {}'s of {}. Whether its signature is, only ssh-keygen -Y verify tells",
+            statement.host, statement.made_at
+        );
+        if statement.host != host_name() {
+            whose += &format!(", and this host is {}", host_name());
+        }
         let head = statement.head.trim_start_matches(LABEL).to_owned();
         verifier = verifier.vouching(statement.sequence, head);
     }
@@ -105,6 +114,12 @@ fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Er
     };
     human::wrapped(&mut out, "", 2, &sum);
     out += &format!("The chain ends with entry {sequence}, {LABEL}{head}\n");
+    if whose.is_empty() {
+        let until = "Whether it ended later, or with another last entry, only a statement tells: hostduty history sign";
+        human::wrapped(&mut out, "", 2, until);
+    } else {
+        human::wrapped(&mut out, "", 2, &whose);
+    }
     output::print(&out)?;
     Ok(ExitCode::from(if problems.is_empty() { 0 } else { BROKEN }))
 }
@@ -125,19 +140,23 @@ fn read(path: &Path) -> Result<Statement, Error> {
     }
 }
 
+/// What this host calls itself, to tell apart statements that lie side by side.
+fn host_name() -> String {
+    let name = Live::new().query(&Query::HostName).ok().and_then(|name| String::from_utf8(name).ok());
+    name.map(|name| name.trim().to_owned()).unwrap_or_default()
+}
+
 fn sign(file: &Path, state: Option<&Path>, key: Option<&Path>) -> Result<ExitCode, Error> {
     let head = Head::of(&Folder::open(&record::folder(state))?)?;
     if head.sequence == 0 {
         return Err(Error::Usage("there is no entry yet\n`hostduty watch` writes the record".to_owned()));
     }
-    let live = Live::new();
-    let host = live.query(&Query::HostName).ok().and_then(|name| String::from_utf8(name).ok());
-    let host = host.map(|name| name.trim().to_owned()).unwrap_or_default();
+    let host = host_name();
     let text = output::json(&Statement {
         schema_version: 1,
         hostduty: env!("CARGO_PKG_VERSION").to_owned(),
         host: host.clone(),
-        made_at: live.now().to_string(),
+        made_at: Live::new().now().to_string(),
         sequence: head.sequence,
         head: format!("{LABEL}{}", head.hash),
     })?;

@@ -13,6 +13,7 @@ use crate::cli::{self, Format};
 use crate::history;
 use crate::host::Live;
 use crate::output::{self, clean};
+use crate::render::history as render;
 use crate::render::human::wrapped;
 use crate::watch::status::{self, Status};
 
@@ -36,8 +37,9 @@ pub(crate) fn run(arguments: &cli::Status) -> Result<ExitCode, Error> {
         Err(error) => {
             let place = folder.join(status::FILE);
             return Err(Error::Usage(format!(
-                "{} cannot be read: {error}\nrun as root or as hostduty's own user, or name the folder with --state",
-                place.display()
+                "{} cannot be read: {error}\n{}, or name the folder with --state",
+                place.display(),
+                history::WHO_MAY_READ
             )));
         }
     };
@@ -109,8 +111,11 @@ fn human(status: Option<&Status>, running: bool, folder: &str, now: Timestamp) -
     for trouble in &status.trouble {
         wrapped(&mut out, "Trouble: ", 2, &trouble.replace('\n', "; "));
     }
-    let due = status.report_due.map_or("none".to_owned(), |due| due.to_string());
-    let _ = writeln!(out, "Next full report: {due}\nThe record in {folder} has {} entries", status.recorded);
+    if running {
+        let due = status.report_due.map_or("none".to_owned(), |due| due.to_string());
+        let _ = writeln!(out, "Next full report: {due}");
+    }
+    let _ = writeln!(out, "The record in {folder} has {}", render::entries(status.recorded));
     out
 }
 

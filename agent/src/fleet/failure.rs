@@ -86,7 +86,9 @@ impl Reason {
             Self::NoSudo => {
                 "leave out --sudo, log in as root, or let the account run any command with NOPASSWD"
             }
-            Self::NoBinary => "put a static binary there, or name its folder with --remote-binaries",
+            Self::NoBinary => {
+                "build one with packaging/static and put it there, or name the folder it is in with --remote-binaries"
+            }
             Self::Noexec => "install the package there and run: ssh HOST hostduty report",
             Self::NoRoom => "make room on it",
             Self::NotRun => "try the binary there by hand",

@@ -138,7 +138,12 @@ fn is_restart(gap: &Unobserved) -> bool {
 fn header(out: &mut String, past: &Past, place: &str) {
     let timeline = &past.timeline;
     let Some(from) = timeline.from else {
-        wrapped(out, "", 2, &format!("{place} holds no record yet: `hostduty watch` writes it"));
+        if past.verified.problems.is_empty() {
+            wrapped(out, "", 2, &format!("{place} holds no record yet: `hostduty watch` writes it"));
+        } else {
+            wrapped(out, "", 2, &format!("{place} holds nothing that can be read"));
+            problems(out, past);
+        }
         return;
     };
     let until = instant(timeline.until);
@@ -148,13 +153,17 @@ fn header(out: &mut String, past: &Past, place: &str) {
     if past.left_out > 0 {
         let _ = writeln!(out, "The {} oldest files were left out: there is too much to read", past.left_out);
     }
+    problems(out, past);
+    out.push('\n');
+}
+
+fn problems(out: &mut String, past: &Past) {
     for problem in past.verified.problems.iter().take(PROBLEMS) {
         wrapped(out, "Not as it was written: ", 2, &problem.to_string());
     }
     if past.verified.problems.len() > PROBLEMS {
         let _ = writeln!(out, "and more; `hostduty history verify` tells all");
     }
-    out.push('\n');
 }
 
 fn lines<'a>(timeline: &'a Timeline, only: Option<&str>, without_restarts: bool) -> Vec<Line<'a>> {

@@ -88,8 +88,8 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     let updates = facts.automatic_updates.known()?;
     let packages = match facts.packages.known() {
         Ok(packages) => Some(packages),
-        // The rpm database is found but not read; the timers alone answer for that family.
-        Err(gap) if gap.why == GapKind::Unsupported => None,
+        // Where the rpm database is found but not read, the timers alone answer for that family.
+        Err(gap) if gap.why == GapKind::Unsupported && gap.what.contains("/rpm/") => None,
         Err(gap) => return Err(gap),
     };
     let mut judgement = Judgement::new();
