@@ -175,7 +175,8 @@ fn draw(
             }
         }
         let packing = ["gz", "xz", "zstd"][dice.roll(3)];
-        let packing: &[&str] = if packing == "zstd" { &[] } else { &["--general-compress-type", packing] };
+        let is_zstd = packing == "zstd";
+        let packing: &[&str] = if is_zstd { &[] } else { &["--general-compress-type", packing] };
         let shown = folder.display().to_string();
         run("createrepo_c", &[&["-q", "--no-database"], packing, &[shown.as_str()]].concat());
         if name == "updates" || dice.often(50) {
@@ -199,6 +200,9 @@ fn draw(
                 write(root, "etc/dnf/modules.d/node.module", &text);
             }
         }
+        if is_zstd {
+            pack_with_zstd(&folder);
+        }
         let mut text = format!("[{name}]\nname={name}\nbaseurl=file://{shown}\n");
         for (often, line) in [
             (12, "enabled=0"),
@@ -215,6 +219,36 @@ fn draw(
         write(root, &format!("etc/yum.repos.d/{name}.repo"), &text);
     }
     dnf(root, &["makecache"]);
+}
+
+/// Packs the metadata of a repository anew, as Fedora does it and Debian's createrepo_c cannot.
+fn pack_with_zstd(repository: &Path) {
+    let list = repository.join("repodata/repomd.xml");
+    let mut text = fs::read_to_string(&list).unwrap();
+    let names: Vec<String> = text
+        .lines()
+        .filter_map(|line| Some(line.split_once("href=\"")?.1.split_once(".gz\"")?.0.to_owned()))
+        .collect();
+    for name in names {
+        let (old, new) = (repository.join(format!("{name}.gz")), repository.join(format!("{name}.zst")));
+        let plain = repository.join(&name);
+        run("gzip", &["-dk", old.to_str().unwrap()]);
+        run("zstd", &["-q", "--rm", plain.to_str().unwrap()]);
+        for (program, element) in [("sha256sum", "checksum type=\"sha256\""), ("stat", "size")] {
+            let said = |path: &Path| {
+                let format: &[&str] = if program == "stat" { &["-c", "%s"] } else { &[] };
+                let output = Command::new(program).args(format).arg(path).output().unwrap().stdout;
+                format!(
+                    "<{element}>{}<",
+                    String::from_utf8(output).unwrap().split_whitespace().next().unwrap()
+                )
+            };
+            text = text.replace(&said(&old), &said(&new));
+        }
+        text = text.replace(&format!("{name}.gz"), &format!("{name}.zst"));
+        fs::remove_file(old).unwrap();
+    }
+    fs::write(list, text).unwrap();
 }
 
 fn updateinfo(dice: &mut Dice, repository: &str, held: &BTreeSet<(&str, &str, usize)>) -> String {

@@ -151,6 +151,18 @@ fn what_rpm_says_of_its_ndb_database() {
     assert!(database(&root).join("Packages.db").exists());
     holds(&rpm, &root);
     torn(&root, "Packages.db");
+    // What stands behind each header counts too: a header of which only the end was not written is none.
+    let file = database(&root).join("Packages.db");
+    let whole = fs::read(&file).unwrap();
+    let ends: Vec<usize> =
+        whole.windows(4).enumerate().filter(|(_, bytes)| *bytes == b"BlbE").map(|(at, _)| at).collect();
+    assert!(ends.len() > 60);
+    for at in [ends[0], ends[ends.len() / 2], ends[ends.len() / 2] - 4] {
+        let mut bytes = whole.clone();
+        bytes[at..at + 4].fill(b'x');
+        fs::write(&file, bytes).unwrap();
+        assert_eq!(found(&root).map(|packages| packages.rpm.len()).unwrap_err().why, GapKind::Malformed);
+    }
 }
 
 /// What is in the log counts once it is committed, and nothing of what is not.
