@@ -40,6 +40,7 @@ mod backup {
 }
 mod encryption {
     pub(crate) mod data;
+    pub(crate) mod strength;
     pub(crate) mod swap;
 }
 mod firewall {

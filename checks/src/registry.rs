@@ -9,6 +9,7 @@ pub static CHECKS: &[&Check] = &[
     &crate::accounts::uid_zero::CHECK,
     &crate::backup::agent::CHECK,
     &crate::encryption::data::CHECK,
+    &crate::encryption::strength::CHECK,
     &crate::encryption::swap::CHECK,
     &crate::firewall::container_bypass::CHECK,
     &crate::firewall::default_deny::CHECK,

@@ -6,7 +6,7 @@
 //!
 //! What this room cannot see: file systems in mount namespaces other than the first process's, folders that fscrypt
 //! enciphers inside a clear file system, drives that encrypt by themselves without cryptsetup, and the cipher behind a
-//! dm-crypt device (a null cipher is a question for the LUKS header).
+//! dm-crypt device without a LUKS header: the kernel's table takes an ioctl that hostduty has no right to.
 
 mod backing;
 mod btrfs;
@@ -14,6 +14,7 @@ mod chain;
 mod device;
 mod device_mapper;
 mod file_system;
+pub mod luks;
 mod mountinfo;
 mod namespace;
 pub mod redundancy;
@@ -55,6 +56,9 @@ pub struct Block {
     /// ZFS pools and their state (`ONLINE`, `DEGRADED`), from /proc/spl/kstat/zfs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pools: BTreeMap<String, String>,
+    /// The LUKS headers of encrypted layers, by the layer's device (`dm-0`).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub luks: BTreeMap<String, Reading<luks::Luks>>,
     /// The device to which hibernation would write the memory (/sys/power/resume), where one is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<String>,
@@ -163,12 +167,14 @@ pub(crate) fn read(host: &dyn Host) -> Result<Block, Gap> {
         }
     }
     malformed.truncate(MAX_MALFORMED);
+    let luks = luks::read_all(host, &devices);
     Ok(Block {
         mounts_from: mounts_from.to_owned(),
         mounts,
         swaps,
         devices,
         btrfs,
+        luks,
         pools: pools(host),
         resume,
         malformed,

@@ -89,7 +89,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     let packages = match facts.packages.known() {
         Ok(packages) => Some(packages),
         // Where the rpm database is found but not read, the timers alone answer for that family.
-        Err(gap) if gap.why == GapKind::Unsupported && gap.what.contains("/rpm/") => None,
+        Err(gap) if gap.why == GapKind::Unsupported && gap.what.contains("rpm") => None,
         Err(gap) => return Err(gap),
     };
     let mut judgement = Judgement::new();

@@ -291,3 +291,49 @@ fn swap_that_cannot_be_read_is_a_gap_and_a_kernel_without_swap_has_none() {
     let denied = facts(&tree.refuse("/proc/swaps", Gap::denied("/proc/swaps")));
     assert!(denied.swaps.known().is_err());
 }
+
+/// A binary header of version 1 with its first keyslot in use.
+fn first_version() -> Vec<u8> {
+    let mut head = vec![0; 592];
+    let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, b"LUKS\xba\xbe\0\x01aes");
+    put(40, b"xts-plain64");
+    put(72, b"sha256");
+    put(108, &64_u32.to_be_bytes());
+    for slot in 0..8_usize {
+        let state: u32 = if slot == 0 { 0x00AC_71F3 } else { 0x0000_DEAD };
+        put(208 + slot * 48, &state.to_be_bytes());
+    }
+    put(212, &1_000_000_u32.to_be_bytes());
+    head
+}
+
+#[test]
+fn the_header_of_a_layer_lies_on_the_device_beneath_it() {
+    use crate::gap::GapKind;
+    use crate::host::FileKind;
+    let mounts = "1 0 252:0 / / rw - ext4 /dev/dm-0 rw\n";
+    let tree =
+        |content: &[u8]| {
+            let tree = partition(host(mounts), "sda", "sda1", "8:1");
+            // cryptsetup puts authenticated encryption over a helper of its own.
+            let helper = [("dm/uuid", "CRYPT-SUBDEV-d-x"), ("dm/name", "d_dif")];
+            let tree = stacked(tree, "dm-1", "252:1", &["sda1"], &helper);
+            stacked(tree, "dm-0", "252:0", &["dm-1"], &[("dm/uuid", "CRYPT-LUKS1-d-x"), ("dm/name", "d")])
+                .node("/dev/sda1", FileKind::BlockDevice, content)
+        };
+    let block = facts(&tree(&first_version()));
+    let luks = block.luks["dm-0"].known().unwrap();
+    assert_eq!((luks.device.as_str(), luks.version), ("/dev/sda1", 1));
+    assert_eq!(luks.segments.first().unwrap().cipher, "aes-xts-plain64");
+    assert_eq!((luks.keyslots.len(), luks.keyslots[0].key_bits), (1, 512));
+    assert_eq!(luks.keyslots[0].kdf.iterations, 1_000_000);
+    // Detached, torn, of a device that cannot be opened.
+    let gap = |tree: &Tree| facts(tree).luks["dm-0"].known().unwrap_err().why;
+    assert_eq!(gap(&tree(&[0; 8192])), GapKind::Unsupported);
+    assert_eq!(gap(&tree(&first_version()[..300])), GapKind::Malformed);
+    let closed = partition(host(mounts), "sda", "sda1", "8:1");
+    let closed =
+        stacked(closed, "dm-0", "252:0", &["sda1"], &[("dm/uuid", "CRYPT-LUKS1-d-x"), ("dm/name", "d")]);
+    assert_eq!(gap(&closed), GapKind::Absent);
+}
