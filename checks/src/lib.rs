@@ -52,6 +52,7 @@ mod firewall {
     pub(crate) mod persistent;
 }
 mod guest_tools {
+    pub(crate) mod current;
     pub(crate) mod drivers;
     pub(crate) mod enabled;
     pub(crate) mod running;

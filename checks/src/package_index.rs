@@ -3,7 +3,7 @@
 use crate::date::Timestamp;
 use crate::facts::Facts;
 use crate::facts::packages::Manager;
-use crate::facts::updates::Stale;
+use crate::facts::updates::{Index, Stale, Suite};
 
 /// `6 hours`, `4 days`.
 pub(crate) fn age(now: Timestamp, at: Timestamp) -> String {
@@ -29,6 +29,22 @@ pub(crate) fn own_steps(facts: &Facts, remedy: &str) -> Option<String> {
     let own = |line: &&str| names.iter().any(|name| line.contains(name));
     let steps: Vec<&str> = remedy.lines().filter(own).collect();
     (!steps.is_empty()).then(|| steps.join("\n"))
+}
+
+/// The instant up to which the index of a suite speaks, or why it cannot be relied on.
+pub(crate) fn fresh(suite: &Suite, now: Timestamp, limit: u32) -> Result<(Timestamp, &Index), String> {
+    let name = suite.name();
+    let index = suite.index.known().map_err(|gap| gap.to_string())?;
+    if let Some(gap) = index.unread.first() {
+        return Err(gap.to_string());
+    }
+    if index.lists.is_empty() {
+        return Err(format!("the index of {name} holds no package list"));
+    }
+    match index.fresh(now, limit) {
+        Ok(at) => Ok((at, index)),
+        Err(why) => Err(stale(&name, why, now, limit)),
+    }
 }
 
 /// Why the index of a suite tells nothing of today.

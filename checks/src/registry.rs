@@ -17,6 +17,7 @@ pub static CHECKS: &[&Check] = &[
     &crate::firewall::exposure::CHECK,
     &crate::firewall::ipv6_parity::CHECK,
     &crate::firewall::persistent::CHECK,
+    &crate::guest_tools::current::CHECK,
     &crate::guest_tools::drivers::CHECK,
     &crate::guest_tools::enabled::CHECK,
     &crate::guest_tools::running::CHECK,

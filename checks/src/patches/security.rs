@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::facts::updates::{Classification, Index, Status, Suite, Updates};
 use crate::gap::Gap;
 use crate::host::System;
-use crate::package_index::{age, own_steps, stale};
+use crate::package_index::{age, fresh, own_steps};
 use crate::policy::Policy;
 
 pub(crate) static CHECK: Check = Check {
@@ -211,22 +211,6 @@ fn unclassified(updates: &Updates, judgement: &mut Judgement) {
                 index.name()
             ));
         }
-    }
-}
-
-/// The instant up to which the index of a suite speaks, or why it cannot be relied on.
-fn fresh(suite: &Suite, now: Timestamp, limit: u32) -> Result<(Timestamp, &Index), String> {
-    let name = suite.name();
-    let index = suite.index.known().map_err(|gap| gap.to_string())?;
-    if let Some(gap) = index.unread.first() {
-        return Err(gap.to_string());
-    }
-    if index.lists.is_empty() {
-        return Err(format!("the index of {name} holds no package list"));
-    }
-    match index.fresh(now, limit) {
-        Ok(at) => Ok((at, index)),
-        Err(why) => Err(stale(&name, why, now, limit)),
     }
 }
 

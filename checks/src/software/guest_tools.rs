@@ -3,7 +3,7 @@
 mod state;
 mod talking;
 
-pub(crate) use state::{State, examine, foreign, startup};
+pub(crate) use state::{State, examine, fitting, foreign, startup};
 
 use super::Software;
 use crate::facts::hypervisor::Platform;

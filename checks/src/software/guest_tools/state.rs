@@ -101,11 +101,7 @@ fn best(facts: &Facts, examiner: Examiner) -> Result<State, Gap> {
         }
         _ => {}
     }
-    let fits = |tools: &&GuestTools| {
-        tools.platform == hypervisor.platform
-            && tools.vendor.is_none_or(|vendor| hypervisor.vendor.as_deref() == Some(vendor))
-    };
-    let states = TOOLS.iter().filter(fits).map(|tools| match offered(tools, hypervisor) {
+    let states = fitting(hypervisor).map(|tools| match offered(tools, hypervisor) {
         Ok(None) => examiner(tools, facts, hypervisor).unwrap_or_else(|gap| State::Unknown(gap.to_string())),
         Ok(Some(missing)) => State::NotOffered(missing),
         Err(gap) => State::Unknown(gap.to_string()),
@@ -113,6 +109,14 @@ fn best(facts: &Facts, examiner: Examiner) -> Result<State, Gap> {
     Ok(states
         .min_by_key(State::rank)
         .unwrap_or_else(|| State::Unknown("hostduty knows no tools of this hypervisor".to_owned())))
+}
+
+/// The tools that a hypervisor accepts.
+pub(crate) fn fitting(hypervisor: &Hypervisor) -> impl Iterator<Item = &'static GuestTools> {
+    TOOLS.iter().filter(|tools| {
+        tools.platform == hypervisor.platform
+            && tools.vendor.is_none_or(|vendor| hypervisor.vendor.as_deref() == Some(vendor))
+    })
 }
 
 /// The name of the channel when the host does not offer it.
