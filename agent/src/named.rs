@@ -49,11 +49,11 @@ fn open(path: &Path, patience: Duration) -> io::Result<(io::Cursor<Vec<u8>>, Fil
 fn beginning(pipe: &mut File, path: &Path, patience: Duration) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 4096];
     let began = Instant::now();
-    let (mut alone, mut told) = (began, false);
+    let mut told = false;
     loop {
         match pipe.read(&mut bytes) {
             Ok(0) if hung_up(pipe)? => return Ok(Vec::new()),
-            Ok(0) if alone.elapsed() >= patience => {
+            Ok(0) if began.elapsed() >= patience => {
                 let why =
                     format!("it is a pipe that nobody writes to, for {} seconds now", patience.as_secs());
                 return Err(io::Error::new(ErrorKind::TimedOut, why));
@@ -64,7 +64,6 @@ fn beginning(pipe: &mut File, path: &Path, patience: Duration) -> io::Result<Vec
                 return Ok(bytes);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                alone = Instant::now();
                 ready(pipe, PollTimeout::from(PAUSE_MILLISECONDS))?;
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
