@@ -54,6 +54,7 @@ fn what_cannot_be_read_is_two_and_says_what_to_do() {
     assert_eq!(code, 2);
     assert_eq!(text, format!("hostduty: {config}:2: unknown key `ofer`\ndid you mean `offer`?\n"));
     assert_eq!(error(&["config", "check", "--config", config]).1, 2);
+    assert_eq!(error(&["config", "check", config]), error(&["config", "check", "--config", config]));
     let facts = empty_snapshot(&dir);
     let (text, code) = error(&["report", "--facts", &facts, "--output", "/nowhere/report"]);
     assert_eq!(code, 2);
@@ -193,6 +194,63 @@ fn every_check_explains_itself_and_every_verb_documents_its_codes() {
 fn the_example_configuration_is_the_one_that_packages_install() {
     let shipped = fs::read_to_string(top().join("packaging/etc/hostduty/hostduty.toml")).unwrap();
     assert_eq!(run(&["config", "example"]).0, shipped);
+}
+
+#[test]
+fn what_nobody_can_have_meant_is_not_answered_with_every_name() {
+    let (text, code) = error(&["report", "--check", "nonsense"]);
+    assert_eq!(code, 2);
+    assert!(text.lines().count() == 2 && text.contains("`hostduty list` names them all"), "{text}");
+}
+
+#[test]
+fn what_is_no_snapshot_is_not_quoted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secrets");
+    for text in ["password = \"hunter2\"\nhunter2 hunter2\n", "schema = 1\n[sshd]\nhunter2 = hunter2\n"] {
+        fs::write(&path, text).unwrap();
+        let (text, code) = error(&["report", "--facts", path.to_str().unwrap()]);
+        assert!(code == 2 && !text.contains("hunter2") && text.contains("line "), "{text}");
+    }
+}
+
+#[test]
+fn the_example_of_the_readme_means_something() {
+    let readme = fs::read_to_string(top().join("README.md")).unwrap();
+    let from = readme.split_once("    # /etc/hostduty/hostduty.toml\n").unwrap().1;
+    let example = from.split_once("\n`hostduty config check`").unwrap().0;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hostduty.toml");
+    fs::write(&path, example).unwrap();
+    let path = path.to_str().unwrap();
+    let (text, code) = run(&["config", "check", path]);
+    assert!(code == 0 && text.contains("Attestation restore-test by Alex Martin"), "{text}");
+    assert!(text.contains("Waiver of encryption-swap for /dev/vda3 by ops@example.org"), "{text}");
+    let root = ["--root", "tests/roots/debian12-fresh/root", "--at", "2026-11-22"];
+    let (text, _) = run(&[&["duties", "--config", path], &root[..]].concat());
+    assert!(text.contains("attested by Alex Martin, head of IT on 2026-10-01"), "{text}");
+}
+
+#[test]
+fn advice_that_somebody_attests_does_not_fail_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hostduty.toml");
+    let path_text = path.to_str().unwrap();
+    let root = ["--root", "tests/roots/debian12-fresh/root", "--at", "2026-11-22"];
+    let arguments = [&["report", "--check", "backup-agent", "--config", path_text], &root[..]].concat();
+    for (until, wanted) in [("2026-11-21", 1), ("2026-11-22", 0)] {
+        let held = format!("on = 2026-01-01\nuntil = {until}\nby = \"Ann\"\n");
+        fs::write(&path, format!("[[attestation]]\nid = \"offsite-backup\"\n{held}")).unwrap();
+        let (text, code) = run(&arguments);
+        assert_eq!(code, wanted, "{text}");
+        assert!(text.contains("FAIL    backup-agent  advice"), "{text}");
+        assert_eq!(text.contains("Ann attests `offsite-backup` until 2026-11-22"), wanted == 0, "{text}");
+        assert_eq!(
+            text.contains("1 of the failures: advice that an attestation answers"),
+            wanted == 0,
+            "{text}"
+        );
+    }
 }
 
 #[test]

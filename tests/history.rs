@@ -65,6 +65,7 @@ fn one_check_and_a_beginning_narrow_it() {
     for (arguments, said) in [
         (["--check", "ssh-key-onli"], "did you mean `ssh-key-only`?"),
         (["--since", "yesterday"], "such as 30d"),
+        (["--since", "2999-01-01"], "in the future"),
         (["--state", "/nowhere"], "/nowhere cannot be opened"),
     ] {
         let output = hostduty(
@@ -185,10 +186,19 @@ fn a_record_of_which_nothing_can_be_read_is_not_one_that_is_empty() {
     let state = folder.path().to_str().unwrap();
     let (text, code) = run(&["history", "--state", state]);
     assert!(code == 0 && text.contains("holds no record yet"), "{text}");
-    fs::write(folder.path().join("history-000001.jsonl"), "garbage\n").unwrap();
-    let (text, code) = run(&["history", "--state", state]);
-    assert!(
-        code == 1 && text.contains("nothing that can be read") && text.contains("history-000001"),
-        "{text}"
-    );
+    let file = folder.path().join("history-000001.jsonl");
+    for make in [
+        (|file| fs::write(file, "garbage\n").unwrap()) as fn(&std::path::Path),
+        |file| std::os::unix::fs::symlink("/etc/passwd", file).unwrap(),
+        |file| nix::unistd::mkfifo(file, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+        |file| fs::create_dir(file).unwrap(),
+    ] {
+        let _ = fs::remove_file(&file);
+        make(&file);
+        let (text, code) = run(&["history", "--state", state]);
+        assert!(
+            code == 1 && text.contains("nothing that can be read") && text.contains("history-000001"),
+            "{text}"
+        );
+    }
 }

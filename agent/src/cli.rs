@@ -18,7 +18,7 @@ pub(crate) use history::{Drift, History, HistoryVerb};
 pub(crate) use watch::{Status, Watch};
 
 const EXIT_CODES: &str = "Exit codes:
-  0  every check that applies is kept (waived failures count as kept)
+  0  every check that applies is kept (waived failures count as kept, and advice that an attestation answers)
   1  at least one check fails
   2  hostduty could not do its work
   3  nothing fails, but something is unknown (0 with --allow-unknown)";
@@ -401,8 +401,11 @@ pub(crate) enum ConfigVerb {
     /// Read the configuration as `report` would and say what it means, or what is wrong with it
     #[command(after_help = PLAIN_EXIT_CODES)]
     Check {
-        /// Read this file instead of /etc/hostduty and its relatives
-        #[arg(long, value_name = "FILE")]
+        /// Read this file instead of /etc/hostduty and its relatives (`-` for standard input)
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The same, as other verbs take it
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
         config: Option<PathBuf>,
     },
     /// Print a commented example to start from

@@ -15,7 +15,7 @@ mod script;
 mod session;
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -171,11 +171,8 @@ fn name_configuration(report: &mut json_v1::Report, path: &Path) {
     }
 }
 
-/// A list of hosts; the operator names it, so a pipe is welcome.
+/// A list of hosts or an inventory.
 fn read(path: &Path) -> Result<String, Error> {
-    let mut text = String::new();
-    let unreadable = |error| Error::Unreadable(path.display().to_string(), error);
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(LARGEST_LIST).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
+    crate::named::read(path, LARGEST_LIST)
+        .map_err(|error| Error::Unreadable(path.display().to_string(), error))
 }

@@ -6,6 +6,7 @@ mod config;
 mod fleet;
 mod history;
 mod host;
+mod named;
 mod output;
 mod render;
 mod sandbox;

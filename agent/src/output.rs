@@ -54,15 +54,25 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// A text without the characters that JSON and TOML write as they are and that a terminal obeys or a reader cannot
-/// see. Both formats escape the control characters of ASCII themselves.
+/// see. Both formats escape the control characters of ASCII themselves, and a snapshot keeps them so.
 fn inert(text: String) -> String {
-    let is_raw = |character: char| character >= '\u{7f}' && (character.is_control() || misleads(character));
-    if !text.contains(is_raw) {
+    written_out(text, |character| character >= '\u{7f}' && (character.is_control() || misleads(character)))
+}
+
+/// The same of a text in a report, where whoever takes it out of the JSON may print it: of all that a terminal obeys only the
+/// ends of lines and tabs are left, and everything else is written out in one way, the way of [`clean`].
+fn inert_in_reports(text: String) -> String {
+    let is_blank = |character| matches!(character, '\n' | '\t');
+    written_out(text, |character| (character.is_control() && !is_blank(character)) || misleads(character))
+}
+
+fn written_out(text: String, obeyed: impl Fn(char) -> bool) -> String {
+    if !text.contains(&obeyed) {
         return text;
     }
     let mut inert = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_raw(character) {
+        if obeyed(character) {
             inert.extend(character.escape_default());
         } else {
             inert.push(character);
@@ -97,12 +107,12 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
 
 fn redact_json(value: &mut serde_json::Value) {
     match value {
-        serde_json::Value::String(text) => *text = inert(redact(text).into_owned()),
+        serde_json::Value::String(text) => *text = inert_in_reports(redact(text).into_owned()),
         serde_json::Value::Array(items) => items.iter_mut().for_each(redact_json),
         serde_json::Value::Object(fields) => {
             let named = std::mem::take(fields).into_iter().map(|(name, mut field)| {
                 redact_json(&mut field);
-                (inert(name), field)
+                (inert_in_reports(name), field)
             });
             *fields = named.collect();
         }
@@ -212,7 +222,7 @@ mod tests {
         }
         assert_eq!(
             json(&value).unwrap(),
-            "{\n  \"a\\\\u{9b}31m\": \"b\\\\u{202e}\\\\u{7f}\\u001b[2J\\\"'\\\\é\"\n}\n"
+            "{\n  \"a\\\\u{9b}31m\": \"b\\\\u{202e}\\\\u{7f}\\\\u{1b}[2J\\\"'\\\\é\"\n}\n"
         );
     }
 }

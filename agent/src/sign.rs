@@ -114,20 +114,28 @@ pub(crate) fn deliver(text: &str, signature: &Signature, file: &Path, host: &str
     output::deliver(text, Some(file)).map_err(Error::Output)?;
     let beside = beside(file);
     output::deliver(&signature.text, Some(&beside)).map_err(Error::Output)?;
+    let command = verify_command(signature.purpose, host, file);
     let (namespace, host) = (signature.purpose.namespace(), principal(host));
     let (file, beside) = (file.display(), beside.display());
     Ok(format!(
         "{file} is signed with {}, in {beside}\n\
          Anybody verifies it with the host's public key; compare it with known_hosts before you trust it:\n\
          \x20 echo '{host} namespaces=\"{namespace}\" {}' >> signers\n\
-         \x20 ssh-keygen -Y verify -f signers -I {host} -n {namespace} -s {beside} < {file}\n",
+         \x20 {command}\n",
         signature.key.display(),
         signature.public,
     ))
 }
 
+/// What tells whether a key of a host signed a file.
+pub(crate) fn verify_command(purpose: Purpose, host: &str, file: &Path) -> String {
+    let (namespace, host, beside) = (purpose.namespace(), principal(host), beside(file));
+    let (file, beside) = (file.display(), beside.display());
+    format!("ssh-keygen -Y verify -f signers -I {host} -n {namespace} -s {beside} < {file}")
+}
+
 /// The name of the file that ssh-keygen itself would write a signature to.
-fn beside(file: &Path) -> PathBuf {
+pub(crate) fn beside(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".sig");
     name.into()
@@ -147,13 +155,22 @@ fn ask(arguments: &[&str], input: &str, key: &Path) -> Result<String, Error> {
     let command = Command::new(PROGRAM, arguments);
     let input = input.as_bytes().to_vec();
     let output = sandbox::start(move || program::run_with_input(&command, input)).map_err(Error::Program)?;
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status != 0 {
-        let why = format!("{} {}", said(&output.stderr), said(&output.stdout));
-        return Err(Error::Refused(key.to_owned(), why.trim().replace('\n', " ")));
+        return Err(Error::Refused(key.to_owned(), said_in_words(&output.stderr, &output.stdout)));
     }
     String::from_utf8(output.stdout)
         .map_err(|_| Error::Refused(key.to_owned(), "it printed no text".to_owned()))
+}
+
+/// What ssh-keygen complains of, in one line: without the frame of its banner about permissions.
+fn said_in_words(error: &[u8], output: &[u8]) -> String {
+    let said = format!("{}\n{}", String::from_utf8_lossy(error), String::from_utf8_lossy(output));
+    let lines: Vec<&str> = said
+        .lines()
+        .map(|line| line.trim_matches(|character| matches!(character, '@' | ' ' | '\r')))
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join(" ")
 }
 
 /// A host's name as a signer's identity, which may hold no blank, quote or pattern.
@@ -173,6 +190,16 @@ mod tests {
         assert_eq!(principal("web1.example.org"), "web1.example.org");
         assert_eq!(principal("-Oa b\"*!,'\n"), "Oab");
         assert_eq!(principal("\u{202e}"), "host");
+    }
+
+    #[test]
+    fn the_banner_of_ssh_keygen_has_no_frame() {
+        let frame = "@".repeat(59);
+        let error = format!(
+            "{frame}\r\n@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\n{frame}\nPermissions are too open.\n"
+        );
+        let wanted = "WARNING: UNPROTECTED PRIVATE KEY FILE! Permissions are too open.";
+        assert_eq!(said_in_words(error.as_bytes(), b""), wanted);
     }
 
     #[test]

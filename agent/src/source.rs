@@ -1,6 +1,6 @@
 //! Where the facts come from: this machine, a root folder, or a snapshot.
 
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use checks::date::Timestamp;
@@ -10,6 +10,7 @@ use checks::host::Host;
 
 use crate::cli::{Kernel, Subject};
 use crate::host::{Live, Root};
+use crate::named;
 
 /// A snapshot larger than this is not one: a server's takes a tenth of a megabyte, and with 50,000 sockets six. While it
 /// is parsed a hostile one takes seventy times its size in memory.
@@ -112,15 +113,12 @@ fn snapshot(path: &Path) -> Result<Facts, Error> {
 
 /// The text of a file that is no larger than any snapshot.
 pub(crate) fn text(path: &Path) -> Result<String, Error> {
-    let mut text = String::new();
-    open(path)
-        .and_then(|source| source.take(MAX_SNAPSHOT + 1).read_to_string(&mut text))
-        .map_err(|error| Error::Snapshot(path.to_owned(), error))?;
-    if text.len() as u64 > MAX_SNAPSHOT {
-        let why = "it is larger than any snapshot".to_owned();
-        return Err(Error::NotASnapshot(path.to_owned(), why));
-    }
-    Ok(text)
+    named::read(path, MAX_SNAPSHOT).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            Error::NotASnapshot(path.to_owned(), "it is larger than any snapshot".to_owned())
+        }
+        _ => Error::Snapshot(path.to_owned(), error),
+    })
 }
 
 /// The facts that the text of a snapshot holds.
@@ -141,12 +139,4 @@ pub(crate) fn parsed(path: &Path, text: &str) -> Result<Facts, Error> {
     }
     // From the parsed value and not from the text once more: every way to read facts costs a third of a megabyte.
     toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| not(error.message().to_owned()))
-}
-
-/// The operator names this file, so pipes are welcome; `-` is standard input.
-fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(std::io::stdin()));
-    }
-    std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>)
 }

@@ -101,6 +101,30 @@ pub struct DutyOutcome {
     pub attestation: Option<Attestation>,
 }
 
+impl Report<'_> {
+    /// The attestation that answers a failure of severity `advice`, if there is one today for every duty that the check
+    /// is asked for. Such a check half sees ("no known backup agent": the backup may be elsewhere), so the failure stays one, and
+    /// what a person states of the whole duty is what counts.
+    #[must_use]
+    pub fn answered(&self, outcome: &Outcome) -> Option<&Attestation> {
+        if outcome.verdict != Verdict::Fail || outcome.severity != Severity::Advice {
+            return None;
+        }
+        let today = self.facts.taken_at.day();
+        let holds = |id: &str| {
+            self.policy
+                .attestations
+                .iter()
+                .find(|held| held.id == id && held.on <= today && today <= held.until)
+        };
+        let asks = |duty: &&Duty| duty.checks.iter().any(|id| id == outcome.check.id);
+        let mut answers =
+            self.policy.offer.duty.iter().filter(asks).map(|duty| holds(duty.attestation.as_deref()?));
+        let first = answers.next()??;
+        answers.all(|answer| answer.is_some()).then_some(first)
+    }
+}
+
 /// Judges every check, or only those named.
 #[must_use]
 pub fn judge<'a>(facts: &'a Facts, policy: &'a Policy, detected: &Detected, only: &[String]) -> Report<'a> {
@@ -193,6 +217,42 @@ mod tests {
             ]
         );
         assert!(unused(&policy, &[false, true, false], &["passwords-empty".into()]).is_empty());
+    }
+
+    #[test]
+    fn an_attestation_answers_advice_and_nothing_graver() {
+        let attested = |on: &str, until: &str| Attestation {
+            id: "offsite-backup".into(),
+            by: "ops".into(),
+            on: on.parse().unwrap(),
+            until: until.parse().unwrap(),
+            note: None,
+        };
+        let facts = Facts { taken_at: "2026-11-22".parse().unwrap(), ..Facts::default() };
+        let detected = Detected { offer: "generic".into(), how: String::new() };
+        let answered =
+            |attestations: Vec<Attestation>, severity: Severity, verdict: Verdict, doubled: bool| {
+                let mut policy = Policy { attestations, ..Policy::default() };
+                if doubled {
+                    let mut other = policy.offer.duty[0].clone();
+                    other.checks = vec!["backup-agent".into()];
+                    other.attestation = None;
+                    policy.offer.duty.push(other);
+                }
+                let mut report = judge(&facts, &policy, &detected, &["backup-agent".into()]);
+                let mut outcome = report.outcomes.remove(0);
+                (outcome.severity, outcome.verdict) = (severity, verdict);
+                report.answered(&outcome).is_some()
+            };
+        let holds = || vec![attested("2026-01-01", "2026-11-22")];
+        assert!(answered(holds(), Severity::Advice, Verdict::Fail, false));
+        assert!(!answered(holds(), Severity::Low, Verdict::Fail, false), "the offer raised it");
+        assert!(!answered(holds(), Severity::Advice, Verdict::Unknown, false));
+        assert!(!answered(holds(), Severity::Advice, Verdict::Fail, true), "another duty rests on it alone");
+        assert!(!answered(Vec::new(), Severity::Advice, Verdict::Fail, false));
+        for (on, until) in [("2026-01-01", "2026-11-21"), ("2026-11-23", "2027-11-21")] {
+            assert!(!answered(vec![attested(on, until)], Severity::Advice, Verdict::Fail, false), "{until}");
+        }
     }
 
     #[test]

@@ -140,6 +140,48 @@ fn a_statement_tells_a_record_that_was_cut_or_forged() {
 }
 
 #[test]
+fn whose_statement_it_is_and_that_its_signature_was_not_checked_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let record = Record::eventful();
+    let Some(key) = key(dir.path(), "ed25519", "0256") else { return };
+    let file = dir.path().join("head.json");
+    let head = file.to_str().unwrap();
+    run(&["history", "sign", "--state", record.folder(), "--key", &key, head]);
+    let verify = |head: &str| {
+        let output = hostduty(&["history", "verify", "--state", record.folder(), "--statement", head]);
+        let output = { output }.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (String::from_utf8(text).unwrap().replace("\n  ", " "), output.status.code().unwrap())
+    };
+    let (text, code) = verify(head);
+    assert!(code == 0 && text.contains("Its signature was not checked"), "{text}");
+    assert!(text.contains(&format!("-n history@hostduty.internal -s {head}.sig < {head}")), "{text}");
+    // Of another record, whatever its last entry is.
+    let whole: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let mut other = whole.clone();
+    other["first"] = format!("sha256:{}", "0".repeat(64)).into();
+    other["host"] = "web2\u{1b}[2J".into();
+    let path = dir.path().join("other.json");
+    fs::write(&path, other.to_string()).unwrap();
+    let (text, code) = verify(path.to_str().unwrap());
+    assert!(
+        code == 1 && text.starts_with("The statement is of another record, one of web2\\u{1b}[2J"),
+        "{text}"
+    );
+    assert!(text.contains("No signature lies beside it"), "{text}");
+    // One of an earlier version says nothing of the beginning.
+    other.as_object_mut().unwrap().remove("first");
+    fs::write(&path, other.to_string()).unwrap();
+    let (text, code) = verify(path.to_str().unwrap());
+    assert!(code == 0 && text.contains("says that it is web2\\u{1b}[2J's of "), "{text}");
+    let (text, code) = verify("/dev/zero");
+    assert!(
+        code == 2 && text.contains("no") && text.contains("statement about a record: it is larger than any"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_cannot_sign_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let record = Record::eventful();
@@ -166,6 +208,7 @@ fn what_cannot_sign_says_why() {
         let output = hostduty(&arguments).output().unwrap();
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && error.contains(said), "{key}: {error}");
+        assert!(!error.contains("@@"), "{key}: {error}");
         assert!(!file.exists(), "{key}");
     }
     assert_eq!(run(&["report", "--sign"]).1, 2);

@@ -14,9 +14,9 @@ use crate::output::{self, clean};
 pub(crate) fn run(arguments: &cli::Config) -> Result<ExitCode, Error> {
     let text = match &arguments.verb {
         ConfigVerb::Example => EXAMPLE.to_owned(),
-        ConfigVerb::Check { config } => {
+        ConfigVerb::Check { file, config } => {
             let live = Live::new();
-            let settings = match config {
+            let settings = match file.as_ref().or(config.as_ref()) {
                 Some(path) => config::from_file(path)?,
                 None => config::from_host(&live)?,
             };

@@ -1,5 +1,6 @@
 //! `hostduty history`: since when, for how long, and whether the record is what was written.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,7 +15,7 @@ use crate::history::{self as record, Clock, Folder, Head, past};
 use crate::host::Live;
 use crate::render::{history as render, history_v1, human};
 use crate::sign::{self, Purpose};
-use crate::{output, source};
+use crate::{named, output};
 
 /// The record is not what was written.
 const BROKEN: u8 = 1;
@@ -30,7 +31,13 @@ pub(crate) fn run(arguments: &cli::History) -> Result<ExitCode, Error> {
 fn tell(arguments: &cli::History) -> Result<ExitCode, Error> {
     let folder = record::folder(arguments.state.as_deref());
     let clock = Clock::new();
-    let since = arguments.since.map(|since| since.instant(clock.now().wall));
+    let now = clock.now().wall;
+    let since = arguments.since.map(|since| since.instant(now));
+    if let Some(since) = since.filter(|since| *since > now) {
+        return Err(Error::Usage(format!(
+            "--since {since} is in the future, of which there is no record\nit is {now} now"
+        )));
+    }
     let past = past::read(&Folder::open(&folder)?, &clock, since)?;
     let only = arguments.check.as_deref();
     if let Some(id) = only {
@@ -70,29 +77,29 @@ struct Statement {
     sequence: u64,
     /// With its label, without which a long random word is taken for a secret.
     head: String,
+    /// The hash of the first entry, by which records are told apart. Statements of earlier versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<String>,
 }
+
+/// A longer statement is none.
+const LONGEST: u64 = 64 << 10;
 
 /// How a hash is labelled.
 const LABEL: &str = "sha256:";
 
-fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Error> {
+fn verify(state: Option<&Path>, file: Option<&Path>) -> Result<ExitCode, Error> {
     let place = record::folder(state);
+    let folder = Folder::open(&place)?;
     let mut verifier = Verifier::new();
-    let (mut vouched, mut whose) = (String::new(), String::new());
-    if let Some(path) = statement {
-        let statement = read(path)?;
+    let (mut vouched, mut other) = (String::new(), None);
+    let statement = file.map(read).transpose()?;
+    if let Some(statement) = &statement {
         vouched = format!(", among them entry {} of the statement", statement.sequence);
-        whose = format!(
-            "The statement is {}'s of {}. Whether its signature is, only ssh-keygen -Y verify tells",
-            statement.host, statement.made_at
-        );
-        if statement.host != host_name() {
-            whose += &format!(", and this host is {}", host_name());
-        }
-        let head = statement.head.trim_start_matches(LABEL).to_owned();
-        verifier = verifier.vouching(statement.sequence, head);
+        verifier = verifier.vouching(statement.sequence, unlabelled(&statement.head));
+        other = statement.first.as_ref().filter(|first| past::first(&folder) != Some(unlabelled(first)));
     }
-    let verified = past::verify(&Folder::open(&place)?, verifier)?;
+    let verified = past::verify(&folder, verifier)?;
     let Verified { entries, sequence, head, problems, more } = &verified;
     let place = place.display();
     let mut out = String::new();
@@ -101,27 +108,59 @@ fn verify(state: Option<&Path>, statement: Option<&Path>) -> Result<ExitCode, Er
         output::print(&out)?;
         return Ok(ExitCode::from(BROKEN));
     }
+    if let (Some(statement), Some(first)) = (&statement, other) {
+        let text = format!(
+            "The statement is of another record, one of {} that begins with {first}: either it was made elsewhere, or \
+             this record was begun anew or forged as a whole",
+            statement.host
+        );
+        human::wrapped(&mut out, "", 2, &text);
+    }
     for problem in problems {
         human::wrapped(&mut out, "", 2, &problem.to_string());
     }
     if *more > 0 {
         human::wrapped(&mut out, "", 2, &format!("and {more} more"));
     }
-    let sum = if problems.is_empty() {
+    let whole = problems.is_empty() && other.is_none();
+    let sum = if whole {
         format!("{place}: all as it was written, {}{vouched}", render::entries(*entries))
     } else {
         format!("{place}: not all is as it was written, {}", render::entries(*entries))
     };
     human::wrapped(&mut out, "", 2, &sum);
     out += &format!("The chain ends with entry {sequence}, {LABEL}{head}\n");
-    if whose.is_empty() {
-        let until = "Whether it ended later, or with another last entry, only a statement tells: hostduty history sign";
-        human::wrapped(&mut out, "", 2, until);
-    } else {
-        human::wrapped(&mut out, "", 2, &whose);
+    match (&statement, file) {
+        (Some(statement), Some(file)) => whose(&mut out, statement, file),
+        _ => {
+            let until = "Whether it ended later, or with another last entry, only a statement tells: hostduty history sign";
+            human::wrapped(&mut out, "", 2, until);
+        }
     }
     output::print(&out)?;
-    Ok(ExitCode::from(if problems.is_empty() { 0 } else { BROKEN }))
+    Ok(ExitCode::from(if whole { 0 } else { BROKEN }))
+}
+
+/// Whose statement it is, and what it takes to believe that.
+fn whose(out: &mut String, statement: &Statement, file: &Path) {
+    let Statement { host, made_at, .. } = statement;
+    let here = host_name();
+    let but = if *host == here { String::new() } else { format!(", and this host is {here}") };
+    human::wrapped(out, "", 2, &format!("The statement says that it is {host}'s of {made_at}{but}"));
+    let beside = sign::beside(file);
+    if beside.is_file() {
+        let cure = "Its signature was not checked. That it was made by a key of that host, this tells:";
+        human::wrapped(out, "", 2, cure);
+        let command = sign::verify_command(Purpose::History, host, file);
+        *out += &format!("  {}\n", output::clean(&command));
+    } else {
+        let text = format!("No signature lies beside it ({}): anybody may have written it", beside.display());
+        human::wrapped(out, "", 2, &text);
+    }
+}
+
+fn unlabelled(hash: &str) -> String {
+    hash.trim_start_matches(LABEL).to_owned()
 }
 
 fn read(path: &Path) -> Result<Statement, Error> {
@@ -131,8 +170,11 @@ fn read(path: &Path) -> Result<Statement, Error> {
             path.display()
         ))
     };
-    let statement: Statement =
-        serde_json::from_str(&source::text(path)?).map_err(|error| not(error.to_string()))?;
+    let text = named::read(path, LONGEST).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => not("it is larger than any".to_owned()),
+        _ => not(format!("it cannot be read: {error}")),
+    })?;
+    let statement: Statement = serde_json::from_str(&text).map_err(|error| not(error.to_string()))?;
     if statement.schema_version == 1 {
         Ok(statement)
     } else {
@@ -147,7 +189,8 @@ fn host_name() -> String {
 }
 
 fn sign(file: &Path, state: Option<&Path>, key: Option<&Path>) -> Result<ExitCode, Error> {
-    let head = Head::of(&Folder::open(&record::folder(state))?)?;
+    let folder = Folder::open(&record::folder(state))?;
+    let head = Head::of(&folder)?;
     if head.sequence == 0 {
         return Err(Error::Usage("there is no entry yet\n`hostduty watch` writes the record".to_owned()));
     }
@@ -159,6 +202,7 @@ fn sign(file: &Path, state: Option<&Path>, key: Option<&Path>) -> Result<ExitCod
         made_at: Live::new().now().to_string(),
         sequence: head.sequence,
         head: format!("{LABEL}{}", head.hash),
+        first: past::first(&folder).map(|hash| format!("{LABEL}{hash}")),
     })?;
     let signature = sign::sign(&text, key, Purpose::History)?;
     output::print(&sign::deliver(&text, &signature, file, &host)?)?;

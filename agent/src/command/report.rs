@@ -75,12 +75,14 @@ fn since(arguments: &cli::Report, report: &Report<'_>) -> Result<BTreeMap<&'stat
     Ok(report.outcomes.iter().filter_map(held).collect())
 }
 
-/// The exit code that a report earns: 1 beats 3 beats 0.
+/// The exit code that a report earns: 1 beats 3 beats 0. Who attested what a check of severity `advice` half sees has answered
+/// the duty, and is not to be woken by it every night.
 pub(super) fn code(report: &Report<'_>, codes: &Codes) -> u8 {
-    let fails = report
-        .outcomes
-        .iter()
-        .any(|outcome| outcome.verdict == Verdict::Fail && outcome.severity >= codes.fail_on);
+    let fails = report.outcomes.iter().any(|outcome| {
+        outcome.verdict == Verdict::Fail
+            && outcome.severity >= codes.fail_on
+            && report.answered(outcome).is_none()
+    });
     let unknown = report.outcomes.iter().any(|outcome| outcome.verdict == Verdict::Unknown);
     let unattested =
         report.duties.iter().any(|duty| matches!(duty.status, Status::NotAttested | Status::Expired));

@@ -126,3 +126,17 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
         _ => format!("at {then}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stopped_has_no_next_report() {
+        let status = Status { report_due: Some(Timestamp(1_800_000_000)), recorded: 1, ..Status::default() };
+        let told = |running| human(Some(&status), running, "/var/lib/hostduty", Timestamp(0));
+        assert!(told(true).contains("Next full report: 2027-01-15"), "{}", told(true));
+        assert!(!told(false).contains("Next"), "{}", told(false));
+        assert!(told(false).ends_with("/var/lib/hostduty has 1 entry\n"), "{}", told(false));
+    }
+}

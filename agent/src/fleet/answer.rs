@@ -110,7 +110,16 @@ pub(crate) fn code(report: &Report, codes: &Codes) -> u8 {
     let any = |asked: Verdict| report.checks.iter().filter(move |check| verdict(check) == Some(asked));
     let waits = |status: Status| report.duties.iter().any(|duty| duty.status == status.name());
     let unattested = waits(Status::NotAttested) || waits(Status::Expired);
-    if any(Verdict::Fail).any(severe) {
+    // What the local report takes for answered: advice, where every duty that it is asked for is attested.
+    let answered = |check: &Check| {
+        let attested = |id: &String| {
+            report.duties.iter().any(|duty| duty.id == *id && duty.status == Status::Attested.name())
+        };
+        severity(check) == Some(Severity::Advice)
+            && !check.duties.is_empty()
+            && check.duties.iter().all(attested)
+    };
+    if any(Verdict::Fail).any(|check| severe(check) && !answered(check)) {
         1
     } else if (any(Verdict::Unknown).next().is_some() && !codes.allow_unknown)
         || (unattested && codes.require_attestations)
@@ -173,6 +182,12 @@ mod tests {
         let report = parse(text.as_bytes()).unwrap();
         assert_eq!(code(&report, &codes(Severity::High, false)), 0);
         assert_eq!(code(&report, &codes(Severity::High, true)), 3);
+        let text = WHOLE.replace("critical", "advice").replace("\"duties\":[]}]", "\"duties\":[\"d\"]}]");
+        let advice = codes(Severity::Advice, false);
+        assert_eq!(code(&parse(text.as_bytes()).unwrap(), &advice), 1);
+        let text = text.replace("not-attested", "attested");
+        assert_eq!(code(&parse(text.as_bytes()).unwrap(), &advice), 0);
+        assert_eq!(code(&parse(text.replace("advice", "low").as_bytes()).unwrap(), &advice), 1);
     }
 
     #[test]

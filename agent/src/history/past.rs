@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use checks::date::Timestamp;
-use checks::history::Entry;
 use checks::history::timeline::{Builder, Timeline};
 use checks::history::verify::{Problem, Verified, Verifier};
+use checks::history::{Entry, hash};
 use nix::fcntl::OFlag;
 
 use super::{Clock, Error, Folder, Piece};
@@ -46,6 +46,21 @@ pub(crate) fn read(folder: &Folder, clock: &Clock, since: Option<Timestamp>) -> 
 pub(crate) fn verify(folder: &Folder, verifier: Verifier) -> Result<Verified, Error> {
     let observing = folder.is_being_written();
     Ok(walk(folder, &folder.names()?, observing, verifier, |_| {}))
+}
+
+/// The hash of a record's first entry, by which records are told apart; nothing where its beginning is gone.
+pub(crate) fn first(folder: &Folder) -> Option<String> {
+    let mut first = None;
+    let name = folder.names().ok()?.into_iter().next()?;
+    let read = folder.read(&name, |piece| {
+        if let Piece::Line(line) = piece
+            && Entry::parse(line).is_ok_and(|entry| entry.sequence == 1)
+        {
+            first = Some(hash(line));
+        }
+        ControlFlow::Break(())
+    });
+    read.ok().and(first)
 }
 
 fn walk(

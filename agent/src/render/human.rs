@@ -293,14 +293,15 @@ fn said_once(findings: &[Finding], verbose: bool) -> Vec<(String, &Finding)> {
 
 /// How a person answers a duty that a check of severity `advice` only half sees.
 fn other_answer(outcome: &Outcome, report: &Report<'_>) -> Option<String> {
+    if let Some(held) = report.answered(outcome) {
+        return Some(format!(
+            "{} attests `{}` until {}, which answers the duty",
+            held.by, held.id, held.until
+        ));
+    }
     let asks = |duty: &&checks::providers::Duty| duty.checks.iter().any(|id| id == outcome.check.id);
     let id = report.policy.offer.duty.iter().filter(asks).find_map(|duty| duty.attestation.as_ref())?;
-    let today = report.facts.taken_at.day();
-    let mut held = report.policy.attestations.iter().filter(|held| held.on <= today && today <= held.until);
-    Some(match held.find(|held| held.id == *id) {
-        Some(held) => format!("{} attests `{id}` until {}, which answers the duty", held.by, held.until),
-        None => format!("attest `{id}` in the configuration if another means does it"),
-    })
+    Some(format!("attest `{id}` in the configuration if another means does it"))
 }
 
 fn evidence(out: &mut String, list: &[Evidence], most: usize) {
@@ -329,6 +330,10 @@ fn sum(report: &Report<'_>, paint: Paint) -> String {
         part(Verdict::NotApplicable, "not applicable"),
     ]
     .join(", ");
+    let answered = report.outcomes.iter().filter(|outcome| report.answered(outcome).is_some()).count();
+    if answered > 0 {
+        let _ = write!(line, "\n{answered} of the failures: advice that an attestation answers");
+    }
     let asked = report
         .duties
         .iter()

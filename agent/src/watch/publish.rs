@@ -35,7 +35,7 @@ impl Watch {
         self.supervisor.reloading();
         match load(&self.options) {
             Err(error) => {
-                let why = one_line(&error.to_string());
+                let why = tell::one_line(&error.to_string());
                 let message = format!("The configuration is broken and the one before stays: {why}");
                 self.journal.write(&Entry::new(Kind::Trouble, Priority::Error, message));
                 self.told.insert("configuration", error.to_string());
@@ -81,7 +81,7 @@ impl Watch {
         // Numbers in the message may grow; it is the same trouble.
         match (self.told.contains_key(what), now) {
             (false, Some(why)) => {
-                self.journal.write(&Entry::new(Kind::Trouble, Priority::Error, one_line(&why)));
+                self.journal.write(&Entry::new(Kind::Trouble, Priority::Error, tell::one_line(&why)));
                 self.told.insert(what, why);
             }
             (true, Some(why)) => {
@@ -142,11 +142,6 @@ impl Watch {
     pub(super) fn summary(&self) -> String {
         tell::summary(&self.status)
     }
-}
-
-/// A message and its cure, which have lines of their own elsewhere, as one sentence after the other.
-fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn locked(store: &Mutex<Store>) -> MutexGuard<'_, Store> {

@@ -143,11 +143,15 @@ pub(crate) fn replace(folder: &Path, name: &str, text: &str, mode: u32) -> io::R
         _ => {}
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    // Who may read it does not hang on the umask.
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    let written = file
+        .write_all(text.as_bytes())
+        // Who may read it does not hang on the umask.
+        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(mode)));
     drop(file);
-    fs::rename(&draft, folder.join(name))
+    written.and_then(|()| fs::rename(&draft, folder.join(name))).inspect_err(|_| {
+        // The draft is ours and useless now; that it may not be there is no second error.
+        let _ = fs::remove_file(&draft);
+    })
 }
 
 /// What a file is written as at first. The name ends differently, so that nobody who reads the folder takes it for the file.
@@ -158,6 +162,16 @@ pub(crate) fn draft(folder: &Path, name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_draft_is_left_where_the_file_cannot_be_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("hostduty.prom")).unwrap();
+        replace(dir.path(), "hostduty.prom", "text", 0o644).unwrap_err();
+        assert!(!draft(dir.path(), "hostduty.prom").exists());
+        replace(dir.path(), "other", "text", 0o644).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("other")).unwrap(), "text");
+    }
 
     #[test]
     fn it_reads_back_as_written_and_knows_whether_its_process_runs() {

@@ -118,7 +118,25 @@ pub(crate) fn summary(status: &Status) -> String {
         line += &format!(", {} pending", status.pending.len());
     }
     if !status.trouble.is_empty() {
-        line += &format!("; {}", status.trouble.join("; "));
+        line +=
+            &format!("; {}", status.trouble.iter().map(|why| one_line(why)).collect::<Vec<_>>().join("; "));
     }
     line
+}
+
+/// A message and its cure, which have lines of their own elsewhere, as one sentence after the other.
+pub(super) fn one_line(message: &str) -> String {
+    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_lines_elsewhere_has_one_in_the_journal() {
+        assert_eq!(one_line("it is full\n  make room\n\n"), "it is full; make room");
+        let status = Status { trouble: vec!["it is full\nmake room".to_owned()], ..Status::default() };
+        assert!(summary(&status).ends_with("; it is full; make room"), "{}", summary(&status));
+    }
 }

@@ -299,7 +299,7 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "example" -d 'Print a commented example to start from'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and not __fish_seen_subcommand_from check example help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Read this file instead of /etc/hostduty and its relatives' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'The same, as other verbs take it' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from example" -s h -l help -d 'Print help'
 complete -c hostduty -n "__fish_hostduty_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read the configuration as `report` would and say what it means, or what is wrong with it'
