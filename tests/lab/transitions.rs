@@ -15,7 +15,7 @@ use super::units::Shell;
 use super::virtual_machine::VirtualMachine;
 
 /// Daemons start and stop in their time: so often a report is taken again before it counts as another than expected.
-const LOOKS: u32 = 8;
+const LOOKS: u32 = 6;
 
 /// One machine with all that is done to it.
 #[derive(Deserialize)]
@@ -74,21 +74,36 @@ impl Scenario {
 }
 
 /// What is compared of a report: by check, its verdict, what it is about, and all that it says.
-type Report = BTreeMap<String, Check>;
+pub(super) type Report = BTreeMap<String, Check>;
 
 #[derive(Debug, Clone)]
-struct Check {
-    verdict: String,
+pub(super) struct Check {
+    pub(super) verdict: String,
     subjects: BTreeSet<String>,
     /// What led to this verdict, with its evidence, a line each.
     said: Vec<String>,
 }
 
-fn report(machine: &dyn Shell, line: &str) -> Report {
-    let text = machine.sh(&format!("( :; {line}\n) </dev/null >/run/said 2>&1; hostduty report --format json"));
-    let report: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{line}: {error}: {text}"));
+/// The report after a line, which must not fail.
+pub(super) fn taken(machine: &dyn Shell, line: &str) -> Report {
+    let (report, complaints) = report(machine, line);
+    assert!(complaints.is_empty(), "{complaints:?}");
+    report
+}
+
+/// The report after a line, and what the shell said if it failed. One call, because each costs an emulated machine a second.
+fn report(machine: &dyn Shell, line: &str) -> (Report, Vec<String>) {
+    let all = machine.sh(&format!(
+        "( set -e; :; {line}\n) </dev/null >/run/said 2>&1; code=$?; hostduty report --format json; \
+         [ $code = 0 ] || {{ cat /run/said; echo exit $code; }}"
+    ));
+    let mut parts = serde_json::Deserializer::from_str(&all).into_iter::<Value>();
+    let report = parts.next().and_then(Result::ok).unwrap_or_else(|| panic!("{line}: no report: {all}"));
+    let said = all.get(parts.byte_offset()..).unwrap_or_default().trim();
+    let complaints =
+        if said.is_empty() { Vec::new() } else { vec![format!("the shell failed: {line}: {said}")] };
     let checks = report["checks"].as_array().unwrap().iter();
-    checks.map(|check| (text_of(&check["id"]), Check::of(check))).collect()
+    (checks.map(|check| (text_of(&check["id"]), Check::of(check))).collect(), complaints)
 }
 
 fn text_of(value: &Value) -> String {
@@ -169,24 +184,23 @@ fn settled(
     line: &str,
     complaints: impl Fn(&Report) -> Vec<String>,
 ) -> (Report, Vec<String>) {
-    let mut after = report(machine, line);
-    let said = machine.sh("cat /run/said");
+    let (mut after, failed) = report(machine, line);
+    if !failed.is_empty() {
+        return (after, failed);
+    }
     for _ in 1..LOOKS {
         if complaints(&after).is_empty() {
-            return (after, Vec::new());
+            break;
         }
         std::thread::sleep(Duration::from_secs(1));
-        after = report(machine, "");
+        after = taken(machine, "");
     }
-    let mut complaints = complaints(&after);
-    if !complaints.is_empty() {
-        complaints.push(format!("the shell said: {said}"));
-    }
+    let complaints = complaints(&after);
     (after, complaints)
 }
 
 /// What is not as it was.
-fn residue(before: &Report, after: &Report) -> Vec<String> {
+pub(super) fn residue(before: &Report, after: &Report) -> Vec<String> {
     let differs = |(id, check): &(&String, &Check)| {
         check.verdict != after[*id].verdict || check.subjects != after[*id].subjects
     };
@@ -197,8 +211,7 @@ fn residue(before: &Report, after: &Report) -> Vec<String> {
 
 /// Plays a table on its machine, and fails with all that was not as expected.
 fn play(machine: &dyn Shell, table: &Table) {
-    let mut before = report(machine, &table.prepare);
-    eprintln!("prepared: {}", machine.sh("cat /run/said"));
+    let mut before = taken(machine, &table.prepare);
     let only = std::env::var("HOSTDUTY_LAB_ONLY").unwrap_or_default();
     let (mut transitions, mut failures) = (0, Vec::new());
     for scenario in table.scenario.iter().filter(|scenario| scenario.name.contains(&only)) {
