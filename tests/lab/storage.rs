@@ -24,7 +24,7 @@ seal /dev/vdb data; mkfs.ext4 -q /dev/mapper/data
 mdadm --quiet --create /dev/md0 --run --metadata=1.2 --level=1 --raid-devices=2 /dev/vdc /dev/vdd
 mdadm --wait /dev/md0 || true
 mdadm --detail --scan >> /etc/mdadm/mdadm.conf
-seal /dev/md0 raid; vgcreate -q vg0 /dev/mapper/raid; lvcreate -q -L 64M -n vault vg0; mkfs.ext4 -q /dev/vg0/vault
+seal /dev/md0 raid; vgcreate -q vg0 /dev/mapper/raid; lvcreate -qy -L 64M -n vault vg0; mkfs.ext4 -q /dev/vg0/vault
 uuid() { cryptsetup luksUUID $1; }
 printf 'data UUID=%s /etc/key luks\\nraid UUID=%s /etc/key luks\\n' $(uuid /dev/vdb) $(uuid /dev/md0) > /etc/crypttab
 echo 'swap /dev/vde /dev/urandom swap,plain,cipher=aes-xts-plain64,size=512' >> /etc/crypttab
@@ -57,7 +57,12 @@ fn facts_are_what_the_tools_tell_and_a_reboot_changes_no_verdict() {
     let boot = machine.sh("cat /proc/sys/kernel/random/boot_id");
     machine.reboot();
     assert_ne!(machine.sh("cat /proc/sys/kernel/random/boot_id"), boot);
-    assert_eq!(machine.sh("systemctl is-system-running --wait"), "running\n", "{}", machine.sh("systemctl --failed"));
+    assert_eq!(
+        machine.sh("systemctl is-system-running --wait"),
+        "running\n",
+        "{}",
+        machine.sh("systemctl --failed")
+    );
     let mut after = taken(&machine, "");
     for id in OF_THE_MOMENT {
         after.insert((*id).to_owned(), before[*id].clone());
@@ -83,7 +88,10 @@ fn agrees(machine: &VirtualMachine) {
     let hypervisor = facts.hypervisor.known().unwrap();
     let firmware = machine.sh("cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_name");
     let ours = [&hypervisor.vendor, &hypervisor.product].map(|word| word.clone().unwrap_or_default() + "\n");
-    assert_eq!((ours.concat(), firmware.as_str()), (firmware.clone(), "OpenStack Foundation\nOpenStack Nova\n"));
+    assert_eq!(
+        (ours.concat(), firmware.as_str()),
+        (firmware.clone(), "OpenStack Foundation\nOpenStack Nova\n")
+    );
 }
 
 fn json(machine: &VirtualMachine, line: &str) -> Value {
@@ -183,7 +191,8 @@ fn mdadm(machine: &VirtualMachine, block: &Block) {
     assert_eq!(array.disks.to_string(), said("Raid Devices"));
     assert_eq!(array.degraded, Some(0));
     assert!(["clean", "active"].contains(&array.state.as_str()), "{}: {}", array.state, said("State"));
-    let members = detail.lines().filter_map(|line| line.rsplit_once("/dev/").map(|(_, name)| name.to_owned()));
+    let members =
+        detail.lines().filter_map(|line| line.rsplit_once("/dev/").map(|(_, name)| name.to_owned()));
     let members: BTreeSet<String> = members.filter(|name| name.starts_with("vd")).collect();
     assert_eq!(names(&device.beneath), members);
 }
@@ -199,7 +208,11 @@ fn lvm(machine: &VirtualMachine, block: &Block) {
         .iter()
         .map(|row| {
             let number = format!("{}:{}", word(row, "lv_kernel_major"), word(row, "lv_kernel_minor"));
-            (format!("{}-{}", word(row, "vg_name"), word(row, "lv_name")), number, word(row, "lv_size").to_owned())
+            (
+                format!("{}-{}", word(row, "vg_name"), word(row, "lv_name")),
+                number,
+                word(row, "lv_size").to_owned(),
+            )
         })
         .collect();
     let volumes = block.devices.values().filter(|device| device.kind == Kind::Lvm);
@@ -221,9 +234,8 @@ fn lvm(machine: &VirtualMachine, block: &Block) {
 /// The same file and the same state of every unit that systemd has loaded from one.
 fn systemctl(machine: &VirtualMachine, facts: &Facts) {
     let units = &facts.units.known().unwrap().units;
-    let shown = machine.sh(
-        "systemctl show -p Id,FragmentPath,UnitFileState,LoadState '*.service' '*.socket' '*.timer'",
-    );
+    let shown = machine
+        .sh("systemctl show -p Id,FragmentPath,UnitFileState,LoadState '*.service' '*.socket' '*.timer'");
     let mut compared = 0;
     for unit in shown.split("\n\n") {
         let said = |name: &str| {
@@ -239,7 +251,10 @@ fn systemctl(machine: &VirtualMachine, facts: &Facts) {
         let state = serde_json::to_value(ours.state).unwrap();
         assert_eq!(state, said("UnitFileState").as_str(), "{id}");
         if said("LoadState") == "loaded" {
-            assert_eq!(ours.path.replacen("/usr/lib/", "/lib/", 1), said("FragmentPath").replacen("/usr/lib/", "/lib/", 1));
+            assert_eq!(
+                ours.path.replacen("/usr/lib/", "/lib/", 1),
+                said("FragmentPath").replacen("/usr/lib/", "/lib/", 1)
+            );
         }
         compared += 1;
     }

@@ -232,7 +232,7 @@ fn play(machine: &dyn Shell, table: &Table) {
         transitions += 1;
         eprintln!("{:5.1} s: {}", start.elapsed().as_secs_f32(), scenario.name);
     }
-    assert!(transitions > 0, "no scenario's name contains {only}");
+    assert!(transitions > 0 || !only.is_empty(), "the table has no scenario");
     eprintln!("{transitions} transitions");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
