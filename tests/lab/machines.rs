@@ -91,6 +91,11 @@ impl Drop for Machine {
 
 /// A Debian 12 with some packages below the build folder, unpacked anew when the list of packages is another.
 pub(super) fn unpacked(name: &str, packages: &str) -> PathBuf {
+    unpacked_of("bookworm", name, packages)
+}
+
+/// Another release of Debian.
+pub(super) fn unpacked_of(suite: &str, name: &str, packages: &str) -> PathBuf {
     // Two tests may want the same at the same time.
     static BUSY: Mutex<BTreeMap<String, Arc<Mutex<()>>>> = Mutex::new(BTreeMap::new());
     let own = BUSY.lock().unwrap().entry(name.to_owned()).or_default().clone();
@@ -100,7 +105,7 @@ pub(super) fn unpacked(name: &str, packages: &str) -> PathBuf {
     if !root.is_dir() || std::fs::read_to_string(&list).ok().as_deref() != Some(packages) {
         // Only what this very function has unpacked is thrown away.
         let _ = std::fs::remove_dir_all(&root);
-        let output = script(&["root", "bookworm", root.to_str().unwrap(), packages]);
+        let output = script(&["root", suite, root.to_str().unwrap(), packages]);
         assert!(
             output.status.success(),
             "no Debian could be unpacked: {}",

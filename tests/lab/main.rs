@@ -13,8 +13,11 @@ mod machines;
 mod restarts;
 mod ssh;
 mod ssh_servers;
+mod storage;
 mod strace;
+mod transitions;
 mod units;
+mod units_on_a_kernel;
 mod virtual_machine;
 mod watch;
 

@@ -73,11 +73,18 @@ fn furnished(name: &str) -> Machine {
 pub(super) trait Shell {
     /// Runs one and gives its standard output.
     fn sh(&self, line: &str) -> String;
+
+    /// Does to the machine what its hypervisor does, in the words of `tests/lab/vm`.
+    fn outside(&self, words: &str);
 }
 
 impl Shell for Machine {
     fn sh(&self, line: &str) -> String {
         Machine::sh(self, line)
+    }
+
+    fn outside(&self, words: &str) {
+        panic!("{words}: a container has no hypervisor");
     }
 }
 

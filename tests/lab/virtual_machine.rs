@@ -1,76 +1,57 @@
-//! The units on a kernel of their own: a virtual Debian 12 with controllers of control groups, Landlock, modules and a disk.
+//! A Debian on a kernel of its own, with disks and a firmware, in which hostduty is installed.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
-
-use super::machines::{self, top};
+use super::machines::{self, top, unpacked_of};
 use super::say::left_out;
-use super::units::{Shell, beside, facts, verdicts};
+use super::units::Shell;
 
-/// What boots: the machine of the other tests, a kernel, and what loads its modules.
+/// What boots: the machine of the other tests, a kernel and what loads its modules, and what makes and shows disks.
 const PACKAGES: &str = "systemd-sysv,dbus,openssh-server,iproute2,nftables,sudo,cron,rsyslog,libpam-systemd,kmod,udev,\
-                        linux-image-cloud-amd64";
+                        linux-image-cloud-amd64,cryptsetup-bin,lvm2,mdadm,qemu-guest-agent";
 
-/// A firewall that takes an emulated processor some seconds to read.
-const RULES: &str = "for at in $(seq 300); do echo add rule inet filter input ip saddr 203.0.113.$((at % 200)) tcp dport $at accept; done | nft -f -";
+/// The folders with the images that this run has made, by release. Whoever holds it is alone: there is one machine at a time.
+type Images = BTreeMap<String, Image>;
+static IMAGES: Mutex<Images> = Mutex::new(BTreeMap::new());
 
-/// A clock that the kernel takes for synchronised: adjtimex(2) with ADJ_STATUS and ADJ_MAXERROR.
-const SYNCHRONISED: &str =
-    "perl -e '$_ = pack \"I x4 q q q q i x180\", 0x14, 0, 0, 0, 0, 0; syscall 159, $_'";
+#[derive(Clone)]
+struct Image {
+    folder: PathBuf,
+    encrypted: bool,
+}
 
 /// A virtual machine that ends with its test.
-struct VirtualMachine {
+pub(super) struct VirtualMachine {
     folder: PathBuf,
+    _alone: MutexGuard<'static, Images>,
 }
 
 impl VirtualMachine {
-    /// Boots a Debian in which hostduty was installed; `None` where it does not boot, and why is said.
-    fn boot() -> Option<Self> {
+    /// Boots a Debian 12 with this hardware, in the words of `tests/lab/vm start`; `None` where it does not boot, and why
+    /// is said.
+    pub(super) fn boot(hardware: &[&str]) -> Option<Self> {
+        Self::of("bookworm", hardware)
+    }
+
+    /// Boots another release.
+    pub(super) fn of(suite: &str, hardware: &[&str]) -> Option<Self> {
         let binary = machines::optimised()?;
-        let root = machines::unpacked("vm-root", PACKAGES);
-        let copy = root.with_extension("copy");
-        let _ = std::fs::remove_dir_all(&copy);
-        let ready = Command::new("cp").args(["-a", "--reflink=auto"]).args([&root, &copy]).status();
-        assert!(ready.unwrap().success());
-        let installed =
-            Command::new(top().join("packaging/install")).arg("--binary").args([&binary, &copy]).status();
-        assert!(installed.unwrap().success());
-        for line in [
-            "systemd-sysusers hostduty.conf",
-            "systemctl enable hostduty nftables",
-            // As a rented server has it, and before hostduty looks.
-            "printf 'table inet filter {\\nchain input {\\ntype filter hook input priority 0; policy drop\\n\
-             ct state established accept\\ntcp dport 22 accept\\n}\\n}\\n' > /etc/nftables.conf",
-        ] {
-            let done = Command::new("chroot").arg(&copy).args(["sh", "-c", line]).status();
-            assert!(done.unwrap().success(), "{line}");
-        }
-        let folder = root.with_extension("machine");
-        let image = script(&["image", copy.to_str().unwrap(), folder.to_str().unwrap()]);
-        assert!(image.status.success(), "{}", String::from_utf8_lossy(&image.stderr));
-        let started = script(&["start", folder.to_str().unwrap()]);
+        let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = image(&mut images, suite, &binary, hardware.contains(&"encrypted"));
+        let started = script(&[&["start", folder.to_str().unwrap()], hardware].concat());
         if !started.status.success() {
             left_out(format!("a virtual machine: {}", String::from_utf8_lossy(&started.stderr)));
             return None;
         }
-        Some(Self { folder })
+        Some(Self { folder, _alone: images })
     }
 
-    /// What the control group of a unit says.
-    fn group(&self, unit: &str, file: &str) -> String {
-        self.sh(&format!("cat /sys/fs/cgroup/system.slice/{unit}.service/{file}"))
-    }
-
-    /// Starts another program in the sandbox of the units.
-    fn confined(&self, name: &str, command: &str) {
-        let unit = format!("/run/systemd/system/{name}.service");
-        self.sh(&format!(
-            "mkdir -p {unit}.d; ln -s /usr/lib/systemd/system/hostduty.service.d/10-sandbox.conf {unit}.d/; \
-             printf '[Service]\\nExecStart={command}\\n' > {unit}; systemctl daemon-reload; systemctl start {name}"
-        ));
+    /// Boots it again, with what was written since.
+    pub(super) fn reboot(&self) {
+        self.outside("reboot");
     }
 }
 
@@ -78,6 +59,14 @@ impl Shell for VirtualMachine {
     fn sh(&self, line: &str) -> String {
         let output = script(&["run", self.folder.to_str().unwrap(), line]);
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn outside(&self, words: &str) {
+        let mut words = words.split(' ');
+        let mut all = vec![words.next().unwrap(), self.folder.to_str().unwrap()];
+        all.extend(words);
+        let done = script(&all);
+        assert!(done.status.success(), "{all:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 }
 
@@ -87,107 +76,46 @@ impl Drop for VirtualMachine {
     }
 }
 
+/// The folder with the image of a release, made at its first use in a run.
+fn image(images: &mut Images, suite: &str, binary: &Path, encrypted: bool) -> PathBuf {
+    if !images.contains_key(suite) {
+        images.insert(suite.to_owned(), Image { folder: made(suite, binary), encrypted: false });
+    }
+    let image = images.get_mut(suite).unwrap();
+    if encrypted && !image.encrypted {
+        image.encrypted = true;
+        let done = script(&["encrypt", image.folder.to_str().unwrap()]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    image.folder.clone()
+}
+
+fn made(suite: &str, binary: &Path) -> PathBuf {
+    let root = unpacked_of(suite, &format!("vm-{suite}"), PACKAGES);
+    let copy = root.with_extension("copy");
+    let _ = std::fs::remove_dir_all(&copy);
+    let ready = Command::new("cp").args(["-a", "--reflink=auto"]).args([&root, &copy]).status();
+    assert!(ready.unwrap().success());
+    let installed =
+        Command::new(top().join("packaging/install")).arg("--binary").args([binary, &copy]).status();
+    assert!(installed.unwrap().success());
+    for line in [
+        "systemd-sysusers hostduty.conf",
+        "systemctl enable hostduty nftables",
+        // As a rented server has it, and before hostduty looks.
+        "printf 'table inet filter {\\nchain input {\\ntype filter hook input priority 0; policy drop\\n\
+         ct state established accept\\ntcp dport 22 accept\\n}\\n}\\n' > /etc/nftables.conf",
+    ] {
+        let done = Command::new("chroot").arg(&copy).args(["sh", "-c", line]).status();
+        assert!(done.unwrap().success(), "{line}");
+    }
+    let folder = root.with_extension("machine");
+    let image = script(&["image", copy.to_str().unwrap(), folder.to_str().unwrap()]);
+    assert!(image.status.success(), "{}", String::from_utf8_lossy(&image.stderr));
+    std::fs::remove_dir_all(copy).unwrap();
+    folder
+}
+
 fn script(arguments: &[&str]) -> Output {
     Command::new(top().join("tests/lab/vm")).args(arguments).output().unwrap()
-}
-
-/// A number of a file of lines with a name and a number each.
-fn number(text: &str, name: &str) -> u64 {
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    line.unwrap_or_else(|| panic!("no {name} in {text}"))
-}
-
-#[test]
-fn the_units_hold_on_a_kernel_of_their_own() {
-    if !super::allowed("the units in a virtual machine") {
-        return;
-    }
-    let Some(machine) = VirtualMachine::boot() else { return };
-    assert_eq!(machine.sh("systemctl is-system-running --wait"), "running\n");
-    // It looked after the firewall was there: no boot is on record as an open door.
-    let record = machine.sh("cat /var/lib/hostduty/history-*.jsonl");
-    assert!(record.contains("\"firewall-enforced\":\"pass\"") && record.lines().count() == 1, "{record}");
-    let said_of_itself = machine.sh("journalctl -b -p warning --no-pager | grep -i hostduty");
-    assert_eq!(said_of_itself, "", "its start is not quiet");
-
-    the_limits_hold(&machine);
-    nothing_is_hidden(&machine);
-    a_clock_that_jumps_is_no_time_that_passed(&machine);
-}
-
-fn the_limits_hold(machine: &VirtualMachine) {
-    assert_eq!(machine.group("hostduty", "memory.max"), "268435456\n");
-    assert_eq!(machine.group("hostduty", "cpu.max"), "50000 100000\n");
-    assert_eq!(machine.group("hostduty", "pids.max"), "16\n");
-    machine.confined("hoarder", "/bin/dd if=/dev/zero of=/dev/null bs=400M count=1");
-    let start = Instant::now();
-    while machine.sh("systemctl show -P Result hoarder") != "oom-kill\n" {
-        assert!(start.elapsed() < Duration::from_secs(120), "{}", machine.sh("systemctl status hoarder"));
-        std::thread::sleep(Duration::from_millis(500));
-    }
-    machine.confined("spinner", "/bin/sh -c \"while :; do :; done\"");
-    let before = machine.group("spinner", "cpu.stat");
-    let start = Instant::now();
-    std::thread::sleep(Duration::from_secs(4));
-    let after = machine.group("spinner", "cpu.stat");
-    let used = number(&after, "usage_usec") - number(&before, "usage_usec");
-    let share = used as f64 / start.elapsed().as_micros() as f64;
-    assert!(share < 0.6 && number(&after, "nr_throttled") > 10, "{share:.2} of a core: {after}");
-    machine.sh("systemctl stop spinner");
-
-    machine.sh(RULES);
-    let reported = machine.sh("systemctl start hostduty-report && echo reported");
-    assert_eq!(reported, "reported\n", "{}", machine.sh("systemctl status hostduty-report"));
-    let events = machine.group("hostduty", "memory.events");
-    assert!(number(&events, "max ") == 0 && number(&events, "oom ") == 0, "{events}");
-    eprintln!("the watch's memory at most: {}", machine.group("hostduty", "memory.peak").trim());
-    assert_eq!(
-        machine.sh("systemctl is-active hostduty; systemctl show -P NRestarts hostduty"),
-        "active\n0\n"
-    );
-}
-
-fn nothing_is_hidden(machine: &VirtualMachine) {
-    machine.sh("systemctl restart nftables");
-    machine.sh(SYNCHRONISED);
-    let (outside, inside) = (facts(machine, None), facts(machine, Some("")));
-    assert_eq!((beside(&outside, &inside), beside(&inside, &outside)), (Vec::new(), Vec::new()));
-    assert_eq!(verdicts(machine, Some("")), verdicts(machine, None));
-    // What only shows here: a kernel that is shared has no clock that could be set.
-    let hidden = beside(&inside, &facts(machine, Some("ProtectClock=yes")));
-    assert!(hidden.iter().any(|line| line.contains("synchronised")), "{hidden:#?}");
-}
-
-/// A day ahead and a day back, with a change of the firewall after each.
-fn a_clock_that_jumps_is_no_time_that_passed(machine: &VirtualMachine) {
-    machine.sh(
-        "printf '[watch]\\nsettle_seconds = 0\\n' >> /etc/hostduty/hostduty.toml; systemctl reload hostduty",
-    );
-    let changes = [("+1 day", "nft flush ruleset"), ("-1 day", "systemctl restart nftables")];
-    for (at, (jump, change)) in changes.into_iter().enumerate() {
-        machine.sh(&format!("date -s \"$(date -d '{jump}')\"; {change}"));
-        let start = Instant::now();
-        // The record must have been written to while the clock was wrong.
-        let seen = "cat /var/lib/hostduty/history-*.jsonl | grep -c '\"check\":\"firewall-enforced\"'";
-        while machine.sh(seen).trim().parse::<usize>().unwrap() <= at {
-            assert!(start.elapsed() < Duration::from_secs(300), "{}", machine.sh("hostduty history"));
-            std::thread::sleep(Duration::from_millis(500));
-        }
-    }
-    let past: Value = serde_json::from_str(&machine.sh("hostduty history --format json")).unwrap();
-    let jumps = past["clock_jumps"].as_array().unwrap().iter().map(|jump| jump["seconds"].as_i64().unwrap());
-    for (jump, day) in jumps.zip([86_400, -86_400]) {
-        assert!((jump - day).abs() < 60, "{past:#}");
-    }
-    for check in past["checks"].as_array().unwrap() {
-        let totals = check["totals"].as_object().unwrap();
-        let seconds: u64 = totals.values().filter_map(Value::as_u64).sum();
-        assert!(seconds < 3600, "{check:#}");
-    }
-    let verified = machine.sh("hostduty history verify && echo verified");
-    assert!(verified.ends_with("verified\n"), "{verified}");
-    assert_eq!(
-        machine.sh("systemctl is-active hostduty; systemctl show -P NRestarts hostduty"),
-        "active\n0\n"
-    );
 }
