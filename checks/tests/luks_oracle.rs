@@ -11,6 +11,8 @@
     reason = "a test reads what it guards, fails loudly and says what it leaves out"
 )]
 
+#[path = "luks_oracle/altered.rs"]
+mod altered;
 mod say;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +79,12 @@ fn version1(text: &str) -> Luks {
             iterations: iterations.parse().unwrap(),
             ..luks::Kdf::default()
         };
-        luks.keyslots.push(luks::Keyslot { number: slot.parse().unwrap(), key_bits, kdf });
+        luks.keyslots.push(luks::Keyslot {
+            number: slot.parse().unwrap(),
+            key_bits,
+            kdf,
+            ..luks::Keyslot::default()
+        });
     }
     luks
 }
@@ -112,7 +119,8 @@ fn version2(image: &str) -> Option<Luks> {
             memory_kib: count("memory"),
         };
         let key_bits = u32::try_from(slot["key_size"].as_u64().unwrap() * 8).unwrap();
-        luks.keyslots.push(luks::Keyslot { number, key_bits, kdf });
+        let cipher = word(&slot["area"]["encryption"]);
+        luks.keyslots.push(luks::Keyslot { number, key_bits, cipher, kdf });
     }
     luks.keyslots.sort_by_key(|slot| slot.number);
     let mut tokens: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
@@ -121,7 +129,8 @@ fn version2(image: &str) -> Option<Luks> {
             token["keyslots"].as_array().unwrap().iter().map(|slot| word(slot).parse::<u32>().unwrap());
         tokens.entry(word(&token["type"])).or_default().extend(slots);
     }
-    Some(Luks { tokens, ..luks })
+    let requirements = json["config"]["requirements"]["mandatory"].as_array().cloned().unwrap_or_default();
+    Some(Luks { tokens, requirements: requirements.iter().map(word).collect(), ..luks })
 }
 
 /// Ciphers with the key sizes in bits that go with them, AES alone: cryptsetup asks the kernel for each, and small kernels have

@@ -7,11 +7,14 @@ use hostduty_fuzz::{gather, host, parts};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 
+/// The layer was opened with the header whose UUID its device has, or the header would not be read.
 fn base(device: &[u8]) -> Tree {
+    let uuid = device.get(168..208).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
+    let uuid = String::from_utf8_lossy(uuid).replace('-', "");
     host()
         .file("/proc/1/mountinfo", "1 0 252:0 / / rw - ext4 /dev/dm-0 rw\n")
         .file("/sys/class/block/dm-0/dev", "252:0\n")
-        .file("/sys/class/block/dm-0/dm/uuid", "CRYPT-LUKS2-x-root\n")
+        .file("/sys/class/block/dm-0/dm/uuid", format!("CRYPT-LUKS2-{uuid}-root\n"))
         .file("/sys/class/block/dm-0/dm/name", "root\n")
         .file("/sys/class/block/dm-0/slaves/vda", "")
         .file("/sys/class/block/vda/dev", "253:0\n")

@@ -64,6 +64,8 @@ keyslots = [{ number = 0, key_bits = 256, kdf = { name = "pbkdf2", hash = "sha1"
 const DRAWN: [&str; 5] = ["systemd-tpm2", "systemd-fido2", "systemd-pkcs11", "systemd-recovery", "clevis"];
 /// The least memory that the cheat sheet gives Argon2, in KiB.
 const LEAST_MEMORY: u64 = 7 << 10;
+/// `plain` counts sectors of 512 bytes in 32 bits.
+const LARGEST_PLAIN: u64 = 512 << 32;
 /// The least product of passes and KiB among its choices: 7 MiB in 5 passes.
 const LEAST_WORK: u64 = 5 * LEAST_MEMORY;
 
@@ -85,7 +87,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     for (name, device, scheme) in layers {
         let shown = if device.name.is_empty() { name.as_str() } else { device.name.as_str() };
         match (block.luks.get(name).map(|header| header.known()), scheme) {
-            (Some(Ok(luks)), _) => layer(&mut judgement, shown, luks),
+            (Some(Ok(luks)), _) => layer(&mut judgement, shown, luks, device.bytes),
             (Some(Err(gap)), _) => judgement.unknown(format!("{shown}: {gap}")),
             (None, Scheme::Plain) => judgement.unknown(format!(
                 "{shown} is dm-crypt without a header: its cipher is only in the kernel's own table, which hostduty may not ask"
@@ -96,7 +98,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
     Ok(judgement)
 }
 
-fn layer(judgement: &mut Judgement, shown: &str, luks: &Luks) {
+fn layer(judgement: &mut Judgement, shown: &str, luks: &Luks, bytes: u64) {
     let evidence = |says: String| Evidence::of(luks.device.clone()).says(says);
     let format = format!("LUKS{}", luks.version);
     let mut sound = true;
@@ -104,7 +106,7 @@ fn layer(judgement: &mut Judgement, shown: &str, luks: &Luks) {
     for segment in &luks.segments {
         let cipher = if segment.cipher.is_empty() { &segment.kind } else { &segment.cipher };
         let says = key_bits.map_or(cipher.clone(), |bits| format!("{cipher}, {bits} bit"));
-        match strength(&segment.kind, &segment.cipher, key_bits) {
+        match strength(&segment.kind, &segment.cipher, key_bits, bytes) {
             Strength::Sound => {}
             Strength::Broken(why) => {
                 sound = false;
@@ -119,6 +121,13 @@ fn layer(judgement: &mut Judgement, shown: &str, luks: &Luks) {
     if luks.segments.is_empty() {
         sound = false;
         judgement.unknown(format!("{shown}: its header names nothing that it enciphers"));
+    }
+    // Whatever the passphrase, it does not stand before a key that is not enciphered.
+    for slot in luks.keyslots.iter().filter(|slot| slot.cipher.starts_with("cipher_null")) {
+        sound = false;
+        let says = format!("keyslot {}: {}", slot.number, slot.cipher);
+        let why = "keeps the key of the volume in the clear: its cipher is the null cipher";
+        judgement.fail(Finding::new(format!("{shown} keyslot {}", slot.number), why, evidence(says)));
     }
     let drawn = |slot: &u32| {
         let of = |(kind, slots): (&String, &std::collections::BTreeSet<u32>)| {
@@ -164,8 +173,9 @@ enum Strength {
     Unknown(&'static str),
 }
 
-/// What dm-crypt does to a segment, by the kernel's name for it: cipher, chaining mode, initial vectors.
-fn strength(kind: &str, name: &str, key_bits: Option<u32>) -> Strength {
+/// What dm-crypt does to a segment of a volume of so many bytes, by the kernel's name for it: cipher, chaining mode, initial
+/// vectors.
+fn strength(kind: &str, name: &str, key_bits: Option<u32>, bytes: u64) -> Strength {
     let broken = |why: &str| Strength::Broken(why.to_owned());
     match kind {
         "linear" => return broken("leaves a part of the volume in the clear"),
@@ -192,6 +202,12 @@ fn strength(kind: &str, name: &str, key_bits: Option<u32>) -> Strength {
     let (chaining, vectors) = mode.split_once('-').unwrap_or((mode, ""));
     let least = match (chaining, vectors) {
         ("ecb", _) => return broken("shows which sectors are equal (ECB)"),
+        ("ctr", _) => return broken("enciphers what is written anew with the same key stream (CTR)"),
+        ("xts", "plain") if bytes > LARGEST_PLAIN => {
+            return broken(
+                "is too large for its initial vectors, which begin anew every 2 TiB (plain, not plain64)",
+            );
+        }
         ("xts", "plain" | "plain64" | "plain64be" | "random") => 256,
         ("cbc", vectors) if vectors.starts_with("essiv:") => 128,
         ("cbc", "random") => 128,
@@ -262,11 +278,12 @@ mod tests {
             ("xchacha12,aes-adiantum-plain64", 256),
             ("aes-gcm-random", 256),
         ] {
-            assert_eq!(strength("crypt", name, Some(bits)), Strength::Sound, "{name}");
+            assert_eq!(strength("crypt", name, Some(bits), LARGEST_PLAIN), Strength::Sound, "{name}");
         }
         for (kind, name, bits) in [
             ("crypt", "cipher_null-ecb", 0),
             ("crypt", "aes-ecb", 256),
+            ("crypt", "aes-ctr-plain64", 256),
             ("crypt", "aes-cbc-plain", 256),
             ("crypt", "aes-cbc-plain64", 256),
             ("crypt", "aes-xts-plain64", 128),
@@ -274,8 +291,11 @@ mod tests {
             ("crypt", "blowfish-cbc-essiv:sha256", 128),
             ("linear", "", 512),
         ] {
-            assert!(matches!(strength(kind, name, Some(bits)), Strength::Broken(_)), "{name}");
+            assert!(matches!(strength(kind, name, Some(bits), 0), Strength::Broken(_)), "{name}");
         }
+        let large = |name: &str| strength("crypt", name, Some(512), LARGEST_PLAIN + 512);
+        assert!(matches!(large("aes-xts-plain"), Strength::Broken(why) if why.contains("2 TiB")));
+        assert_eq!(large("aes-xts-plain64"), Strength::Sound);
         for (kind, name) in [
             ("hw-opal", ""),
             ("crypt", "capi:authenc(hmac(sha256),xts(aes))-random"),
@@ -284,7 +304,7 @@ mod tests {
             ("crypt", "aes-xts-foo"),
             ("crypt", ""),
         ] {
-            assert!(matches!(strength(kind, name, Some(512)), Strength::Unknown(_)), "{name}");
+            assert!(matches!(strength(kind, name, Some(512), 0), Strength::Unknown(_)), "{name}");
         }
     }
 
@@ -305,6 +325,16 @@ mod tests {
         assert!(matches!(argon2(32, u64::MAX), Strength::Broken(_)));
         assert!(matches!(argon2(7 << 10, 4), Strength::Broken(_)));
         assert!(matches!(stretched(&Kdf::default()), Strength::Unknown(_)));
+    }
+
+    #[test]
+    fn a_strong_passphrase_before_a_key_in_the_clear() {
+        let example =
+            CHECK.examples.kept.replace("key_bits = 512,", "key_bits = 512, cipher = \"cipher_null-ecb\",");
+        let judgement = judge(&toml::from_str(&example).unwrap(), &Policy::default()).unwrap();
+        assert_eq!(judgement.findings.len(), 1, "{judgement:?}");
+        assert_eq!(judgement.findings[0].subject, "root keyslot 0");
+        assert!(judgement.observations.is_empty(), "{judgement:?}");
     }
 
     #[test]

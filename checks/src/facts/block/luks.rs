@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::backing::Backing;
 use super::device::{Device, Kind, Scheme};
 use crate::gap::{Gap, Reading};
-use crate::host::Host;
+use crate::host::{self, Host};
 
 /// What both formats begin with.
 const MAGIC: &[u8] = b"LUKS\xba\xbe";
@@ -66,6 +66,9 @@ pub struct Keyslot {
     pub number: u32,
     /// Bits of the volume's key that it holds; XTS uses half of them for each of its two keys.
     pub key_bits: u32,
+    /// What that key is itself enciphered with; empty in version 1, where it is as the volume's data.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub cipher: String,
     /// How its passphrase becomes a key.
     pub kdf: Kdf,
 }
@@ -105,11 +108,17 @@ pub(super) fn read_all(
         .filter(|(_, device)| {
             matches!(device.kind, Kind::Crypt(Scheme::Luks1 | Scheme::Luks2 | Scheme::Opal))
         })
-        .map(|(name, device)| (name.clone(), of_layer(host, devices, device).into()))
+        .map(|(name, device)| (name.clone(), of_layer(host, devices, name, device).into()))
         .collect()
 }
 
-fn of_layer(host: &dyn Host, devices: &BTreeMap<String, Device>, layer: &Device) -> Result<Luks, Gap> {
+fn of_layer(
+    host: &dyn Host,
+    devices: &BTreeMap<String, Device>,
+    name: &str,
+    layer: &Device,
+) -> Result<Luks, Gap> {
+    let open = opened_with(&host::read_line(host, &format!("/sys/class/block/{name}/dm/uuid"))?);
     let mut beneath = &layer.beneath;
     for _ in 0..MAX_HELPERS {
         let Backing::Devices(names) = beneath else { break };
@@ -119,19 +128,31 @@ fn of_layer(host: &dyn Host, devices: &BTreeMap<String, Device>, layer: &Device)
                 beneath = &device.beneath
             }
             // The kernel writes `!` for a slash in the name of a device.
-            _ => return read(host, &format!("/dev/{}", name.replace('!', "/"))),
+            _ => return read(host, &format!("/dev/{}", name.replace('!', "/")), &layer.name, &open),
         }
     }
     Err(Gap::unsupported(format!("which device holds the LUKS header of {} is not clear", layer.name)))
 }
 
-/// Reads the header of a device, or of an image of one.
-///
-/// # Errors
-/// Unsupported where there is no header, as when it is kept elsewhere (detached); malformed where it is damaged.
-pub fn read(host: &dyn Host, device: &str) -> Result<Luks, Gap> {
+/// The UUID of the header that a layer was opened with, which cryptsetup writes without dashes into the UUID of its
+/// device-mapper device: `CRYPT-LUKS2-<uuid>-<name>`.
+fn opened_with(uuid: &str) -> String {
+    let rest = uuid.strip_prefix("CRYPT-").unwrap_or_default();
+    let rest = rest.split_once('-').map_or("", |(_, rest)| rest);
+    let rest = rest.strip_prefix("OPAL-").unwrap_or(rest);
+    rest.split('-').next().unwrap_or_default().to_owned()
+}
+
+/// Reads the header of a device and makes sure that the layer was opened with that one: a device whose header is
+/// detached may still have an old one.
+fn read(host: &dyn Host, device: &str, layer: &str, open: &str) -> Result<Luks, Gap> {
     let mut at = |offset: u64, length: usize| host.read_block_device(device, offset, length);
-    let luks = parse(device, &mut at)?;
+    let (luks, uuid) = find(device, &mut at)?;
+    if uuid.replace('-', "") != open {
+        return Err(Gap::unsupported(format!(
+            "the LUKS header of {device} is not the one that {layer} was opened with: that is detached, or was changed since"
+        )));
+    }
     Ok(Luks { device: device.to_owned(), ..luks })
 }
 
@@ -140,11 +161,16 @@ pub fn read(host: &dyn Host, device: &str) -> Result<Luks, Gap> {
 /// # Errors
 /// Those of the function; unsupported where there is no header; malformed where it is damaged.
 pub fn parse(name: &str, at: &mut dyn FnMut(u64, usize) -> Result<Vec<u8>, Gap>) -> Result<Luks, Gap> {
+    find(name, at).map(|(luks, _)| luks)
+}
+
+/// The header and its UUID.
+fn find(name: &str, at: &mut dyn FnMut(u64, usize) -> Result<Vec<u8>, Gap>) -> Result<(Luks, String), Gap> {
     let head = at(0, version1::LENGTH)?;
     match (head.starts_with(MAGIC), head.get(6..8)) {
-        (true, Some(&[0, 1])) => version1::parse(name, &head),
+        (true, Some(&[0, 1])) => Ok((version1::parse(name, &head)?, uuid(&head))),
         (true, Some(&[0, 2])) | (false, _) => match version2::parse(name, at)? {
-            Some(luks) => Ok(luks),
+            Some(found) => Ok(found),
             None => Err(Gap::unsupported(format!(
                 "{name} does not begin with a LUKS header: it is detached, or was overwritten"
             ))),
@@ -153,6 +179,11 @@ pub fn parse(name: &str, at: &mut dyn FnMut(u64, usize) -> Result<Vec<u8>, Gap>)
             "the LUKS header of {name} is of a version that hostduty does not know"
         ))),
     }
+}
+
+/// The UUID, at the same place in both versions.
+fn uuid(head: &[u8]) -> String {
+    head.get(168..208).and_then(text).unwrap_or_default()
 }
 
 /// The text in a field that NUL bytes fill up, if it is printable.

@@ -305,6 +305,7 @@ fn first_version() -> Vec<u8> {
         put(208 + slot * 48, &state.to_be_bytes());
     }
     put(212, &1_000_000_u32.to_be_bytes());
+    put(168, b"12345678-abcd");
     head
 }
 
@@ -313,21 +314,27 @@ fn the_header_of_a_layer_lies_on_the_device_beneath_it() {
     use crate::gap::GapKind;
     use crate::host::FileKind;
     let mounts = "1 0 252:0 / / rw - ext4 /dev/dm-0 rw\n";
-    let tree =
-        |content: &[u8]| {
-            let tree = partition(host(mounts), "sda", "sda1", "8:1");
-            // cryptsetup puts authenticated encryption over a helper of its own.
-            let helper = [("dm/uuid", "CRYPT-SUBDEV-d-x"), ("dm/name", "d_dif")];
-            let tree = stacked(tree, "dm-1", "252:1", &["sda1"], &helper);
-            stacked(tree, "dm-0", "252:0", &["dm-1"], &[("dm/uuid", "CRYPT-LUKS1-d-x"), ("dm/name", "d")])
-                .node("/dev/sda1", FileKind::BlockDevice, content)
-        };
+    let tree = |content: &[u8]| {
+        let tree = partition(host(mounts), "sda", "sda1", "8:1");
+        // cryptsetup puts authenticated encryption over a helper of its own.
+        let helper = [("dm/uuid", "CRYPT-SUBDEV-d-x"), ("dm/name", "d_dif")];
+        let tree = stacked(tree, "dm-1", "252:1", &["sda1"], &helper);
+        let uuid = [("dm/uuid", "CRYPT-LUKS1-12345678abcd-x"), ("dm/name", "d")];
+        stacked(tree, "dm-0", "252:0", &["dm-1"], &uuid).node("/dev/sda1", FileKind::BlockDevice, content)
+    };
     let block = facts(&tree(&first_version()));
     let luks = block.luks["dm-0"].known().unwrap();
     assert_eq!((luks.device.as_str(), luks.version), ("/dev/sda1", 1));
     assert_eq!(luks.segments.first().unwrap().cipher, "aes-xts-plain64");
     assert_eq!((luks.keyslots.len(), luks.keyslots[0].key_bits), (1, 512));
     assert_eq!(luks.keyslots[0].kdf.iterations, 1_000_000);
+    assert!(!toml::to_string(&block).unwrap().contains("12345678"), "the UUID is not kept");
+    // What a device was once formatted as says nothing of a layer whose header is detached.
+    let mut older = first_version();
+    older[168] = b'9';
+    let block = facts(&tree(&older));
+    let gap = block.luks["dm-0"].known().unwrap_err();
+    assert!(gap.why == GapKind::Unsupported && gap.what.contains("detached"), "{gap}");
     // Detached, torn, of a device that cannot be opened.
     let gap = |tree: &Tree| facts(tree).luks["dm-0"].known().unwrap_err().why;
     assert_eq!(gap(&tree(&[0; 8192])), GapKind::Unsupported);

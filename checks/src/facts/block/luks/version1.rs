@@ -29,7 +29,7 @@ fn fields(head: &[u8]) -> Option<Luks> {
             ENABLED => {
                 let iterations = word(at.checked_add(4)?)?.into();
                 let kdf = Kdf { name: "pbkdf2".to_owned(), hash: hash.clone(), iterations, ..Kdf::default() };
-                luks.keyslots.push(Keyslot { number, key_bits, kdf });
+                luks.keyslots.push(Keyslot { number, key_bits, kdf, ..Keyslot::default() });
             }
             DISABLED => {}
             _ => return None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{Kdf, Keyslot, Luks, MAGIC, Segment, number, text};
+use super::{Kdf, Keyslot, Luks, MAGIC, Segment, number, text, uuid};
 use crate::gap::Gap;
 
 /// What the second header begins with.
@@ -28,6 +28,7 @@ type Read<'a> = &'a mut dyn FnMut(u64, usize) -> Result<Vec<u8>, Gap>;
 struct Header {
     sequence: u64,
     luks: Luks,
+    uuid: String,
 }
 
 /// Why a header is not used.
@@ -36,6 +37,8 @@ enum Flaw {
     None,
     /// It is damaged, and how.
     Damaged(&'static str),
+    /// Its checksum fits, but what it says makes no sense; its length.
+    Senseless(u64),
     /// It may be sound, and cannot be read.
     Gap(Gap),
 }
@@ -47,7 +50,7 @@ impl From<Gap> for Flaw {
 }
 
 /// The header that counts: the newer one of those that are whole, as cryptsetup chooses; `None` where there is neither.
-pub(super) fn parse(name: &str, at: Read<'_>) -> Result<Option<Luks>, Gap> {
+pub(super) fn parse(name: &str, at: Read<'_>) -> Result<Option<(Luks, String)>, Gap> {
     let first = header(name, at, 0, MAGIC);
     if let Err(Flaw::Gap(gap)) = first {
         return Err(gap);
@@ -55,24 +58,31 @@ pub(super) fn parse(name: &str, at: Read<'_>) -> Result<Option<Luks>, Gap> {
     let mut second = Err(Flaw::None);
     // A damaged first header does not tell where the second is.
     let places: &[u64] = match &first {
-        Ok((_, size)) => &[*size],
+        Ok((_, size)) | Err(Flaw::Senseless(size)) => &[*size],
         Err(_) => &SIZES,
     };
     for place in places {
-        second = header(name, at, *place, SECOND);
-        if !matches!(second, Err(Flaw::None)) {
+        match header(name, at, *place, SECOND) {
+            // There may be none behind it, but one that is damaged is no reason not to look.
+            Err(Flaw::None) => {}
+            found => second = found,
+        }
+        if !matches!(second, Err(Flaw::None | Flaw::Damaged(_) | Flaw::Senseless(_))) {
             break;
         }
     }
     match (first, second) {
         (Ok((first, _)), Ok((second, _))) if second.sequence > first.sequence => {
-            Ok(Some(Luks { from_second: true, ..second.luks }))
+            Ok(Some((Luks { from_second: true, ..second.luks }, second.uuid)))
         }
-        (Ok((first, _)), _) => Ok(Some(first.luks)),
-        (Err(_), Ok((second, _))) => Ok(Some(Luks { from_second: true, ..second.luks })),
+        (Ok((first, _)), _) => Ok(Some((first.luks, first.uuid))),
+        (Err(_), Ok((second, _))) => Ok(Some((Luks { from_second: true, ..second.luks }, second.uuid))),
         (Err(_), Err(Flaw::Gap(gap))) => Err(gap),
         (Err(Flaw::Damaged(why)), Err(_)) | (Err(_), Err(Flaw::Damaged(why))) => {
             Err(Gap::malformed(format!("the LUKS header of {name} {why}")))
+        }
+        (Err(Flaw::Senseless(_)), Err(_)) | (Err(_), Err(Flaw::Senseless(_))) => {
+            Err(Gap::malformed(format!("the LUKS header of {name} holds a text that makes no sense")))
         }
         (Err(_), Err(_)) => Ok(None),
     }
@@ -109,10 +119,10 @@ fn header(name: &str, at: Read<'_>, offset: u64, magic: &[u8]) -> Result<(Header
         return Err(Flaw::Damaged("does not have the checksum that it says"));
     }
     let end = json.iter().position(|byte| *byte == 0).unwrap_or(json.len());
-    let json: Json = serde_json::from_slice(json.get(..end).unwrap_or_default())
-        .map_err(|_| Flaw::Damaged("holds a text that makes no sense"))?;
-    let luks = json.facts().ok_or(Flaw::Damaged("holds a text that makes no sense"))?;
-    Ok((Header { sequence, luks }, size))
+    let json: Option<Json> = serde_json::from_slice(json.get(..end).unwrap_or_default()).ok();
+    let luks = json.filter(|json| json.config.json_size == length.to_string()).and_then(Json::facts);
+    let luks = luks.ok_or(Flaw::Senseless(size))?;
+    Ok((Header { sequence, luks, uuid: uuid(&bytes) }, size))
 }
 
 /// The parts of the text that say how the volume is enciphered; the rest is passed over unread.
@@ -131,6 +141,13 @@ struct JsonKeyslot {
     kind: String,
     key_size: u32,
     kdf: Option<JsonKdf>,
+    area: Option<JsonArea>,
+}
+
+#[derive(Deserialize)]
+struct JsonArea {
+    #[serde(default)]
+    encryption: String,
 }
 
 #[derive(Deserialize)]
@@ -179,6 +196,8 @@ struct JsonDigest {
 
 #[derive(Deserialize)]
 struct JsonConfig {
+    /// The length of the whole text, once more.
+    json_size: String,
     requirements: Option<JsonRequirements>,
 }
 
@@ -214,7 +233,8 @@ impl Json {
                 passes: kdf.time,
                 memory_kib: kdf.memory,
             };
-            luks.keyslots.push(Keyslot { number, key_bits: slot.key_size.checked_mul(8)?, kdf });
+            let cipher = plain(slot.area.as_ref().map_or("", |area| &area.encryption))?;
+            luks.keyslots.push(Keyslot { number, key_bits: slot.key_size.checked_mul(8)?, cipher, kdf });
         }
         luks.keyslots.sort_by_key(|slot| slot.number);
         // Copies of the state before and after enciphering anew are no parts of the volume.
