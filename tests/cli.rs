@@ -204,6 +204,16 @@ fn what_nobody_can_have_meant_is_not_answered_with_every_name() {
 }
 
 #[test]
+fn what_is_too_large_for_a_key_is_nothing_that_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("etc/ssh")).unwrap();
+    fs::write(dir.path().join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+    fs::write(dir.path().join("etc/ssh/moduli"), vec![b'2'; 600_000]).unwrap();
+    let (text, code) = run(&["doctor", "--root", dir.path().to_str().unwrap()]);
+    assert!(code == 0 && !text.contains("moduli"), "{text}");
+}
+
+#[test]
 fn what_is_no_snapshot_is_not_quoted() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secrets");

@@ -119,6 +119,9 @@ pub struct Index {
     /// The package manager sets [`Index::modified`] whenever it finds that the publisher has nothing newer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub confirmed: bool,
+    /// The preferences of this host keep the package manager from ever taking anything of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub never: bool,
     /// How many advisories the repository has, where it has any form of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advisories: Option<u32>,

@@ -400,6 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn a_debian_whose_packages_cannot_be_read_is_not_asked_for_dnf() {
+        for why in [
+            Gap::unsupported(
+                "/var/lib/dpkg/status cannot be read where hostduty runs: /proc is not mounted there",
+            ),
+            Gap::denied("/var/lib/dpkg/status"),
+        ] {
+            let mut facts = kept();
+            facts.packages = Reading::Gap(why.clone());
+            assert_eq!(judge(&facts, &Policy::default()).unwrap_err(), why);
+        }
+    }
+
+    #[test]
     fn apk_needs_a_script_and_cron() {
         let mut facts = kept();
         facts.packages = Reading::Known(Packages { manager: Manager::Apk, ..Packages::default() });

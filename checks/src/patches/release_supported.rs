@@ -6,6 +6,7 @@ use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::date::Day;
 use crate::facts::Facts;
 use crate::facts::machine::{DistroInfo, Machine, Release};
+use crate::facts::updates::Index;
 use crate::gap::Gap;
 use crate::host::System;
 use crate::policy::Policy;
@@ -215,14 +216,18 @@ fn esm(facts: &Facts, name: &str, until: Day, end: Day) -> Answer {
             return Answer::Unknown(format!("{ended}; whether this host has ESM is not known: {gap}"));
         }
     };
+    let is_esm = |index: &&Index| index.origin.starts_with("UbuntuESM");
+    let indexes: Vec<&Index> =
+        updates.suites.iter().filter_map(|suite| suite.index.value()).filter(is_esm).collect();
     // The client lists them for everybody, and keeps apt from them where there is no subscription.
-    if updates.withheld.iter().any(|withheld| updates.is_esm(&withheld.origin)) {
+    if updates.withheld.iter().any(|withheld| updates.is_esm(&withheld.origin))
+        || (!indexes.is_empty() && indexes.iter().all(|index| index.never))
+    {
         return Answer::Fails(format!(
             "left standard support on {until}, and apt is kept from the ESM updates: pro attach"
         ));
     }
-    let mut indexes = updates.suites.iter().filter_map(|suite| suite.index.value());
-    if indexes.any(|index| index.origin.starts_with("UbuntuESM")) {
+    if !indexes.is_empty() {
         Answer::Holds(format!("{ended}; this host has ESM, which goes on until {end}"))
     } else {
         Answer::Fails(format!("left standard support on {until}, and this host has no ESM index"))
@@ -234,7 +239,7 @@ mod tests {
     use super::*;
     use crate::check::Verdict;
     use crate::date::Timestamp;
-    use crate::facts::updates::{Index, Suite, Updates, Withheld};
+    use crate::facts::updates::{Suite, Updates, Withheld};
     use crate::gap::Reading;
 
     fn facts(id: &str, version: &str, architecture: Option<&str>) -> Facts {
@@ -286,6 +291,16 @@ mod tests {
             ..Updates::default()
         });
         assert_eq!(verdict(&host), Verdict::Pass);
+        let never = |host: &mut Facts, never: bool| match &mut host.updates {
+            Reading::Known(Updates { suites, .. }) => match &mut suites[0].index {
+                Reading::Known(index) => index.never = never,
+                Reading::Gap(gap) => panic!("{gap}"),
+            },
+            Reading::Gap(gap) => panic!("{gap}"),
+        };
+        never(&mut host, true);
+        assert_eq!(verdict(&host), Verdict::Fail, "pinned away, though nothing waits in it today");
+        never(&mut host, false);
         if let Reading::Known(updates) = &mut host.updates {
             let origin = updates.suites[0].index.known().unwrap().name();
             updates.withheld.push(Withheld { origin, ..Withheld::default() });

@@ -1,5 +1,6 @@
 //! Which kernel GRUB takes next, from entries of the Boot Loader Specification and GRUB's environment block.
 //!
+//! systemd-boot, its entries and its unified kernel images are recognised and not followed.
 //! Proved by fixtures alone: neither a GRUB nor `grubby` is asked.
 //!
 //! `/etc/kernel/cmdline` plays no part: it says with which words a kernel starts, not which one does.
@@ -12,11 +13,19 @@ use crate::host::{self, Host};
 const ENTRIES: &str = "/boot/loader/entries";
 const ENVIRONMENTS: [&str; 2] = ["/boot/grub2/grubenv", "/boot/grub/grubenv"];
 const DEFAULTS: &str = "/etc/default/grub";
+/// What systemd-boot is told to do; its partition is mounted in one of these places.
+const SYSTEMD_BOOT: [&str; 3] =
+    ["/boot/loader/loader.conf", "/efi/loader/loader.conf", "/boot/efi/loader/loader.conf"];
 /// More entries than this are on no real host.
 const MOST: usize = 1000;
 
 /// The entry that GRUB takes; not gathered where there are no such entries or no GRUB that reads them.
 pub(super) fn next(host: &dyn Host) -> Reading<NextBoot> {
+    // Its choice lies in variables of the firmware, counters in the names of entries and images that have none.
+    if let Some(path) = SYSTEMD_BOOT.into_iter().find(|path| host.stat(path).is_ok()) {
+        let what = format!("{path} is systemd-boot's, whose choice hostduty does not work out");
+        return Reading::Gap(Gap::unsupported(what));
+    }
     match entries(host) {
         Ok(entries) => match chosen(host, &entries) {
             Ok(Some(next)) => Reading::Known(next),
@@ -147,6 +156,14 @@ mod tests {
         }
         let fixed = grub("saved_entry=1\n").file(DEFAULTS, "GRUB_TIMEOUT=1\nGRUB_DEFAULT=\"0\"\n");
         assert_eq!(release(&fixed), "5.14.0-427.el9.x86_64");
+    }
+
+    #[test]
+    fn systemd_boot_is_not_taken_for_grub() {
+        for path in SYSTEMD_BOOT {
+            let both = host().file("/boot/grub2/grubenv", "saved_entry=1\n").file(path, "default @saved\n");
+            assert!(next(&both).gap().is_some_and(|gap| gap.what.starts_with(path)), "{path}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::facts::automatic_updates::apt_conf::{self, AptConf, Setting};
 use crate::facts::packages::Packages;
-use crate::gap::Gap;
+use crate::gap::{Gap, Reading};
 use crate::host::Host;
 use candidates::{Choice, Offers};
 use kept_back::kept;
@@ -68,6 +68,15 @@ pub(super) fn read(host: &dyn Host, facts: &Facts, packages: &Packages) -> Resul
         });
     }
     let lists = offers.lists();
+    for suite in &mut suites {
+        let Reading::Known(index) = &mut suite.index else { continue };
+        let mut own = lists.iter().filter(|list| {
+            (&list.origin, &list.label, &list.archive, &list.codename)
+                == (&index.origin, &index.label, &index.suite, &index.codename)
+        });
+        let first = own.next().map(|list| policy.of_list(list));
+        index.never = first.is_some_and(|first| first < 0) && own.all(|list| policy.of_list(list) < 0);
+    }
     if let Some(setting) = preferred.filter(|_| !policy.first_matches(&lists)) {
         unread.push(not_there(setting));
     }

@@ -175,10 +175,15 @@ fn esm_without_a_subscription_is_withheld_by_the_pin_of_ubuntus_client() {
     let subscribed = read(&host, &facts(&[("ruby", "1")])).unwrap();
     assert_eq!((subscribed.withheld.len(), subscribed.pending.len()), (0, 1), "{subscribed:?}");
     let place = "/etc/apt/preferences.d/ubuntu-pro-esm-apps";
-    let updates = read(&host.file(place, pin), &facts(&[("ruby", "1")])).unwrap();
+    let updates = read(&host.clone().file(place, pin), &facts(&[("ruby", "1")])).unwrap();
     assert_eq!(updates.pending.len(), 0);
     let [withheld] = updates.withheld.as_slice() else { panic!("{updates:?}") };
     assert_eq!((withheld.package.as_str(), withheld.version.as_str()), ("ruby", "2~esm1"));
     assert_eq!(withheld.by.as_ref().unwrap().source, place);
     assert!(updates.is_esm(&withheld.origin) && updates.suites[0].is_security());
+    // With nothing to withhold the pin is there all the same.
+    let never = |updates: &Updates| updates.suites[0].index.known().unwrap().never;
+    assert!(!never(&subscribed) && never(&updates));
+    let idle = read(&host.file(place, pin), &facts(&[("ruby", "2~esm1")])).unwrap();
+    assert!(idle.withheld.is_empty() && never(&idle), "{idle:?}");
 }
