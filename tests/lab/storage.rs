@@ -112,18 +112,22 @@ fn names(backing: &Backing) -> BTreeSet<String> {
 
 /// The same devices of the same kinds and sizes, each over the same others.
 fn lsblk(machine: &VirtualMachine, block: &Block) {
-    let rows = json(machine, "lsblk --json --list --bytes --all --output KNAME,PKNAME,MAJ:MIN,TYPE,SIZE");
+    // As a tree, in which what lies on two devices is listed below both; lsblk makes one only beside the names.
+    let rows = json(machine, "lsblk --json --bytes --all --output NAME,KNAME,MAJ:MIN,TYPE,SIZE");
     let mut theirs: BTreeMap<String, (String, String, u64)> = BTreeMap::new();
     let mut beneath: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for row in rows["blockdevices"].as_array().unwrap() {
+    let mut rows: Vec<(Value, Option<String>)> =
+        rows["blockdevices"].as_array().unwrap().iter().map(|row| (row.clone(), None)).collect();
+    while let Some((row, parent)) = rows.pop() {
         let size = row["size"].as_u64().unwrap_or(0);
-        if word(row, "type") == "loop" && size == 0 {
+        if word(&row, "type") == "loop" && size == 0 {
             continue;
         }
-        let name = word(row, "kname").to_owned();
-        let parent = Some(word(row, "pkname").to_owned()).filter(|parent| !parent.is_empty());
+        let name = word(&row, "kname").to_owned();
         beneath.entry(name.clone()).or_default().extend(parent);
-        theirs.insert(name, (word(row, "maj:min").to_owned(), word(row, "type").to_owned(), size));
+        let above = row["children"].as_array().into_iter().flatten();
+        rows.extend(above.map(|child| (child.clone(), Some(name.clone()))));
+        theirs.insert(name, (word(&row, "maj:min").to_owned(), word(&row, "type").to_owned(), size));
     }
     let kind = |device: &Device| match &device.kind {
         Kind::Crypt(_) => "crypt".to_owned(),
