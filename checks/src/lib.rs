@@ -32,6 +32,7 @@ mod unpack;
 // One module per check, in the folder of its subject. `tests/update` writes the lines between the marks.
 // <checks>
 mod accounts {
+    pub(crate) mod homes;
     pub(crate) mod sudo_nopasswd;
     pub(crate) mod uid_zero;
 }

@@ -5,6 +5,7 @@ use crate::check::Check;
 /// Every check, by id.
 #[rustfmt::skip]
 pub static CHECKS: &[&Check] = &[
+    &crate::accounts::homes::CHECK,
     &crate::accounts::sudo_nopasswd::CHECK,
     &crate::accounts::uid_zero::CHECK,
     &crate::backup::agent::CHECK,

@@ -2,6 +2,7 @@
 
 mod files;
 mod hash;
+mod owners;
 pub(crate) mod sources;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,6 +14,8 @@ use crate::gap::{Gap, GapKind, Reading};
 use crate::host::{FileKind, Host, LARGE, System};
 use files::{Complaints, ShadowLine};
 pub use hash::Scheme;
+pub use owners::Owner;
+pub(crate) use owners::parts;
 
 const PASSWD: &str = "/etc/passwd";
 const SHADOW: &str = "/etc/shadow";
@@ -26,6 +29,9 @@ pub struct Accounts {
     pub users: Vec<User>,
     /// In the order of /etc/group.
     pub groups: Vec<Group>,
+    /// Who may write the home folders and the shells of accounts that log in, and the folders above, by path.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<String, Reading<Owner>>,
     /// Lines of those files that make no sense, as `path:line: why`. Whoever judges all accounts must mention them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub malformed: Vec<String>,
@@ -168,6 +174,18 @@ impl Accounts {
 }
 
 impl User {
+    /// The program that a login starts.
+    #[must_use]
+    pub fn shell_path(&self) -> &str {
+        if self.shell.is_empty() { "/bin/sh" } else { &self.shell }
+    }
+
+    /// Whether its shell is there and lets somebody work, by whatever means they prove who they are.
+    #[must_use]
+    pub fn logs_in(&self) -> bool {
+        self.has_login_shell() && !self.no_shell
+    }
+
     /// Whether the shell lets somebody work, as opposed to nologin(8) and false(1).
     #[must_use]
     pub fn has_login_shell(&self) -> bool {
@@ -199,7 +217,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Accounts, Gap> {
     let other_sources = sources::other_sources(host, passwd.includes_nis, &mut complaints);
     let group_sources = sources::group_sources(host, passwd.includes_nis, &mut complaints);
     let mut shells = Shells::of(host);
-    let users = passwd
+    let users: Vec<User> = passwd
         .lines
         .into_iter()
         .map(|line| {
@@ -216,7 +234,8 @@ pub(crate) fn read(host: &dyn Host) -> Result<Accounts, Gap> {
             User { password, no_shell, ..line.user }
         })
         .collect();
-    Ok(Accounts { users, groups, malformed: complaints.into_lines(), other_sources, group_sources })
+    let owners = owners::read(host, &users);
+    Ok(Accounts { users, groups, owners, malformed: complaints.into_lines(), other_sources, group_sources })
 }
 
 /// Which shells exist.
