@@ -123,13 +123,16 @@ fn judgeable(
     // The configuration first: a mistake in it should not wait for the facts.
     known_offer(against)?;
     let named = against.config.as_deref().map(configuration::from_file).transpose()?;
-    let (facts, host) = source::facts(subject)?;
-    let settings = match (named, host) {
+    let (mut facts, host) = source::facts(subject)?;
+    let settings = match (named, &host) {
         (Some(settings), _) => settings,
         (None, Some(host)) => configuration::from_host(host.as_ref())?,
         // The snapshot's own configuration is not known here, and this machine's is about this machine.
         (None, None) => configuration::none()?,
     };
+    if let (true, Some(host)) = (settings.policy.compare_with_defaults, &host) {
+        checks::facts::accounts::compare_with_defaults(host.as_ref(), &mut facts);
+    }
     let (settings, detected) = settled(against, settings, &facts)?;
     Ok((facts, settings, detected))
 }

@@ -10,14 +10,17 @@ pub mod host_keys;
 pub mod hypervisor;
 pub mod kernels;
 pub mod logging;
+pub mod logins;
 pub mod mac;
 pub mod machine;
 pub mod network;
 pub mod packages;
+pub mod password_policy;
 pub mod processes;
 pub mod provider_traces;
 pub mod replaced;
 pub mod ruleset;
+pub mod seeds;
 pub mod sockets;
 pub mod ssh_keys;
 pub mod ssh_servers;
@@ -25,6 +28,7 @@ pub mod sshd;
 pub mod sudoers;
 pub mod units;
 pub mod updates;
+pub mod vnc_servers;
 
 use serde::{Deserialize, Serialize};
 
@@ -63,12 +67,20 @@ pub struct Facts {
     pub network: Reading<network::Network>,
     /// SSH servers that run or will be started, with their command lines.
     pub ssh_servers: Reading<ssh_servers::SshServers>,
+    /// VNC servers that run or will be started, and how each lets somebody in.
+    pub vnc_servers: Reading<vnc_servers::VncServers>,
     /// The configuration of the SSH server.
     pub sshd: Reading<sshd::Sshd>,
     /// When the provider handed the machine over, by all the evidence on it.
     pub delivery: Reading<delivery::Delivery>,
+    /// When accounts were last used, by what logins leave behind.
+    pub logins: Reading<logins::Logins>,
+    /// What a new password has to be like.
+    pub password_policy: Reading<password_policy::PasswordPolicy>,
     /// Who may become root through sudo, and how.
     pub sudoers: Reading<sudoers::Sudoers>,
+    /// Passwords in what set the machine up: where, never which.
+    pub seeds: Reading<seeds::Seeds>,
     /// API keys of clouds that lie on the disk: where, how old, who can read them; never their content.
     pub cloud_keys: Reading<cloud_keys::CloudKeys>,
     /// authorized_keys of every account, and private keys that lie on the disk.
@@ -174,6 +186,12 @@ pub static ROOMS: &[Room] = &[
         exchange: |one, other| exchange(&mut one.ssh_servers, &mut other.ssh_servers),
     },
     Room {
+        name: "vnc_servers",
+        after: &["accounts", "units", "processes", "sockets"],
+        gather: |host, facts| facts.vnc_servers = vnc_servers::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.vnc_servers, &mut other.vnc_servers),
+    },
+    Room {
         name: "sshd",
         after: &["ssh_servers"],
         gather: |host, facts| {
@@ -189,10 +207,28 @@ pub static ROOMS: &[Room] = &[
         exchange: |one, other| exchange(&mut one.delivery, &mut other.delivery),
     },
     Room {
+        name: "logins",
+        after: &["machine", "accounts"],
+        gather: |host, facts| facts.logins = logins::read(host, facts).into(),
+        exchange: |one, other| exchange(&mut one.logins, &mut other.logins),
+    },
+    Room {
+        name: "password_policy",
+        after: &[],
+        gather: |host, facts| facts.password_policy = password_policy::read(host).into(),
+        exchange: |one, other| exchange(&mut one.password_policy, &mut other.password_policy),
+    },
+    Room {
         name: "sudoers",
         after: &["accounts"],
         gather: |host, facts| facts.sudoers = sudoers::read(host, facts).into(),
         exchange: |one, other| exchange(&mut one.sudoers, &mut other.sudoers),
+    },
+    Room {
+        name: "seeds",
+        after: &[],
+        gather: |host, facts| facts.seeds = seeds::read(host).into(),
+        exchange: |one, other| exchange(&mut one.seeds, &mut other.seeds),
     },
     Room {
         name: "cloud_keys",

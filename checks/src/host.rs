@@ -145,6 +145,8 @@ pub struct Stat {
     pub device: (u32, u32),
     /// Its number on that file system; 0 where that is not known.
     pub inode: u64,
+    /// Whether it is a folder whose files the file system itself enciphers (fscrypt; statx(2), STATX_ATTR_ENCRYPTED).
+    pub enciphered: bool,
 }
 
 /// A question to the kernel. Each says the form of its answer.

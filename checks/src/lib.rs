@@ -35,6 +35,7 @@ mod accounts {
     pub(crate) mod homes;
     pub(crate) mod sudo_nopasswd;
     pub(crate) mod uid_zero;
+    pub(crate) mod unused;
 }
 mod backup {
     pub(crate) mod agent;
@@ -76,8 +77,10 @@ mod monitoring {
 }
 mod passwords {
     pub(crate) mod changed;
+    pub(crate) mod default;
     pub(crate) mod empty;
     pub(crate) mod hash;
+    pub(crate) mod policy;
 }
 mod patches {
     pub(crate) mod automatic;
@@ -89,10 +92,12 @@ mod patches {
     pub(crate) mod services_restarted;
 }
 mod remote_desktop {
+    pub(crate) mod legacy_password;
     pub(crate) mod tunnelled;
 }
 mod secrets {
     pub(crate) mod cloud_keys;
+    pub(crate) mod seeds;
 }
 mod services {
     pub(crate) mod legacy;

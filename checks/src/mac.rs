@@ -9,6 +9,7 @@ pub(crate) mod filter;
 pub(crate) mod firewall;
 pub(crate) mod passwords;
 pub(crate) mod patches;
+pub(crate) mod pf;
 pub(crate) mod remedies;
 pub(crate) mod remote_desktop;
 pub(crate) mod ssh;

@@ -13,6 +13,8 @@ pub struct Policy {
     pub offer: Offer,
     /// When the provider handed the machine over, if the customer says so.
     pub delivered_at: Option<Timestamp>,
+    /// Whether stored passwords are to be compared with those that machines are delivered with.
+    pub compare_with_defaults: bool,
     /// The numbers that judges compare with.
     pub thresholds: Thresholds,
     /// Sockets that may be open to anyone; where the customer names none, not even an empty list, those of SSH servers.
@@ -32,11 +34,21 @@ pub struct Thresholds {
     pub cloud_key_max_age_days: u32,
     /// SSH keys that have opened an account for longer than this are findings. Days.
     pub ssh_key_max_age_days: u32,
+    /// Accounts that can be logged in to and were not used for longer than this are findings. Days.
+    pub account_max_unused_days: u32,
+    /// New passwords that may be shorter are a finding. Characters.
+    pub password_min_length: u32,
 }
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { index_max_age_days: 3, cloud_key_max_age_days: 180, ssh_key_max_age_days: 365 }
+        Self {
+            index_max_age_days: 3,
+            cloud_key_max_age_days: 180,
+            ssh_key_max_age_days: 365,
+            account_max_unused_days: 90,
+            password_min_length: 12,
+        }
     }
 }
 

@@ -27,3 +27,4 @@ pub use exposure::{
     Access, Exposed, Exposure, Filtered, Published, Reach, Unnamed, exposure, filters, unnamed,
     without_rewriting,
 };
+pub(crate) use words::{is_most, networks};

@@ -212,9 +212,8 @@ pub(super) fn residue(before: &Report, after: &Report) -> Vec<String> {
 /// Plays a table on its machine, and fails with all that was not as expected.
 fn play(machine: &dyn Shell, table: &Table) {
     let mut before = taken(machine, &table.prepare);
-    let only = std::env::var("HOSTDUTY_LAB_ONLY").unwrap_or_default();
     let (mut transitions, mut failures) = (0, Vec::new());
-    for scenario in table.scenario.iter().filter(|scenario| scenario.name.contains(&only)) {
+    for scenario in &table.scenario {
         let start = Instant::now();
         let mut last = before.clone();
         for step in scenario.steps() {
@@ -232,14 +231,18 @@ fn play(machine: &dyn Shell, table: &Table) {
         transitions += 1;
         eprintln!("{:5.1} s: {}", start.elapsed().as_secs_f32(), scenario.name);
     }
-    assert!(transitions > 0 || !only.is_empty(), "the table has no scenario");
     eprintln!("{transitions} transitions");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn table(name: &str) -> Table {
+/// A table, or none where HOSTDUTY_LAB_ONLY wants no scenario of it: then no machine has to boot.
+fn table(name: &str) -> Option<Table> {
     let path = top().join("tests/lab/transitions").join(name);
-    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    let mut table: Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(!table.scenario.is_empty(), "the table has no scenario");
+    let only = std::env::var("HOSTDUTY_LAB_ONLY").unwrap_or_default();
+    table.scenario.retain(|scenario| scenario.name.contains(&only));
+    (!table.scenario.is_empty()).then_some(table)
 }
 
 /// The releases to play on: the older one in passing, both at night.
@@ -252,7 +255,7 @@ fn what_is_done_to_a_booted_machine_changes_what_it_should() {
     if !super::allowed("duties broken and mended on a booted Debian") {
         return;
     }
-    let table = table("container.toml");
+    let Some(table) = table("container.toml") else { return };
     for suite in releases() {
         let root = unpacked_of(suite, &format!("transitions-{suite}"), &table.packages);
         play(&Machine::over(Path::new(&root), "transitions"), &table);
@@ -264,7 +267,7 @@ fn what_is_done_to_a_machine_with_disks_changes_what_it_should() {
     if !super::allowed("duties broken and mended on a virtual Debian with disks") {
         return;
     }
-    let table = table("virtual_machine.toml");
+    let Some(table) = table("virtual_machine.toml") else { return };
     let hardware: Vec<&str> = table.hardware.iter().map(String::as_str).collect();
     for suite in releases() {
         let start = Instant::now();

@@ -47,6 +47,11 @@ fn describe(settings: &Settings, today: checks::date::Day) -> String {
     let _ = writeln!(out, "Package indexes may be {} days old", policy.thresholds.index_max_age_days);
     let _ = writeln!(out, "Cloud keys may be {} days old", policy.thresholds.cloud_key_max_age_days);
     let _ = writeln!(out, "SSH keys may be {} days old", policy.thresholds.ssh_key_max_age_days);
+    let _ = writeln!(out, "New passwords need {} characters", policy.thresholds.password_min_length);
+    if policy.compare_with_defaults {
+        let _ = writeln!(out, "Stored passwords are compared with those that machines are delivered with");
+    }
+    let _ = writeln!(out, "Accounts may be unused for {} days", policy.thresholds.account_max_unused_days);
     let sockets = match &policy.allowed_sockets {
         None => "those of SSH servers".to_owned(),
         Some(list) if list.is_empty() => "none".to_owned(),

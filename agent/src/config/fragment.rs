@@ -21,6 +21,7 @@ pub(super) struct Fragment {
 pub(super) struct Body {
     pub(super) offer: Option<Spanned<String>>,
     pub(super) delivered_at: Option<Spanned<Moment>>,
+    pub(super) passwords: Passwords,
     pub(super) thresholds: Thresholds,
     pub(super) sockets: Sockets,
     pub(super) watch: Watch,
@@ -34,6 +35,14 @@ pub(super) struct Thresholds {
     pub(super) index_max_age_days: Option<u32>,
     pub(super) cloud_key_max_age_days: Option<u32>,
     pub(super) ssh_key_max_age_days: Option<u32>,
+    pub(super) account_max_unused_days: Option<u32>,
+    pub(super) password_min_length: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Passwords {
+    pub(super) compare_with_defaults: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -61,11 +61,21 @@ pub(super) fn settle(fragments: Vec<Fragment>) -> Result<Settings, Error> {
         if let Some(moment) = &body.delivered_at {
             policy.delivered_at = Some(instant(fragment, moment)?);
         }
-        let Thresholds { index_max_age_days, cloud_key_max_age_days, ssh_key_max_age_days } =
-            &mut policy.thresholds;
+        policy.compare_with_defaults =
+            body.passwords.compare_with_defaults.unwrap_or(policy.compare_with_defaults);
+        let Thresholds {
+            index_max_age_days,
+            cloud_key_max_age_days,
+            ssh_key_max_age_days,
+            account_max_unused_days,
+            password_min_length,
+        } = &mut policy.thresholds;
         *index_max_age_days = body.thresholds.index_max_age_days.unwrap_or(*index_max_age_days);
         *cloud_key_max_age_days = body.thresholds.cloud_key_max_age_days.unwrap_or(*cloud_key_max_age_days);
         *ssh_key_max_age_days = body.thresholds.ssh_key_max_age_days.unwrap_or(*ssh_key_max_age_days);
+        *account_max_unused_days =
+            body.thresholds.account_max_unused_days.unwrap_or(*account_max_unused_days);
+        *password_min_length = body.thresholds.password_min_length.unwrap_or(*password_min_length);
         if let Some(allowed) = &body.sockets.allowed {
             let allowed = allowed.iter().map(|text| socket(fragment, text));
             policy.allowed_sockets = Some(allowed.collect::<Result<_, _>>()?);

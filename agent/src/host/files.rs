@@ -88,7 +88,22 @@ pub(super) fn stat(path: &str, handle: &File) -> Result<Stat, Gap> {
             .map(Timestamp),
         device: device_number(meta.dev()),
         inode: meta.ino(),
+        enciphered: kind.is_dir() && is_enciphered(handle),
     })
+}
+
+/// The attribute that no older call tells; a kernel without statx(2) knows no such folder either.
+#[cfg(target_os = "linux")]
+fn is_enciphered(handle: &File) -> bool {
+    use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
+    statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::empty())
+        .is_ok_and(|told| told.stx_attributes.contains(StatxAttributes::ENCRYPTED))
+}
+
+/// fscrypt is Linux's.
+#[cfg(not(target_os = "linux"))]
+fn is_enciphered(_handle: &File) -> bool {
+    false
 }
 
 /// Major and minor as the kernel writes them in /proc/self/mountinfo.

@@ -6,13 +6,11 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use checks::facts::hypervisor::xenstore_reply;
 use checks::gap::Gap;
 
 const DEVICE: &str = "/dev/xen/xenbus";
 const XS_READ: u32 = 2;
-const XS_ERROR: u32 = 16;
-/// XENSTORE_PAYLOAD_MAX
-const MAX_PAYLOAD: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Connections for questions to come; each takes one, so that no late answer meets another question.
@@ -28,7 +26,11 @@ pub(super) fn keep_open() {
 }
 
 fn open() -> Result<File, Gap> {
-    let kind = std::fs::metadata(DEVICE).map_err(|error| gap(&error, DEVICE))?;
+    let kind = std::fs::metadata(DEVICE).map_err(|error| match error.kind() {
+        // A key that is not there is another thing.
+        ErrorKind::NotFound => Gap::unsupported(format!("{DEVICE} is not there to ask xenstore through")),
+        _ => gap(&error, DEVICE),
+    })?;
     if !kind.file_type().is_char_device() {
         return Err(Gap::unsupported(format!("{DEVICE} is not a device")));
     }
@@ -65,28 +67,9 @@ pub(super) fn read(key: &str) -> Result<Vec<u8>, Gap> {
             }
             Err(error) => return Err(gap(&error, &what())),
         }
-        if let Some(value) = parse(&answer, key)? {
+        if let Some(value) = xenstore_reply(&answer, key)? {
             return Ok(value);
         }
-    }
-}
-
-/// The payload of a whole reply, nothing yet of one that is still coming.
-fn parse(answer: &[u8], key: &str) -> Result<Option<Vec<u8>>, Gap> {
-    let word = |index: usize| -> Option<u32> {
-        answer.get(index * 4..index * 4 + 4)?.try_into().ok().map(u32::from_ne_bytes)
-    };
-    let (Some(kind), Some(length)) = (word(0), word(3)) else { return Ok(None) };
-    let length = length as usize;
-    if length > MAX_PAYLOAD {
-        return Err(Gap::malformed(format!("xenstore's reply for {key} is longer than its protocol allows")));
-    }
-    let Some(payload) = answer.get(16..16 + length) else { return Ok(None) };
-    match kind {
-        XS_READ => Ok(Some(payload.to_vec())),
-        XS_ERROR if payload.starts_with(b"ENOENT") => Err(Gap::absent(format!("{key} in xenstore"))),
-        XS_ERROR if payload.starts_with(b"EACCES") => Err(Gap::denied(format!("{key} in xenstore"))),
-        _ => Err(Gap::malformed(format!("xenstore's reply for {key} is of another kind"))),
     }
 }
 
@@ -95,32 +78,5 @@ fn gap(error: &std::io::Error, what: &str) -> Gap {
         ErrorKind::NotFound => Gap::absent(what),
         ErrorKind::PermissionDenied => Gap::denied(what),
         _ => Gap::unsupported(format!("{what} cannot be read")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reply(kind: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for word in [kind, 0, 0, u32::try_from(payload.len()).unwrap()] {
-            bytes.extend_from_slice(&word.to_ne_bytes());
-        }
-        bytes.extend_from_slice(payload);
-        bytes
-    }
-
-    #[test]
-    fn replies_are_read_whole_or_not_at_all() {
-        let whole = reply(XS_READ, b"Sun Nov 22");
-        assert_eq!(parse(&whole, "data/updated").unwrap().unwrap(), b"Sun Nov 22");
-        for cut in 0..whole.len() {
-            assert!(parse(&whole[..cut], "k").unwrap().is_none(), "{cut}");
-        }
-        assert!(parse(&reply(XS_ERROR, b"ENOENT\0"), "k").unwrap_err().is_absent());
-        let mut absurd = reply(XS_READ, b"");
-        absurd[12..16].copy_from_slice(&u32::MAX.to_ne_bytes());
-        assert!(parse(&absurd, "k").is_err());
     }
 }

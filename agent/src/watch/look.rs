@@ -162,6 +162,8 @@ impl Watch {
             (None, None) => providers::detect(facts),
         };
         let policy = &mut self.settings.policy;
+        // A guess at each password is dear: that is for reports.
+        policy.compare_with_defaults = false;
         if policy.offer.id != self.detected.offer {
             policy.offer = providers::offer(&self.detected.offer).unwrap_or_default();
         }

@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use checks::facts::hypervisor::xenstore_reply;
 use checks::host::Query;
 use hostduty_fuzz::{gather, host, parts, with_files};
 use libfuzzer_sys::fuzz_target;
@@ -31,6 +32,7 @@ const KEYS: &[&str] = &["data/updated", "attr/PVAddons/MajorVersion", "attr/PVAd
 fuzz_target!(|data: &[u8]| {
     let mut tree = with_files(host(), data, FILES);
     for (part, key) in parts(data).skip(FILES.len()).zip(KEYS) {
+        let _ = xenstore_reply(&part, key);
         tree = tree.answer(Query::Xenstore((*key).to_owned()), part);
     }
     if let Some(signature) = parts(data).nth(FILES.len() + KEYS.len()) {

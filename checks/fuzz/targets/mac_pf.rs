@@ -16,6 +16,9 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("/sbin/pfctl", &["-a", "com.apple", "-s", "nat"]),
     ("/usr/sbin/netstat", &["-anv", "-p", "tcp"]),
     ("/bin/launchctl", &["print", "system/com.apple.screensharing"]),
+    ("/sbin/ifconfig", &["-a"]),
+    ("/sbin/pfctl", &["-t", "bad", "-T", "show"]),
+    ("/bin/launchctl", &["print-disabled", "system"]),
 ];
 
 fuzz_target!(|data: &[u8]| {

@@ -90,7 +90,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
             (Some(Ok(luks)), _) => layer(&mut judgement, shown, luks, device.bytes),
             (Some(Err(gap)), _) => judgement.unknown(format!("{shown}: {gap}")),
             (None, Scheme::Plain) => judgement.unknown(format!(
-                "{shown} is dm-crypt without a header: its cipher is only in the kernel's own table, which hostduty may not ask"
+                "{shown} is dm-crypt without a header: its cipher is only in the kernel's own table, which hostduty may not ask and `cryptsetup status {shown}` does"
             )),
             (None, _) => judgement.unknown(format!("{shown} is of a kind whose header hostduty does not read")),
         }

@@ -1,5 +1,6 @@
 //! Who exists on the host and how each may log in with a password: passwd(5), shadow(5), group(5).
 
+mod defaults;
 mod files;
 mod hash;
 mod owners;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::date::Day;
 use crate::gap::{Gap, GapKind, Reading};
 use crate::host::{FileKind, Host, LARGE, System};
+pub use defaults::{Compared, compare_with_defaults};
 use files::{Complaints, ShadowLine};
 pub use hash::Scheme;
 pub use owners::Owner;
@@ -94,6 +96,9 @@ pub struct Password {
     /// The day from which on the password is of no use, because it was not changed in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends: Option<Day>,
+    /// What came of comparing it with passwords that machines are delivered with, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
     /// `/etc/shadow` or `/etc/passwd`, where the field stands.
     pub source: String,
     /// Line in that file, from 1.

@@ -5,7 +5,7 @@
 //! survives the loss of a disk of [`redundancy`].
 //!
 //! What this room cannot see: file systems in mount namespaces other than the first process's, folders that fscrypt
-//! enciphers inside a clear file system, drives that encrypt by themselves without cryptsetup, and the cipher behind a
+//! enciphers deep inside a clear file system, drives that encrypt by themselves without cryptsetup, and the cipher behind a
 //! dm-crypt device without a LUKS header: the kernel's table takes an ioctl that hostduty has no right to.
 
 mod backing;
@@ -14,6 +14,7 @@ mod chain;
 mod device;
 mod device_mapper;
 mod file_system;
+mod fscrypt;
 pub mod luks;
 mod mountinfo;
 mod namespace;
@@ -83,6 +84,12 @@ pub struct Mount {
     /// The folder of the file system that is mounted, for bind mounts and subvolumes; empty for its root.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub root: String,
+    /// For a file system of another machine: the options that say how data get there, such as `sec=krb5p` and `seal`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transport: Vec<String>,
+    /// Folders whose files fscrypt enciphers, whatever lies beneath: homes, and the topmost folders of other mounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub enciphered: Vec<String>,
     /// What it lies on.
     pub beneath: Backing,
     /// Line in [`Block::mounts_from`], from 1.
@@ -157,7 +164,9 @@ pub(crate) fn read(host: &dyn Host) -> Result<Block, Gap> {
     let mut devices = device::read_all(host, &mut malformed)?;
     let btrfs = btrfs::read_all(host);
     let table = namespace::Namespace::new(host, &lines, &devices, &btrfs);
-    let mounts = lines.iter().enumerate().filter_map(|(index, line)| table.mount(index, line)).collect();
+    let mut mounts: Vec<Mount> =
+        lines.iter().enumerate().filter_map(|(index, line)| table.mount(index, line)).collect();
+    fscrypt::read(host, &mut mounts);
     let files = table.files_beneath_devices();
     let swaps = swaps::read(host, &table).into();
     let resume = host::read_line(host, "/sys/power/resume").ok().and_then(|number| table.device(&number));

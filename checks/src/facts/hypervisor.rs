@@ -12,6 +12,7 @@ use crate::date::Timestamp;
 use crate::gap::{Gap, GapKind, Reading};
 use crate::host::{self, Host, Query};
 use crate::software;
+pub use xenstore::reply as xenstore_reply;
 
 /// What the machine runs on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -89,7 +90,7 @@ pub enum DeviceKind {
     Network,
     /// A disk or its controller.
     Disk,
-    /// A virtio console, which carries the channel of the QEMU guest agent.
+    /// What carries the channel of guest tools: a virtio console, the key-value service of Hyper-V.
     Console,
     /// The device through which the hypervisor takes memory back.
     Balloon,
@@ -174,7 +175,7 @@ pub(crate) fn read(host: &dyn Host) -> Result<Hypervisor, Gap> {
         vendor: dmi("sys_vendor"),
         product: dmi("product_name"),
         control_domain,
-        channels: channels::read(host).into(),
+        channels: channels::read(host, platform).into(),
         devices: devices::read(host).into(),
         xenstore: match platform {
             Platform::Xen => xenstore::read(host).into(),

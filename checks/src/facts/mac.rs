@@ -7,13 +7,14 @@ pub mod application_firewall;
 pub mod boot_jobs;
 pub mod filevault;
 pub mod integrity;
+pub mod interfaces;
 pub mod listeners;
 pub mod mdm;
 pub mod pf;
 pub mod pf_rule;
-pub mod pf_walk;
 pub mod plist;
 pub mod remote_login;
+pub mod remote_management;
 pub mod services;
 pub mod software_update;
 pub mod users;
@@ -37,6 +38,8 @@ pub struct Mac {
     pub overrides: Reading<services::Overrides>,
     /// Whether Remote Management (Apple Remote Desktop) is switched on.
     pub remote_management: Reading<bool>,
+    /// What it and screen sharing accept.
+    pub remote_settings: Reading<remote_management::RemoteSettings>,
     /// Whether a password for plain VNC clients is set; never the password.
     pub vnc_password: Reading<bool>,
     /// The TCP ports that /etc/services gives to screen sharing.
@@ -45,6 +48,8 @@ pub struct Mac {
     pub remote_login: Reading<remote_login::RemoteLogin>,
     /// Listening TCP sockets.
     pub listeners: Reading<Vec<listeners::Listener>>,
+    /// Network interfaces with their addresses.
+    pub interfaces: Reading<Vec<interfaces::Interface>>,
     /// pf; root only.
     pub packet_filter: Reading<pf::PacketFilter>,
     /// The application firewall.
@@ -98,15 +103,15 @@ pub(crate) fn read(host: &dyn Host) -> Result<Mac, Gap> {
         overrides: launchctl(&["print-disabled", "system"])
             .and_then(|output| services::parse_disabled(&output))
             .into(),
-        remote_management: remote_management(host).into(),
+        remote_management: remote_management::is_on(host).into(),
+        remote_settings: remote_management::settings(host).into(),
         vnc_password: exists(host, "/Library/Preferences/com.apple.VNCSettings.txt").into(),
         screen_sharing_ports: host::read_text(host, "/etc/services", host::LARGE)
             .map(|text| services::parse_screen_sharing_ports(&text))
             .into(),
         remote_login: remote_login::read(host).into(),
-        listeners: run("/usr/sbin/netstat", &["-anv", "-p", "tcp"])
-            .and_then(|output| listeners::parse(&output))
-            .into(),
+        listeners: listeners::read(host).into(),
+        interfaces: run("/sbin/ifconfig", &["-a"]).and_then(|output| interfaces::parse(&output)).into(),
         packet_filter: pf::read(host).into(),
         application_firewall: run(socketfilterfw, &firewall)
             .and_then(|output| application_firewall::parse(&output))
@@ -140,19 +145,6 @@ pub(crate) fn read(host: &dyn Host) -> Result<Mac, Gap> {
             .and_then(|output| integrity::parse_gatekeeper(&output))
             .into(),
     })
-}
-
-/// The file holds the word `enabled` while Remote Management is on, and is missing while it is off.
-fn remote_management(host: &dyn Host) -> Result<bool, Gap> {
-    match host::read_text(
-        host,
-        "/Library/Application Support/Apple/Remote Desktop/RemoteManagement.launchd",
-        host::SMALL,
-    ) {
-        Ok(text) => Ok(text.trim() == "enabled"),
-        Err(gap) if gap.is_absent() => Ok(false),
-        Err(gap) => Err(gap),
-    }
 }
 
 fn exists(host: &dyn Host, path: &str) -> Result<bool, Gap> {
@@ -260,7 +252,10 @@ mod tests {
                 assert!(
                     integrity::parse_seal(&output).is_err() && integrity::parse_gatekeeper(&output).is_err()
                 );
-                let _ = (pf::parse_rules(&output), pf::parse_anchors(&output), pf::parse_skipped(&output));
+                let names = pf_rule::Names::default();
+                let _ = (pf::parse_rules("", &output, &names), pf::parse_redirections(&output, &names));
+                let _ = (pf::parse_anchors(&output), pf::parse_skipped(&output), pf::parse_table(&output));
+                let _ = (interfaces::parse(&output), listeners::parse_names(&output));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Running processes: what runs, from which file, in which unit, and which sockets and channels it holds.
 
+mod limits;
 mod parse;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::date::Timestamp;
 use crate::gap::{Gap, GapKind, Reading};
 use crate::host::{self, Host};
+pub use limits::Limit;
 
 /// File descriptors of one process that are looked at.
 const DESCRIPTORS: usize = 65_536;
@@ -27,7 +29,8 @@ pub struct Processes {
     pub gaps: Vec<Gap>,
 }
 
-/// One process. Arguments and environment are never kept: they may hold secrets.
+/// One process. Arguments and environment are never kept: they may hold secrets. Of a guest agent's only the names of
+/// commands that it was told to refuse are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Process {
@@ -50,6 +53,9 @@ pub struct Process {
     pub contained: bool,
     /// Inodes of its sockets, and device files that it holds open below /dev; root only for others' processes.
     pub open: Reading<Open>,
+    /// Of a guest agent: what it was told not to do for its hypervisor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Reading<Vec<Limit>>>,
 }
 
 /// What a process holds open, as far as a judge may ask.
@@ -142,7 +148,10 @@ fn booted_at(host: &dyn Host) -> Result<i64, Gap> {
 /// One process; nothing for a thread of the kernel and for one that ended.
 fn process(host: &dyn Host, pid: u32, booted: i64) -> Result<Option<Process>, Gap> {
     let process = identity(host, pid, booted)?;
-    let with = |process| Process { open: open(host, &format!("/proc/{pid}/fd")).into(), ..process };
+    let with = |process| {
+        let limits = limits::read(host, &process);
+        Process { open: open(host, &format!("/proc/{pid}/fd")).into(), limits, ..process }
+    };
     Ok(process.map(with))
 }
 
@@ -172,6 +181,7 @@ pub(super) fn identity(host: &dyn Host, pid: u32, booted: i64) -> Result<Option<
         unit: parse::unit(&cgroup),
         contained: status.contained,
         open: Reading::default(),
+        limits: None,
     }))
 }
 

@@ -5,10 +5,10 @@ mod daemon;
 mod dropbear;
 mod others;
 mod presence;
-mod running;
+pub(super) mod running;
 mod script;
 mod shell;
-mod written;
+pub(super) mod written;
 
 pub use arguments::Given;
 pub use daemon::{Daemon, Running};

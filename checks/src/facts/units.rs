@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::date::Timestamp;
 use crate::gap::Gap;
 use crate::host::{self, Host};
 
@@ -54,6 +55,9 @@ pub struct Unit {
     pub path: String,
     /// What `systemctl is-enabled` would say.
     pub state: UnitState,
+    /// When the mask was put there, for a mask of the administrator's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked_at: Option<Timestamp>,
     /// The unit that this name stands for, when it is an alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias_of: Option<String>,

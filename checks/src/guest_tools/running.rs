@@ -24,7 +24,9 @@ pub(crate) static CHECK: Check = Check {
         xen-guest-agent (Xen, XCP-ng), hyperv-daemons (Hyper-V)\n\
         If the unit is masked: systemctl unmask UNIT\n\
         systemctl enable --now UNIT\n\
-        If it runs and does not talk: systemctl restart UNIT, then journalctl -u UNIT",
+        If it runs and does not talk: systemctl restart UNIT, then journalctl -u UNIT\n\
+        If it does nothing of what it is there for: take what it needs out of the list in the evidence (/etc/qemu/qemu-ga.conf, \
+        /etc/sysconfig/qemu-ga, /etc/vmware-tools/tools.conf) or install its plugins, then systemctl restart UNIT",
     references: &["qemu-ga(8)", "vmtoolsd(8)", "https://docs.xcp-ng.org/vms/"],
     examples: Examples {
         kept: r#"

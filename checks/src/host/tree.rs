@@ -22,6 +22,8 @@ pub struct Node {
     pub modified: Timestamp,
     /// Its number on its file system, which is `0:0`; 0 where nobody asks.
     pub inode: u64,
+    /// Whether fscrypt enciphers what lies in this folder.
+    pub enciphered: bool,
     /// When set, every read answers this instead.
     pub gap: Option<Gap>,
 }
@@ -78,6 +80,7 @@ impl Tree {
             owner: (0, 0),
             modified: self.now,
             inode: 0,
+            enciphered: false,
             gap: None,
         };
         self.nodes.insert(path.to_owned(), node);
@@ -157,6 +160,7 @@ impl Tree {
                 owner: (0, 0),
                 modified: self.now,
                 inode: 0,
+                enciphered: false,
                 gap: None,
             });
         }
@@ -185,6 +189,7 @@ impl Tree {
             created: None,
             device: (0, 0),
             inode: node.inode,
+            enciphered: node.enciphered,
         }
     }
 }

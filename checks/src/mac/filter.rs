@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use super::firewall::{disabled, reach, rule};
+use super::firewall::{disabled, reach, refuses, rule};
+use super::pf::{Pf, Way, unnamed_port};
 use crate::check::{Evidence, Finding, Judgement};
 use crate::facts::Facts;
 use crate::facts::mac::Mac;
@@ -34,7 +35,7 @@ pub(crate) fn exposure(facts: &Facts, policy: &Policy) -> Result<Judgement, Gap>
             continue;
         }
         let (refused, open) = if filter.enabled {
-            let reach = reach(filter, port)?;
+            let reach = reach(mac, filter, port)?;
             (reach.partly(&format!("tcp port {port}")), (!reach.refused.is_empty(), !reach.open.is_empty()))
         } else {
             (String::new(), (false, true))
@@ -86,18 +87,19 @@ pub(crate) fn ipv6_parity(facts: &Facts) -> Result<Judgement, Gap> {
         judgement.observe("pf closes nothing over either family: it is disabled", [disabled()]);
         return Ok(judgement);
     }
-    let unnamed = filter.unnamed_port().ok_or_else(|| Gap::unsupported("pf's rules name too many ports"))?;
+    let unnamed = unnamed_port(filter).ok_or_else(|| Gap::unsupported("pf's rules name too many ports"))?;
     let mut names: BTreeMap<u16, String> = BTreeMap::from([(unnamed, "what no rule names".to_owned())]);
     let over_ipv6 = |listeners: &Vec<&Listener>| listeners.iter().any(|listener| listener.family != "tcp4");
     let served = ports(mac)?.into_iter().filter(|(_, listeners)| over_ipv6(listeners));
     names.extend(served.map(|(port, _)| (port, format!("tcp port {port}"))));
+    let pf = Pf::new(filter, mac.interfaces.value().map(Vec::as_slice));
     for (port, name) in names {
-        for interface in filter.interfaces() {
-            let (ipv4, ipv6) =
-                (filter.decide(interface, "inet", port)?, filter.decide(interface, "inet6", port)?);
-            if ipv4.blocks() && !ipv6.blocks() {
+        for interface in pf.interfaces().into_iter().filter(|name| pf.matters(name, "inet6")) {
+            let over = |family| pf.reach(Way { interface, family }, port, true);
+            let (ipv4, ipv6) = (over("inet")?, over("inet6")?);
+            if refuses(&ipv4, "inet")? && !refuses(&ipv6, "inet6")? {
                 let on = if interface.is_empty() { "any other interface" } else { interface };
-                let text = ipv4.by.map(|rule| rule.text).unwrap_or_default();
+                let text = ipv4.refused_by.first().map(|rule| rule.text.clone()).unwrap_or_default();
                 let message = format!("is refused over IPv4 on {on} and let in over IPv6");
                 judgement.fail(Finding::new(&name, message, rule(&text)));
             }
@@ -157,7 +159,7 @@ pub(crate) fn persistent(facts: &Facts) -> Result<Judgement, Gap> {
 }
 
 /// The application firewall keeps its state over a restart, and asks of both families.
-fn blocks_all(mac: &Mac, judgement: &mut Judgement) -> bool {
+pub(super) fn blocks_all(mac: &Mac, judgement: &mut Judgement) -> bool {
     let all = mac.application_firewall.value().is_some_and(|firewall| firewall.state == State::BlockAll);
     if all {
         let message =

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::pf::{Decision, Pf, Way, unnamed_port};
 use crate::check::{Evidence, Finding, Judgement};
 use crate::facts::Facts;
+use crate::facts::mac::Mac;
 use crate::facts::mac::application_firewall::State;
 use crate::facts::mac::pf::PacketFilter;
+use crate::facts::ruleset::IpFamily;
 use crate::gap::Gap;
+use crate::reach::is_most;
+use crate::reach::ranges::Ranges;
 
 /// Whether a filter refuses what nobody allowed.
 pub(crate) fn enforced(facts: &Facts) -> Result<Judgement, Gap> {
@@ -32,8 +37,8 @@ pub(crate) fn enforced(facts: &Facts) -> Result<Judgement, Gap> {
         return Ok(judgement);
     }
     skipped(filter, &mut judgement);
-    let port = filter.unnamed_port().ok_or_else(|| Gap::unsupported("pf's rules name too many ports"))?;
-    let reach = reach(filter, port)?;
+    let port = unnamed_port(filter).ok_or_else(|| Gap::unsupported("pf's rules name too many ports"))?;
+    let reach = reach(mac, filter, port)?;
     if reach.refused.is_empty() {
         let message = "is enabled and lets in whatever no rule names";
         judgement.fail(Finding::new("pf", message, Evidence::of("pfctl -s rules")));
@@ -69,27 +74,49 @@ impl Reach {
     }
 }
 
-pub(super) fn reach(filter: &PacketFilter, port: u16) -> Result<Reach, Gap> {
-    let interfaces = filter.interfaces();
+pub(super) fn reach(mac: &Mac, filter: &PacketFilter, port: u16) -> Result<Reach, Gap> {
+    let pf = Pf::new(filter, mac.interfaces.value().map(Vec::as_slice));
+    let interfaces = pf.interfaces();
     let mut reach = Reach::default();
+    let any = interfaces.iter().any(|name| pf.matters(name, "inet") || pf.matters(name, "inet6"));
     for (family, version) in [("inet", "IPv4"), ("inet6", "IPv6")] {
-        for interface in &interfaces {
-            let decision = filter.decide(interface, family, port)?;
+        // Where no network is up, all that could be count.
+        for interface in interfaces.iter().filter(|name| !any || pf.matters(name, family)) {
+            let decision = pf.reach(Way { interface, family }, port, true)?;
             let way = match (*interface, interfaces.len()) {
                 ("", 1) => format!("{version} on any interface"),
                 ("", _) => format!("{version} on other interfaces"),
                 (name, _) => format!("{version} on {name}"),
             };
-            if decision.blocks() {
+            if refuses(&decision, family)? {
                 reach.refused.push(way);
-                reach.rules.extend(decision.by.map(|rule| rule.text));
-                reach.exceptions.extend(decision.exceptions.into_iter().map(|rule| rule.text));
+                reach.rules.extend(decision.refused_by.iter().map(|rule| rule.text.clone()));
+                reach.exceptions.extend(decision.opened_by.iter().map(|rule| rule.text.clone()));
             } else {
                 reach.open.push(way);
             }
         }
     }
     Ok(reach)
+}
+
+/// Whether peers that no rule names are refused.
+pub(super) fn refuses(decision: &Decision<'_>, family: &str) -> Result<bool, Gap> {
+    if most(&decision.open, family) {
+        return Ok(false);
+    }
+    if decision.unknown.is_empty() { Ok(true) } else { Err(not_understood(decision)) }
+}
+
+/// Whether a set of peers is most of the internet.
+pub(super) fn most(peers: &Ranges, family: &str) -> bool {
+    is_most(peers, if family == "inet" { IpFamily::V4 } else { IpFamily::V6 })
+}
+
+/// Why it is not known who gets through.
+pub(super) fn not_understood(decision: &Decision<'_>) -> Gap {
+    let text = decision.doubts.first().map_or("", |rule| rule.text.as_str());
+    Gap::unsupported(format!("hostduty cannot tell for whom pf's rule `{text}` holds"))
 }
 
 /// Interfaces that pf never looks at are open, whatever its rules say.
@@ -113,14 +140,14 @@ pub(super) mod tests {
     use super::super::tests::facts;
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::mac::Mac;
     use crate::facts::mac::application_firewall::ApplicationFirewall;
     use crate::facts::mac::pf::Ruleset;
     use crate::facts::mac::pf_rule;
     use crate::gap::Reading::Known;
 
     pub(in crate::mac) fn filter(rules: &str) -> PacketFilter {
-        let rules = rules.lines().filter_map(pf_rule::parse).collect();
+        let rules =
+            rules.lines().filter_map(|line| pf_rule::parse(line, &pf_rule::Names::default())).collect();
         let main = Ruleset { rules, ..Ruleset::default() };
         PacketFilter { enabled: true, rulesets: vec![main], ..PacketFilter::default() }
     }

@@ -88,6 +88,13 @@ const REMEDIES: &[(&str, &str)] = &[
          Or switch screen sharing off: sudo launchctl disable system/com.apple.screensharing; sudo launchctl bootout system/com.apple.screensharing",
     ),
     (
+        "remote-desktop-legacy-password",
+        "Open vnc://127.0.0.1:5901 through your tunnel with an account of this Mac: does it show the screen?\n\
+         Only if it does: sudo defaults write /Library/Preferences/com.apple.RemoteManagement VNCLegacyConnectionsEnabled -bool false\n\
+         sudo rm /Library/Preferences/com.apple.VNCSettings.txt   # the password itself, scrambled with a key that everybody knows\n\
+         sudo launchctl kickstart -k system/com.apple.screensharing",
+    ),
+    (
         "accounts-sudo-nopasswd",
         "sudo -l   # as the account: which rules ask for no password?\n\
          Check in a second session, with the first left open, that `sudo -k; sudo true` takes the password.\n\

@@ -1,201 +1,231 @@
 //! Whether the screen can be reached without a tunnel: `remote-desktop-tunnelled` on macOS.
 
-use std::collections::BTreeSet;
+mod desktops;
+mod legacy;
+#[cfg(test)]
+mod tests;
 
-use super::firewall::{self, reach};
+use super::filter;
+use super::firewall::{self, most, not_understood};
+use super::pf::{Decision, Pf, Way};
 use crate::check::{Evidence, Finding, Judgement};
 use crate::facts::Facts;
 use crate::facts::mac::Mac;
-use crate::facts::mac::listeners::Listener;
-use crate::facts::mac::services::Override;
+use crate::facts::mac::application_firewall::State;
+use crate::facts::mac::interfaces::Interface;
+use crate::facts::mac::pf::PacketFilter;
+use crate::facts::ruleset::IpFamily;
 use crate::gap::Gap;
-
-/// The port of RFB 3.8, unless /etc/services says another.
-const SCREEN_SHARING: u16 = 5900;
-/// The port of Apple Remote Desktop.
-const REMOTE_MANAGEMENT: u16 = 3283;
+use crate::packet_filter::names;
+use desktops::{Desktop, desktops};
+pub(crate) use legacy::legacy_password;
 
 /// Whether screen sharing is off, or refused to everyone who comes in over a network. launchd holds its socket on every
 /// address, so that only pf can keep it behind a tunnel.
 pub(crate) fn tunnelled(facts: &Facts) -> Result<Judgement, Gap> {
     let mac = facts.mac.known()?;
     let mut judgement = Judgement::new();
+    let found = desktops(mac)?;
+    let reachable: Vec<&Desktop> = found.all.iter().filter(|desktop| desktop.beyond_loopback).collect();
     let label = Evidence::of("launchctl print system/com.apple.screensharing");
-    let at_boot = mac.overrides.known()?.screen_sharing == Override::Enabled;
-    let on = mac.screen_sharing.known()?.loaded || at_boot || *mac.remote_management.known()?;
-    let ports = ports(mac, on)?;
-    if ports.is_empty() {
+    if reachable.is_empty() {
         let message =
-            if on { "screen sharing listens on the loopback only" } else { "screen sharing is off" };
+            if found.on { "screen sharing listens on the loopback only" } else { "screen sharing is off" };
         judgement.observe(message, [label]);
+    }
+    if filter::blocks_all(mac, &mut judgement) {
         return Ok(judgement);
     }
-    let filter = mac.packet_filter.known()?;
-    let password = mac.vnc_password.value() == Some(&true);
-    for port in ports {
-        let mut open = |message: String, place: Evidence| {
-            let finding = Finding::new(format!("port {port}"), message, place);
-            judgement.fail(if password {
-                finding.and(
-                    Evidence::of("/Library/Preferences/com.apple.VNCSettings.txt")
-                        .says("a VNC password is set"),
-                )
-            } else {
-                finding
-            });
-        };
-        if !filter.enabled {
-            open(
-                "shares the screen without a tunnel, because pf is disabled".to_owned(),
-                firewall::disabled(),
-            );
-            continue;
+    match mac.packet_filter.known() {
+        Ok(filter) => {
+            let pf = Pf::new(filter, mac.interfaces.value().map(Vec::as_slice));
+            for desktop in &found.all {
+                judge(mac, filter, &pf, desktop, &mut judgement)?;
+            }
+            // A snapshot from before redirections were followed tells no more than that there are some.
+            let followed = filter.rulesets.iter().any(|set| !set.redirections.is_empty());
+            let past = filter.redirects_past_rules.iter().filter(|_| filter.enabled && !followed);
+            for anchor in past.filter(|_| !found.all.is_empty()) {
+                judgement.unknown(format!(
+                    "pf redirects packets past its rules (`rdr pass` in {anchor}), and the facts do not say where to"
+                ));
+            }
         }
-        let reach = reach(filter, port)?;
-        if reach.refused.is_empty() {
-            let message = "shares the screen without a tunnel, because no rule of pf refuses it";
-            open(message.to_owned(), Evidence::of("pfctl -s rules"));
-        }
-        for text in &reach.exceptions {
-            let message = "shares the screen without a tunnel with those whom a rule of pf lets in";
-            open(message.to_owned(), firewall::rule(text));
-        }
-        if !reach.refused.is_empty() && !reach.open.is_empty() {
-            judgement.unknown(reach.partly(&format!("connections to port {port}")));
-        } else if !reach.refused.is_empty() && reach.exceptions.is_empty() {
-            judgement.observe(
-                format!("pf refuses port {port} to everyone who comes in over a network"),
-                reach.rules.iter().map(firewall::rule),
-            );
-        }
-    }
-    firewall::skipped(filter, &mut judgement);
-    for anchor in filter.redirects_past_rules.iter().filter(|_| filter.enabled) {
-        judgement.unknown(format!(
-            "pf redirects packets past its rules (`rdr pass` in {anchor}); hostduty does not follow where they go"
-        ));
+        // What listens on the loopback alone could be reached by a redirection, which hardly anybody makes.
+        Err(_) if reachable.is_empty() => {}
+        Err(gap) => return Err(gap),
     }
     Ok(judgement)
 }
 
-/// The ports at which the screen may be reached: those that something listens on, and those that launchd would open.
-fn ports(mac: &Mac, on: bool) -> Result<BTreeSet<u16>, Gap> {
-    let listeners = mac.listeners.known()?;
-    let named: BTreeSet<u16> =
-        if on { mac.screen_sharing_ports.known()?.iter().copied().collect() } else { [].into() };
-    let shares = |listener: &&Listener| {
-        matches!(listener.port, SCREEN_SHARING | REMOTE_MANAGEMENT)
-            || named.contains(&listener.port)
-            || listener
-                .process
-                .as_ref()
-                .is_some_and(|name| name.starts_with("screensharing") || name == "ARDAgent")
-    };
-    let reachable = listeners.iter().filter(shares).filter(|listener| !listener.is_loopback());
-    let mut ports: BTreeSet<u16> = reachable.map(|listener| listener.port).collect();
-    // launchd opens the socket at the next start at the latest, and never on the loopback alone.
-    if on && !ports.iter().any(|port| *port != REMOTE_MANAGEMENT) {
-        ports.extend(named);
-        if ports.is_empty() {
-            ports.insert(SCREEN_SHARING);
-        }
-    }
-    Ok(ports)
+/// What pf lets through to one of them, way by way.
+#[derive(Default)]
+struct Ways<'a> {
+    refused: Vec<String>,
+    /// Ways on which most peers get through: in words, by which interface, and the decision.
+    open: Vec<(String, String, Decision<'a>)>,
+    /// Ways on which some peers get through: their networks, and the decision.
+    some: Vec<(Vec<String>, Decision<'a>)>,
+    /// What else there is to say.
+    unknown: Vec<String>,
+    refused_by: Vec<String>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::firewall::tests::filter;
-    use super::super::tests::facts;
-    use super::*;
-    use crate::check::Verdict;
-    use crate::facts::mac::pf::PacketFilter;
-    use crate::facts::mac::services::{Overrides, Service};
-    use crate::gap::Reading::{self, Known};
-
-    const REFUSED: &str = "block drop in quick on ! lo0 proto tcp from any to any port = 5900";
-
-    fn mac(loaded: bool, listeners: &[(u16, &str)], filter: PacketFilter) -> Mac {
-        let listener = |(port, address): &(u16, &str)| Listener {
-            port: *port,
-            address: (*address).to_owned(),
-            process: Some("launchd".into()),
-            ..Listener::default()
+fn judge(
+    mac: &Mac,
+    filter: &PacketFilter,
+    pf: &Pf<'_>,
+    desktop: &Desktop,
+    judgement: &mut Judgement,
+) -> Result<(), Gap> {
+    let port = desktop.port;
+    let mut open = |message: String, place: Evidence| {
+        let per_program = mac.application_firewall.value().is_none_or(|one| one.state == State::PerProgram);
+        if let Some(doubt) = &desktop.doubt {
+            judgement.unknown(format!("port {port} {message}, and {doubt}"));
+        } else if !desktop.apple && per_program {
+            judgement.unknown(format!(
+                "port {port} {message} as far as pf decides, and whether the application firewall lets in {} is not known",
+                desktop.what
+            ));
+        } else {
+            let finding = Finding::new(format!("port {port}"), message, place);
+            let password = desktop.apple && mac.vnc_password.value() == Some(&true);
+            judgement.fail(if password { finding.and(password_file()) } else { finding });
+        }
+    };
+    if !filter.enabled {
+        if desktop.beyond_loopback {
+            let message = format!("{} without a tunnel, because pf is disabled", desktop.shares());
+            open(message, firewall::disabled());
+        }
+        return Ok(());
+    }
+    let ways = ways(mac, pf, desktop)?;
+    // Where the interfaces are not known, some of those that rules name may lead nowhere.
+    let partly = mac.interfaces.value().is_none() && !ways.refused.is_empty();
+    // Where nobody gets through by another way it goes without saying by which.
+    let everywhere = ways.refused.is_empty() && ways.some.is_empty();
+    for (way, name, decision) in &ways.open {
+        let (why, place) = if pf.skips(name) {
+            let place = Evidence::of("pfctl -v -s Interfaces").says(format!("{name} (skip)"));
+            ("because pf does not look at that interface", place)
+        } else if partly {
+            continue;
+        } else if let (false, Some(rule)) = (decision.by_default, decision.opened_by.first()) {
+            ("because a rule of pf lets everyone in", firewall::rule(&rule.text))
+        } else {
+            ("because no rule of pf refuses it", Evidence::of("pfctl -s rules"))
         };
-        Mac {
-            screen_sharing: Known(Service { loaded, state: None }),
-            overrides: Known(Overrides::default()),
-            remote_management: Known(false),
-            screen_sharing_ports: Known(vec![5900]),
-            listeners: Known(listeners.iter().map(listener).collect()),
-            packet_filter: Known(filter),
-            ..Mac::default()
+        let over = if everywhere { String::new() } else { format!(" over {way}") };
+        open(format!("{} without a tunnel{over}, {why}", desktop.shares()), place);
+        if everywhere {
+            break;
         }
     }
-
-    fn verdict(mac: Mac) -> Verdict {
-        tunnelled(&facts(mac)).map_or(Verdict::Unknown, |judgement| judgement.verdict())
+    let mut said: Vec<&str> = Vec::new();
+    for (networks, decision) in &ways.some {
+        let text = decision.opened_by.first().map_or("", |rule| rule.text.as_str());
+        if !said.contains(&text) {
+            said.push(text);
+            let message = format!(
+                "{} without a tunnel, restricted to {}: that is no tunnel",
+                desktop.shares(),
+                names(networks)
+            );
+            let place = Evidence::of("pfctl -s rules");
+            open(message, if text.is_empty() { place } else { place.says(text) });
+        }
     }
-
-    #[test]
-    fn off_needs_no_filter() {
-        let denied = Reading::Gap(Gap::denied("pf"));
-        let off = Mac { packet_filter: denied.clone(), ..mac(false, &[(22, "*")], filter("")) };
-        assert_eq!(verdict(off.clone()), Verdict::Pass);
-        let tunnel = Mac { packet_filter: denied.clone(), ..mac(false, &[(5900, "127.0.0.1")], filter("")) };
-        assert_eq!(verdict(tunnel), Verdict::Pass, "the local end of somebody's tunnel");
-        let claimed = Mac { packet_filter: denied.clone(), ..mac(true, &[(5900, "127.0.0.1")], filter("")) };
-        assert_eq!(verdict(claimed), Verdict::Unknown, "launchd never listens on the loopback alone");
-        let foreign = Mac { packet_filter: denied, ..mac(false, &[(5900, "*")], filter("")) };
-        assert_eq!(verdict(foreign), Verdict::Unknown, "somebody's own VNC server, and no root to see pf");
-        let at_boot = Overrides { screen_sharing: Override::Enabled, ..Overrides::default() };
-        assert_eq!(
-            verdict(Mac { overrides: Known(at_boot), packet_filter: Known(filter("")), ..off.clone() }),
-            Verdict::Fail
+    let open: Vec<&str> = ways.open.iter().map(|(way, ..)| way.as_str()).collect();
+    if partly && !open.is_empty() {
+        judgement.unknown(format!(
+            "pf refuses connections to port {port} over {}, but not over {}; hostduty does not know who reaches the Mac that way",
+            ways.refused.join(", "),
+            open.join(", ")
+        ));
+    }
+    let silent = ways.open.is_empty() && ways.some.is_empty() && ways.unknown.is_empty();
+    ways.unknown.into_iter().for_each(|reason| judgement.unknown(reason));
+    if silent && desktop.beyond_loopback {
+        judgement.observe(
+            format!("pf refuses port {port} to everyone who comes in over a network"),
+            ways.refused_by.iter().take(4).map(firewall::rule),
         );
-        assert_eq!(verdict(Mac { listeners: Reading::default(), ..off }), Verdict::Unknown);
     }
+    Ok(())
+}
 
-    #[test]
-    fn on_passes_only_behind_a_rule_that_holds_for_all() {
-        let on = |rules: &str| verdict(mac(true, &[(5900, "*")], filter(rules)));
-        assert_eq!(on(REFUSED), Verdict::Pass);
-        assert_eq!(on("block drop in all\npass in proto tcp from any to any port = 22"), Verdict::Pass);
-        assert_eq!(on("anchor \"com.apple/*\" all"), Verdict::Fail);
-        assert_eq!(on("block drop in all\npass in proto tcp from any to any port = 5900"), Verdict::Fail);
-        let provider = "block drop in on en0 proto tcp from any to any port = 5900\n\
-            pass in on en0 proto tcp from 203.0.113.80 to any port = 5900 flags S/SA keep state";
-        assert_eq!(on(provider), Verdict::Fail, "an address that is let in needs no tunnel");
-        assert_eq!(on("block drop in on en0 proto tcp from any to any port = 5900"), Verdict::Unknown);
-        assert_eq!(on(&REFUSED.replace("lo0 proto", "lo0 inet proto")), Verdict::Unknown, "IPv6 stays open");
-        assert_eq!(on(&format!("pass in quick tagged X\n{REFUSED}")), Verdict::Unknown);
+fn ways<'a>(mac: &Mac, pf: &Pf<'a>, desktop: &Desktop) -> Result<Ways<'a>, Gap> {
+    let mut ways = Ways::default();
+    let names = pf.interfaces();
+    let own = |name: &str| mac.interfaces.value()?.iter().find(|one| one.name == name);
+    for (family, version) in [("inet", "IPv4"), ("inet6", "IPv6")] {
+        for name in names.iter().filter(|_| desktop.serves(family)) {
+            let interface = own(name);
+            if interface.is_some_and(|one| !one.matters(family)) {
+                continue;
+            }
+            let decision =
+                pf.reach(Way { interface: name, family }, desktop.port, desktop.beyond_loopback)?;
+            let way = match (*name, names.len()) {
+                ("", 1) => format!("{version} on any interface"),
+                ("", _) => format!("{version} on other interfaces"),
+                (name, _) => format!("{version} on {name}"),
+            };
+            ways.add((way, name), family, interface, desktop, decision);
+        }
     }
+    Ok(ways)
+}
 
-    #[test]
-    fn a_rule_counts_only_while_pf_looks() {
-        let with = |change: fn(&mut PacketFilter)| {
-            let mut filter = filter(REFUSED);
-            change(&mut filter);
-            verdict(mac(true, &[(5900, "*")], filter))
-        };
-        assert_eq!(with(|filter| filter.enabled = false), Verdict::Fail);
-        assert_eq!(with(|filter| filter.skipped.push("en0".into())), Verdict::Fail);
-        assert_eq!(with(|filter| filter.redirects_past_rules.push("main".into())), Verdict::Unknown);
+impl<'a> Ways<'a> {
+    fn add(
+        &mut self,
+        (way, name): (String, &str),
+        family: &str,
+        interface: Option<&Interface>,
+        desktop: &Desktop,
+        decision: Decision<'a>,
+    ) {
+        let port = desktop.port;
+        if !decision.unknown.is_empty() && !most(&decision.open, family) {
+            let reason = not_understood(&decision).to_string();
+            let reason = format!("whether pf refuses port {port} is not known: {reason}");
+            if !self.unknown.contains(&reason) {
+                self.unknown.push(reason);
+            }
+        }
+        if decision.open.is_empty() {
+            if decision.unknown.is_empty() {
+                self.refused_by.extend(decision.refused_by.iter().map(|rule| rule.text.clone()));
+                self.refused_by.dedup();
+                self.refused.push(way);
+            }
+            return;
+        }
+        let by_radio =
+            |one: &&Interface| ["awdl", "llw", "ap"].iter().any(|start| one.name.starts_with(start));
+        if let Some(interface) = interface.filter(|one| one.is_tunnel()) {
+            self.unknown.push(format!(
+                "port {port} is open to whoever comes in by {}, a tunnel: whose it is is not known",
+                interface.name
+            ));
+        } else if let Some(interface) = interface.filter(by_radio) {
+            self.unknown.push(format!(
+                "port {port} is open to whoever is near enough for {}; whether its radio is on is not known",
+                interface.name
+            ));
+        } else if most(&decision.open, family) {
+            self.open.push((way, name.to_owned(), decision));
+        } else {
+            let family = if family == "inet" { IpFamily::V4 } else { IpFamily::V6 };
+            let networks = crate::reach::networks(&decision.open, family, 8);
+            self.some.push((networks, decision));
+        }
     }
+}
 
-    #[test]
-    fn the_port_may_be_another_and_idle() {
-        let moved =
-            Mac { screen_sharing_ports: Known(vec![51_900]), ..mac(true, &[(51_900, "*")], filter(REFUSED)) };
-        let judgement = tunnelled(&facts(moved)).unwrap();
-        assert_eq!(judgement.findings[0].subject, "port 51900");
-        assert_eq!(
-            verdict(mac(true, &[], filter(REFUSED))),
-            Verdict::Pass,
-            "judged by the port that it would open"
-        );
-        assert_eq!(verdict(mac(true, &[], filter(""))), Verdict::Fail);
-        let remote = Mac { remote_management: Known(true), ..mac(false, &[(3283, "*")], filter(REFUSED)) };
-        assert_eq!(verdict(remote), Verdict::Fail);
-    }
+pub(super) fn password_file() -> Evidence {
+    Evidence::of("/Library/Preferences/com.apple.VNCSettings.txt").says("a VNC password is set")
 }

@@ -2,7 +2,7 @@
 
 use crate::check::{Check, Evidence, Examples, Finding, Judgement, Severity};
 use crate::facts::Facts;
-use crate::facts::processes::Processes;
+use crate::facts::processes::{Process, Processes};
 use crate::facts::sockets::{Protocol, Socket};
 use crate::gap::Gap;
 use crate::host::System;
@@ -71,7 +71,7 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
         processes.gaps.is_empty() && processes.list.iter().all(|process| process.open.value().is_some())
     });
     for socket in sockets.list.iter().filter(|socket| socket.protocol == Protocol::Tcp) {
-        let program = holders.get(&socket.inode).map(|process| process.program());
+        let program = holders.get(&socket.inode).map(|process| named(process));
         by_port_alone += usize::from(program.is_none() && !socket.is_loopback());
         let Some(what) = remote_desktop(socket, program) else {
             let closed = || socket.is_loopback() || filter.closes(socket);
@@ -104,12 +104,15 @@ fn judge(facts: &Facts, _policy: &Policy) -> Result<Judgement, Gap> {
             // A password of eight characters in the clear is no better for coming from a network that is known.
             Reach::Anyone | Reach::Networks => {
                 let whom = match access.reach {
-                    Reach::Anyone => "anyone who reaches this machine".to_owned(),
-                    _ => crate::packet_filter::names(&access.from),
+                    Reach::Anyone => "open to anyone who reaches this machine".to_owned(),
+                    _ => format!(
+                        "restricted to {}: that is no tunnel",
+                        crate::packet_filter::names(&access.from)
+                    ),
                 };
                 judgement.fail(Finding {
                     subject: socket.to_string(),
-                    message: format!("{what}, open to {whom}"),
+                    message: format!("{what}, {whom}"),
                     evidence: crate::packet_filter::seen(socket.evidence(), access),
                 });
             }
@@ -198,28 +201,43 @@ fn display_port(port: u16) -> Option<&'static str> {
     }
 }
 
+/// What a process is called: a script by its own name where that is one of [`PROGRAMS`], such as `websockify` and `xpra`,
+/// and not by that of its interpreter.
+fn named(process: &Process) -> &str {
+    let program = process.program();
+    let is_script = INTERPRETERS.iter().any(|name| program.starts_with(name));
+    if is_script && PROGRAMS.iter().any(|name| is(&process.name, name)) { &process.name } else { program }
+}
+
 /// `comm` holds 15 bytes, so a longer name may be cut there.
 fn is(program: &str, name: &str) -> bool {
     program == name || (program.len() == 15 && name.starts_with(program))
 }
 
 /// Servers of VNC, RDP, X11, NoMachine and their like.
-const PROGRAMS: [&str; 34] = [
+const PROGRAMS: &[&str] = &[
     "AnyDesk",
     "X",
+    "X0tigervnc",
+    "Xephyr",
     "Xkasmvnc",
+    "Xnest",
     "Xorg",
     "Xspice",
-    "Xtightvnc",
     "Xtigervnc",
+    "Xtightvnc",
+    "Xvfb",
     "Xvnc",
     "Xvnc4",
     "Xwayland",
     "anydesk",
+    "dcvserver",
     "freerdp-shadow-cli",
     "gnome-remote-desktop-daemon",
     "krdpserver",
     "krfb",
+    "krfb-virtualmonitor",
+    "nxagent",
     "nxd",
     "nxserver.bin",
     "rustdesk",
@@ -231,11 +249,14 @@ const PROGRAMS: [&str; 34] = [
     "vncserver-virtuald",
     "vncserver-x11",
     "vncserver-x11-core",
+    "w0vncserver",
     "wayvnc",
     "websockify",
+    "weston",
     "x0tigervncserver",
     "x0vncserver",
     "x11vnc",
+    "x2goagent",
     "xpra",
     "xrdp",
     "xrdp-sesman",
@@ -262,7 +283,7 @@ const CARRIERS: [&str; 10] = [
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::facts::processes::{Open, Process, Processes};
+    use crate::facts::processes::Open;
     use crate::gap::Reading;
 
     /// The broken example with another port, address and holder of the socket.
@@ -293,7 +314,10 @@ mod tests {
             (5901, "0.0.0.0", None, Verdict::Fail),
             (5901, "0.0.0.0", Some("nginx"), Verdict::Unknown),
             (5901, "127.0.0.1", Some("nginx"), Verdict::Pass),
-            (3389, "0.0.0.0", Some("weston"), Verdict::Unknown),
+            (3389, "0.0.0.0", Some("postgres"), Verdict::Unknown),
+            (13_389, "0.0.0.0", Some("weston"), Verdict::Fail),
+            (6099, "0.0.0.0", Some("Xvfb"), Verdict::Fail),
+            (6099, "0.0.0.0", Some("httpd"), Verdict::Pass),
             (5901, "0.0.0.0", Some("python3.13"), Verdict::Fail),
             (6000, "0.0.0.0", Some("python3.13"), Verdict::Pass),
             (5984, "0.0.0.0", Some("docker-proxy"), Verdict::Pass),
@@ -307,6 +331,20 @@ mod tests {
         ] {
             assert_eq!(verdict(&facts(port, address, holder)), wanted, "{port} on {address} by {holder:?}");
         }
+    }
+
+    #[test]
+    fn a_script_is_told_by_its_own_name() {
+        let script = |name: &str| {
+            let mut facts = facts(6080, "0.0.0.0", Some(name));
+            let Reading::Known(processes) = &mut facts.processes else { panic!() };
+            processes.list[0].exe = Reading::Known("/usr/bin/python3.11".into());
+            verdict(&facts)
+        };
+        assert_eq!(
+            (script("websockify"), script("xpra"), script("flask")),
+            (Verdict::Fail, Verdict::Fail, Verdict::Pass)
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The guest tools of each hypervisor, and in which state a host has them.
 
+mod functions;
 mod state;
 mod talking;
 

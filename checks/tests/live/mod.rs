@@ -97,5 +97,6 @@ fn stat(metadata: &fs::Metadata) -> Stat {
         created: None,
         device: (0, 0),
         inode: 0,
+        enciphered: false,
     }
 }

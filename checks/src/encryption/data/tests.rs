@@ -51,3 +51,50 @@ fn what_was_not_seen_is_not_kept() {
     assert_eq!(lost.verdict(), Verdict::Unknown);
     assert!(lost.unknowns[0].contains("dm-0 could not be read"), "{lost:?}");
 }
+
+#[test]
+fn what_lies_on_a_server_is_judged_by_its_way_there() {
+    let with = |kind: &str, options: &str| {
+        judged(
+            |block, _| {
+                let mut mount = block.mounts[0].clone();
+                mount.point = "/srv/data".into();
+                mount.file_system = kind.into();
+                mount.source = "filer.example.org:/data".into();
+                mount.device = "0:50".into();
+                mount.transport = options.split_whitespace().map(str::to_owned).collect();
+                mount.beneath = Backing::Elsewhere(mount.source.clone());
+                block.mounts.push(mount);
+            },
+            CHECK.examples.kept,
+        )
+    };
+    let clear = with("nfs4", "vers=4.2 sec=sys");
+    assert_eq!((clear.verdict(), clear.findings[0].subject.as_str()), (Verdict::Fail, "/srv/data"));
+    assert!(clear.findings[0].message.contains("in the clear (nfs4, sec=sys without xprtsec=)"), "{clear:?}");
+    // What the server does with them is not kept for what it may be.
+    for (kind, options, words) in [
+        ("nfs4", "sec=krb5p", "travel enciphered (nfs4, sec=krb5p)"),
+        ("fuse.sshfs", "", "travel enciphered (sshfs, ssh)"),
+        ("virtiofs", "", "lie with the hypervisor"),
+        ("cifs", "vers=3.1.1", "DebugData"),
+    ] {
+        let judgement = with(kind, options);
+        assert_eq!(judgement.verdict(), Verdict::Unknown, "{kind}");
+        assert!(judgement.unknowns[0].contains(words), "{judgement:?}");
+    }
+}
+
+#[test]
+fn folders_that_are_enciphered_are_named_and_change_no_verdict() {
+    let homes = |block: &mut Block, _: &mut Policy| {
+        block.mounts[0].enciphered = (1..8).map(|number| format!("/home/{number}")).collect();
+    };
+    let judgement = judged(homes, CHECK.examples.broken);
+    assert_eq!(judgement.verdict(), Verdict::Fail);
+    assert_eq!(
+        judgement.findings[0].message,
+        "← vda1 ← vda: no encrypted layer but for the folders that fscrypt enciphers: /home/1, /home/2, /home/3, /home/4, \
+         /home/5 and 2 more"
+    );
+}

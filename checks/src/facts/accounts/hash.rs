@@ -79,6 +79,7 @@ pub(super) fn password(field: &[u8], changed: Option<Day>, source: &str, line: u
         locked,
         expires: None,
         ends: None,
+        compared: None,
         source: source.to_owned(),
         line,
     }

@@ -22,8 +22,10 @@ pub(super) struct Line {
     pub(super) file_system: String,
     /// What is mounted.
     pub(super) source: String,
-    /// The folders of an overlay, upper first; they are the only options that are kept.
+    /// The folders of an overlay, upper first.
     pub(super) folders: Folders,
+    /// The options that say how data get to another machine; of the others, which may name users, none is kept.
+    pub(super) transport: Vec<String>,
     /// From 1.
     pub(super) number: u32,
 }
@@ -78,8 +80,9 @@ fn parse_line(line: &[u8], number: u32) -> Option<Line> {
         return None;
     }
     let folders = if file_system == "overlay" { folders(options) } else { Folders::default() };
+    let transport = transport(options);
     let device = format!("{major}:{minor}");
-    Some(Line { id, parent, device, root, point, file_system, source, folders, number })
+    Some(Line { id, parent, device, root, point, file_system, source, folders, transport, number })
 }
 
 /// The `upperdir=` and `lowerdir=` of an overlay. Its options escape commas, and a colon inside a folder's name by a
@@ -98,6 +101,17 @@ fn folders(options: &[u8]) -> Folders {
         }
     }
     folders
+}
+
+/// Options of network file systems that decide who may read what travels: nfs(5), mount.cifs(8), mount.ceph(8), 9p.
+const TRANSPORT: &[&str] = &["addr", "ms_mode", "seal", "sec", "trans", "vers", "xprtsec"];
+
+fn transport(options: &[u8]) -> Vec<String> {
+    let of_interest = |option: &&[u8]| {
+        let key = option.split(|&byte| byte == b'=').next().unwrap_or_default();
+        option.len() <= 64 && TRANSPORT.iter().any(|name| name.as_bytes() == key)
+    };
+    options.split(|&byte| byte == b',').filter(of_interest).take(TRANSPORT.len()).map(unescape).collect()
 }
 
 fn split_colons(text: &str) -> Vec<String> {
@@ -182,6 +196,20 @@ mod tests {
         assert_eq!(line.folders.lower, ["/l/A:b", "/l/C"]);
         let many = format!("90 1 0:50 / /m rw - overlay o lowerdir={}", "/x:".repeat(5000));
         assert_eq!(one(many.as_bytes()).folders.lower.len(), MAX_LOWER);
+    }
+
+    #[test]
+    fn of_options_only_those_of_the_way_are_kept() {
+        let line = one(
+            b"90 1 0:50 / /m rw - nfs4 h:/x rw,vers=4.2,rsize=65536,sec=sys,clientaddr=192.0.2.7,addr=192.0.2.1",
+        );
+        assert_eq!(line.transport, ["vers=4.2", "sec=sys", "addr=192.0.2.1"]);
+        let line = one(b"90 1 0:50 / /m rw - cifs //h/x rw,vers=3.1.1,username=alice,password=x,seal");
+        assert_eq!(line.transport, ["vers=3.1.1", "seal"]);
+        assert_eq!(
+            one(format!("9 1 0:5 / /m rw - nfs h:/x {}", "sec=sys,".repeat(5000)).as_bytes()).transport.len(),
+            7
+        );
     }
 
     #[test]

@@ -72,7 +72,9 @@ impl<'a> Namespace<'a> {
             source: if class == Class::Zfs { line.source.clone() } else { without_user(&line.source) },
             file_system: line.file_system.clone(),
             device,
+            transport: if class == Class::Elsewhere { line.transport.clone() } else { Vec::new() },
             root: if line.root == "/" { String::new() } else { line.root.clone() },
+            enciphered: Vec::new(),
             beneath,
             line: line.number,
         })

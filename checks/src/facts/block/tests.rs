@@ -344,3 +344,14 @@ fn the_header_of_a_layer_lies_on_the_device_beneath_it() {
         stacked(closed, "dm-0", "252:0", &["sda1"], &[("dm/uuid", "CRYPT-LUKS1-d-x"), ("dm/name", "d")]);
     assert_eq!(gap(&closed), GapKind::Absent);
 }
+
+#[test]
+fn homes_that_are_enciphered_are_found() {
+    let home =
+        |tree: Tree, path: &str, enciphered| tree.dir(path).with(path, |node| node.enciphered = enciphered);
+    let tree = host("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 8:2 / /data rw - ext4 /dev/sda2 rw\n");
+    let tree = home(home(home(tree, "/home/alice", true), "/home/bob", false), "/data/secret", true);
+    let block = facts(&tree);
+    let folders: Vec<&[String]> = block.mounts.iter().map(|mount| mount.enciphered.as_slice()).collect();
+    assert_eq!(folders, [&["/home/alice".to_owned()][..], &["/data/secret".to_owned()][..]]);
+}

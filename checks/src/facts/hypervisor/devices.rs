@@ -33,12 +33,17 @@ pub(super) fn read(host: &dyn Host) -> Result<Vec<Device>, Gap> {
         ("virtio", virtio_kind as fn(&dyn Host, &str) -> DeviceKind),
         ("xen", xen_kind),
         ("vmbus", vmbus_kind),
+        ("pci", pci_kind),
     ] {
         for name in list(host, &format!("/sys/bus/{bus}/devices"))? {
             let device = format!("/sys/bus/{bus}/devices/{name}");
             // Those with a driver are above, under the name that people know.
             if driver(host, &device).is_none() {
                 let kind = kind(host, &device);
+                // Most functions of a PCI bus are bridges and other hardware.
+                if bus == "pci" && kind == DeviceKind::Other {
+                    continue;
+                }
                 devices.push(Device { name, kind, driver: None, waits_on: Some(bus.to_owned()) });
             }
         }
@@ -75,10 +80,37 @@ fn driver(host: &dyn Host, device: &str) -> Option<String> {
 fn virtio_kind(host: &dyn Host, device: &str) -> DeviceKind {
     let id = host::read_line(host, &format!("{device}/device")).unwrap_or_default();
     match u32::from_str_radix(id.trim_start_matches("0x"), 16) {
-        Ok(1) => DeviceKind::Network,
-        Ok(2 | 8) => DeviceKind::Disk,
-        Ok(3) => DeviceKind::Console,
-        Ok(5) => DeviceKind::Balloon,
+        Ok(number) => virtio_number(number),
+        Err(_) => DeviceKind::Other,
+    }
+}
+
+fn virtio_number(number: u32) -> DeviceKind {
+    match number {
+        1 => DeviceKind::Network,
+        2 | 8 => DeviceKind::Disk,
+        3 => DeviceKind::Console,
+        5 => DeviceKind::Balloon,
+        _ => DeviceKind::Other,
+    }
+}
+
+/// A virtio device whose own bus is not there, for want of virtio_pci: vendor and device as the same specification gives
+/// them in 4.1.2, the old numbers too.
+fn pci_kind(host: &dyn Host, device: &str) -> DeviceKind {
+    let number = |file: &str| {
+        let text = host::read_line(host, &format!("{device}/{file}")).ok()?;
+        u32::from_str_radix(text.trim_start_matches("0x"), 16).ok()
+    };
+    if number("vendor") != Some(0x1af4) {
+        return DeviceKind::Other;
+    }
+    match number("device") {
+        Some(0x1000) => DeviceKind::Network,
+        Some(0x1001 | 0x1004) => DeviceKind::Disk,
+        Some(0x1002) => DeviceKind::Balloon,
+        Some(0x1003) => DeviceKind::Console,
+        Some(modern @ 0x1040..=0x107f) => virtio_number(modern - 0x1040),
         _ => DeviceKind::Other,
     }
 }
@@ -97,6 +129,7 @@ fn vmbus_kind(host: &dyn Host, device: &str) -> DeviceKind {
     match class.trim_matches(['{', '}']) {
         "f8615163-df3e-46c5-913f-f2d2f965ed0e" => DeviceKind::Network,
         "ba6163d9-04a1-4d29-b605-72e2ffb1dc7f" => DeviceKind::Disk,
+        "a9a0f4e7-5a45-4d96-b827-8a841e8c03e6" => DeviceKind::Console,
         _ => DeviceKind::Other,
     }
 }

@@ -32,6 +32,30 @@ pub(super) fn read(host: &dyn Host) -> Result<Xenstore, Gap> {
     })
 }
 
+/// The payload of a whole reply of xenstored, nothing yet of one that is still coming; see xen/include/public/io/xs_wire.h.
+///
+/// # Errors
+/// [`Gap`] absent or denied as xenstored says it; malformed for a reply that its protocol does not allow.
+pub fn reply(answer: &[u8], key: &str) -> Result<Option<Vec<u8>>, Gap> {
+    const XS_READ: u32 = 2;
+    const XS_ERROR: u32 = 16;
+    /// XENSTORE_PAYLOAD_MAX
+    const MAX_PAYLOAD: u32 = 4096;
+    let Some((header, rest)) = answer.split_at_checked(16) else { return Ok(None) };
+    let mut words = header.chunks_exact(4).map(|word| word.try_into().map_or(0, u32::from_ne_bytes));
+    let (kind, length) = (words.next().unwrap_or_default(), words.nth(2).unwrap_or_default());
+    if length > MAX_PAYLOAD {
+        return Err(Gap::malformed(format!("xenstore's reply for {key} is longer than its protocol allows")));
+    }
+    let Some(payload) = rest.get(..length as usize) else { return Ok(None) };
+    match kind {
+        XS_READ => Ok(Some(payload.to_vec())),
+        XS_ERROR if payload.starts_with(b"ENOENT") => Err(Gap::absent(format!("{key} in xenstore"))),
+        XS_ERROR if payload.starts_with(b"EACCES") => Err(Gap::denied(format!("{key} in xenstore"))),
+        _ => Err(Gap::malformed(format!("xenstore's reply for {key} is of another kind"))),
+    }
+}
+
 /// `Sun Nov 22 11:07:30 2026`, as asctime(3) writes it.
 fn heartbeat(text: &str) -> Option<Timestamp> {
     let mut words = text.split_whitespace().skip(1);
@@ -60,6 +84,30 @@ fn heartbeat(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn answer(kind: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for word in [kind, 0, 0, u32::try_from(payload.len()).unwrap()] {
+            bytes.extend_from_slice(&word.to_ne_bytes());
+        }
+        bytes.extend_from_slice(payload);
+        bytes
+    }
+
+    #[test]
+    fn replies_are_read_whole_or_not_at_all() {
+        let whole = answer(2, b"Sun Nov 22");
+        assert_eq!(reply(&whole, "data/updated").unwrap().unwrap(), b"Sun Nov 22");
+        for cut in 0..whole.len() {
+            assert!(reply(&whole[..cut], "k").unwrap().is_none(), "{cut}");
+        }
+        assert!(reply(&answer(16, b"ENOENT\0"), "k").unwrap_err().is_absent());
+        assert_eq!(reply(&answer(16, b"EACCES\0"), "k").unwrap_err().why, crate::gap::GapKind::Denied);
+        assert!(reply(&answer(15, b"x"), "k").is_err());
+        let mut absurd = answer(2, b"");
+        absurd[12..16].copy_from_slice(&u32::MAX.to_ne_bytes());
+        assert!(reply(&absurd, "k").is_err());
+    }
 
     #[test]
     fn the_heartbeat_is_a_date_or_nothing() {

@@ -1,12 +1,13 @@
 //! TCP sockets that wait for somebody, from netstat(1).
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::refusal;
 use crate::gap::Gap;
-use crate::host::Output;
+use crate::host::{Command, Host, Output};
 
 /// One listening TCP socket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -33,6 +34,34 @@ impl Listener {
         let (address, scope) = self.address.split_once('%').unwrap_or((&self.address, ""));
         scope == "lo0" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
     }
+}
+
+/// Asks netstat, and ps for the names of processes that netstat gives the number of alone, as before macOS 26.
+pub(super) fn read(host: &dyn Host) -> Result<Vec<Listener>, Gap> {
+    let mut listeners = parse(&host.run(&Command::new("/usr/sbin/netstat", &["-anv", "-p", "tcp"]))?)?;
+    if listeners.iter().any(|listener| listener.process.is_none() && listener.pid.is_some()) {
+        // Without an answer they stay without a name.
+        let names = host.run(&Command::new("/bin/ps", &["-axo", "pid=,comm="]));
+        let names = names.map(|output| parse_names(&output)).unwrap_or_default();
+        for listener in &mut listeners {
+            let name = || names.get(&listener.pid?).cloned();
+            listener.process = listener.process.take().or_else(name);
+        }
+    }
+    Ok(listeners)
+}
+
+/// `ps -axo pid=,comm=`: the name of each process's program, without its folder.
+#[must_use]
+pub fn parse_names(output: &Output) -> HashMap<u32, String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines = text.lines().take(100_000).filter_map(|line| {
+        let (pid, path) = line.trim().split_once(char::is_whitespace)?;
+        let name = path.trim().rsplit('/').next().unwrap_or_default();
+        let name: String = name.chars().take(100).collect();
+        Some((pid.parse().ok()?, name)).filter(|(_, name)| !name.is_empty())
+    });
+    if output.status == 0 { lines.collect() } else { HashMap::new() }
 }
 
 /// `netstat -anv -p tcp`. Columns are found by the header, which differs between releases.
@@ -121,6 +150,20 @@ mod tests {
         assert_eq!((new[3].process.as_deref(), new[3].pid), (Some("Some Long Helpe"), Some(812)));
         let old = parse(&out(OLD)).unwrap();
         assert_eq!((old[0].port, old[0].pid, &old[0].process), (22, Some(1), &None));
+    }
+
+    #[test]
+    fn ps_names_what_netstat_does_not() {
+        let ps = "    1 /sbin/launchd\n  611 /opt/local/lib/My SQL/mysqld\n  x y\n 77\n  78 \n";
+        let names = parse_names(&out(ps));
+        assert_eq!(names.len(), 2);
+        assert_eq!((names[&1].as_str(), names[&611].as_str()), ("launchd", "mysqld"));
+        assert!(parse_names(&Output { status: 1, ..out(ps) }).is_empty());
+        let tree = crate::host::Tree::new(crate::date::Timestamp(0))
+            .output(Command::new("/usr/sbin/netstat", &["-anv", "-p", "tcp"]), out(OLD));
+        assert_eq!(read(&tree).unwrap()[0].process, None);
+        let tree = tree.output(Command::new("/bin/ps", &["-axo", "pid=,comm="]), out(ps));
+        assert_eq!(read(&tree).unwrap()[0].process.as_deref(), Some("launchd"));
     }
 
     #[test]

@@ -1,8 +1,17 @@
-//! One filter rule of pf in the form in which the kernel prints it (pf.conf(5), section GRAMMAR).
+//! One rule of pf in the form in which the kernel prints it (pf.conf(5), section GRAMMAR).
+
+mod parse;
+
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// A filter rule, as far as hostduty understands it.
+use crate::facts::network::Prefix;
+pub(super) use parse::network;
+pub use parse::{Names, parse, redirection};
+
+/// A rule that decides about packets or redirects them, as far as hostduty understands it. A packet has to meet every
+/// condition; an absent one is met by all.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
@@ -16,27 +25,48 @@ pub struct Rule {
     /// Whether it ends the walk when it matches.
     #[serde(skip_serializing_if = "is_default")]
     pub quick: bool,
-    /// The interface that it is about; absent for all.
+    /// The interface that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
     /// Whether it is about every other interface instead.
     #[serde(skip_serializing_if = "is_default")]
     pub interface_negated: bool,
-    /// `inet` or `inet6`; absent for both.
+    /// `inet` or `inet6`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
-    /// `tcp`, `udp`…; absent for all.
+    /// `tcp`, `udp`…
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
-    /// Whether it is only about some peers or some of the machine's own addresses.
+    /// The peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Hosts>,
+    /// The addresses that they write to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Hosts>,
+    /// The peers' ports, first and last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ports: Option<(u16, u16)>,
+    /// Whether it is about every other port of theirs instead.
     #[serde(skip_serializing_if = "is_default")]
-    pub narrowed: bool,
-    /// The first and the last destination port; absent for all.
+    pub source_ports_negated: bool,
+    /// The first and the last destination port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<(u16, u16)>,
+    /// Whether it is about every other destination port instead.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ports_negated: bool,
+    /// Whether the first segment of a connection never meets its `flags`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub later_segments: bool,
+    /// Whether it is about some of these packets only, in a way that hostduty does not follow: users, tags, chance.
+    #[serde(skip_serializing_if = "is_default")]
+    pub narrowed: bool,
     /// The anchor that it evaluates, for [`Action::Anchor`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
+    /// Where it sends packets, for [`Action::Redirect`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
 }
 
 /// What a rule does with a packet.
@@ -45,11 +75,13 @@ pub struct Rule {
 pub enum Action {
     /// Refuses it.
     Block,
-    /// Lets it in.
+    /// Lets it in; of redirections, leaves it as it is.
     Pass,
     /// Asks the rules of an anchor.
     Anchor,
-    /// hostduty does not understand the rule: tables, tags, users, routing…
+    /// Sends it somewhere else (`rdr`), before the filter rules are asked.
+    Redirect,
+    /// hostduty does not understand what the rule does.
     #[default]
     NotUnderstood,
 }
@@ -67,154 +99,119 @@ pub enum Direction {
     Out,
 }
 
+/// The hosts that a condition names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hosts {
+    /// Whether all others are meant instead.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub negated: bool,
+    /// Which.
+    pub of: HostSet,
+}
+
+/// How pf names hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostSet {
+    /// An address or a network.
+    Network(Prefix),
+    /// `<friends>`: what a table holds.
+    Table(String),
+    /// `(en0)`: the addresses that an interface has at that moment.
+    Interface(String),
+    /// `(en0:network)`: the networks that it is in.
+    InterfaceNetwork(String),
+    /// `no-route`, `urpf-failed`: senders that no answer would reach, with whom no connection comes about.
+    Nowhere,
+}
+
+/// Where packets are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The new destination; absent where it is one of several or the address of an interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// The new port; absent where it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Whether the filter rules are not asked any more (`rdr pass`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub past_rules: bool,
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-impl Rule {
-    /// Whether it is about TCP packets that come in through `interface` to `port` from a peer that no rule names.
-    /// A rule that is not understood is about them unless what was understood of it says otherwise.
+/// Whether a condition is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Met {
+    /// It is not.
+    No,
+    /// That cannot be told.
+    Perhaps,
+    /// It is.
+    Yes,
+}
+
+impl From<bool> for Met {
+    fn from(met: bool) -> Self {
+        if met { Self::Yes } else { Self::No }
+    }
+}
+
+impl Met {
+    /// The same of the opposite condition, where it is asked for.
     #[must_use]
-    pub fn concerns(&self, interface: &str, family: &str, port: u16) -> bool {
-        self.direction != Direction::Out
-            && self.interface.as_ref().is_none_or(|name| (name == interface) != self.interface_negated)
+    pub fn unless(self, negated: bool) -> Self {
+        match (self, negated) {
+            (Self::No, true) => Self::Yes,
+            (Self::Yes, true) => Self::No,
+            (met, _) => met,
+        }
+    }
+}
+
+impl Rule {
+    /// Whether it is about the first segments of TCP connections that come in through `interface` to `port`, whoever
+    /// sends them and to whichever address. An empty name stands for an interface that no rule names.
+    #[must_use]
+    pub fn concerns(&self, interface: &str, family: &str, port: u16) -> Met {
+        let holds = |range: Option<(u16, u16)>, negated: bool| {
+            range.is_none_or(|(first, last)| (first..=last).contains(&port) != negated)
+        };
+        let certain = self.direction != Direction::Out
+            && !self.later_segments
             && self.family.as_ref().is_none_or(|name| name == family)
             && self.protocol.as_ref().is_none_or(|name| name == "tcp")
-            && self.ports.is_none_or(|(first, last)| (first..=last).contains(&port))
+            && holds(self.ports, self.ports_negated);
+        let interface = self.interface.as_ref().map_or(Met::Yes, |name| on(name, interface));
+        let met =
+            Met::from(certain).min(interface.unless(self.interface.is_some() && self.interface_negated));
+        if self.narrowed { met.min(Met::Perhaps) } else { met }
     }
 }
 
-/// One line of `pfctl -s rules`; nothing for lines that decide about no packet (scrub, dummynet, translation).
-#[must_use]
-pub fn parse(line: &str) -> Option<Rule> {
-    let words = words(line);
-    let mut words = words.iter().map(String::as_str).peekable();
-    let action = match words.next()? {
-        "block" => Action::Block,
-        "pass" => Action::Pass,
-        "anchor" => Action::Anchor,
-        first if first.starts_with("scrub") || first.ends_with("-anchor") => return None,
-        _ => Action::NotUnderstood,
-    };
-    let mut rule = Rule { text: line.trim().chars().take(300).collect(), action, ..Rule::default() };
-    if action == Action::Anchor {
-        rule.anchor = words.next().map(str::to_owned);
+/// Whether a name of a rule is about an interface: its own, or that of its group, such as `en` for `en0`.
+fn on(name: &str, interface: &str) -> Met {
+    if name == interface || matches!(name, "any" | "all") {
+        return Met::Yes;
     }
-    let understood = conditions(&mut rule, words).is_some() && !(action == Action::Anchor && rule.quick);
-    if !understood {
-        rule.action = Action::NotUnderstood;
-    }
-    Some(rule)
-}
-
-/// Fills in the conditions; nothing when a word is not understood.
-fn conditions<'a>(
-    rule: &mut Rule,
-    mut words: std::iter::Peekable<impl Iterator<Item = &'a str>>,
-) -> Option<()> {
-    while let Some(word) = words.next() {
-        match word {
-            "drop" | "return" | "return-rst" | "return-icmp" | "return-icmp6" => {
-                words.next_if(|word| word.starts_with('('));
+    let is_group = !name.ends_with(|last: char| last.is_ascii_digit());
+    let loopback = matches!(name, "lo");
+    match interface.strip_prefix(name) {
+        Some(rest) if is_group && rest.bytes().all(|byte| byte.is_ascii_digit()) => {
+            if loopback {
+                Met::Yes
+            } else {
+                Met::Perhaps
             }
-            "in" => rule.direction = Direction::In,
-            "out" => rule.direction = Direction::Out,
-            "log" => {
-                words.next_if(|word| word.starts_with('('));
-            }
-            "quick" => rule.quick = true,
-            "on" => {
-                rule.interface_negated = words.next_if_eq(&"!").is_some();
-                rule.interface = Some(words.next()?.to_owned());
-            }
-            "inet" | "inet6" => rule.family = Some(word.to_owned()),
-            "proto" => rule.protocol = Some(words.next()?.to_owned()),
-            "all" => {}
-            "from" | "to" => {
-                match words.next()? {
-                    "any" => {}
-                    // A table may hold any address, even all of them.
-                    host if host.starts_with('<') => return None,
-                    "!" => {
-                        words.next().filter(|host| !host.starts_with('<'))?;
-                        rule.narrowed = true;
-                    }
-                    _ => rule.narrowed = true,
-                }
-                if words.next_if_eq(&"port").is_some() {
-                    let range = ports(words.next()?, &mut words)?;
-                    if word == "to" {
-                        rule.ports = Some(range);
-                    } else {
-                        rule.narrowed = true;
-                    }
-                }
-            }
-            "flags" | "label" => {
-                words.next()?;
-            }
-            "keep" | "modulate" | "synproxy" | "no" => {
-                words.next_if_eq(&"state")?;
-                words.next_if(|word| word.starts_with('('));
-            }
-            _ => return None,
         }
+        None if is_group && !loopback && interface.is_empty() => Met::Perhaps,
+        _ => Met::No,
     }
-    Some(())
-}
-
-/// What follows `port`: `= 22`, `5900:5910`, `>= 1024`.
-fn ports<'a>(first: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<(u16, u16)> {
-    if let Some((low, high)) = first.split_once(':') {
-        return Some((port(low)?, port(high)?));
-    }
-    match first {
-        "=" => port(words.next()?).map(|port| (port, port)),
-        ">=" => port(words.next()?).map(|port| (port, u16::MAX)),
-        ">" => port(words.next()?)?.checked_add(1).map(|port| (port, u16::MAX)),
-        "<=" => port(words.next()?).map(|port| (0, port)),
-        "<" => port(words.next()?)?.checked_sub(1).map(|port| (0, port)),
-        _ => None,
-    }
-}
-
-/// A number, or one of the names that pfctl prints for the ports that hostduty asks about.
-fn port(word: &str) -> Option<u16> {
-    match word {
-        "ssh" => Some(22),
-        "rfb" | "vnc-server" => Some(5900),
-        _ => word.parse().ok(),
-    }
-}
-
-/// Splits at white space, keeps what is in quotes or parentheses together, and removes the quotes.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut end) = (Vec::new(), String::new(), None);
-    for char in line.chars() {
-        match (end, char) {
-            (None, '"') => end = Some('"'),
-            (None, '(') => {
-                end = Some(')');
-                word.push('(');
-            }
-            (Some(last), _) if char == last => {
-                end = None;
-                if char == ')' {
-                    word.push(')');
-                }
-            }
-            (None, _) if char.is_whitespace() => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-            }
-            _ => word.push(char),
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
 }
 
 #[cfg(test)]
@@ -222,62 +219,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_forms_of_the_kernel_are_understood() {
-        let rule =
-            parse("block drop in log quick on ! lo0 inet6 proto tcp from any to any port = rfb").unwrap();
-        assert_eq!((rule.action, rule.direction, rule.quick), (Action::Block, Direction::In, true));
-        assert_eq!((rule.interface.as_deref(), rule.interface_negated), (Some("lo0"), true));
-        assert_eq!((rule.ports, rule.narrowed), (Some((5900, 5900)), false));
-        let rule = parse(
-            "pass in on en0 inet proto tcp from 203.0.113.9 to any port 5900:5910 flags S/SA keep state (source-track rule) label \"a b\"",
-        )
-        .unwrap();
-        assert_eq!((rule.action, rule.narrowed, rule.ports), (Action::Pass, true, Some((5900, 5910))));
-        let rule = parse("anchor \"com.apple/*\" all").unwrap();
-        assert_eq!((rule.action, rule.anchor.as_deref()), (Action::Anchor, Some("com.apple/*")));
-        assert_eq!(parse("block return all").unwrap().action, Action::Block);
-        assert_eq!(
-            parse("pass in proto tcp from any to any port > 1024 no state").unwrap().ports,
-            Some((1025, 65535))
-        );
-        assert!(parse("pass in proto tcp from any port = 20 to any").unwrap().narrowed);
-        assert_eq!(parse("scrub-anchor \"com.apple/*\" all fragment reassemble"), None);
-        assert_eq!(parse("scrub in all fragment reassemble"), None);
-    }
-
-    #[test]
-    fn what_is_not_understood_says_so() {
-        for line in [
-            "pass in quick from <friends> to any",
-            "pass in from ! <enemies> to any",
-            "pass in all tagged X",
-            "block drop in all user = 501",
-            "pass in route-to (en1 10.0.0.1) all",
-            "pass in proto tcp from any to any port != 22",
-            "pass in proto tcp from any to any port 70000:80000",
-            "pass in proto tcp from any to any port > 65535",
-            "anchor \"_1\" all {",
-            "}",
-            "block on",
-            "keep",
-            "\"unfinished (",
-        ] {
-            assert_eq!(parse(line).unwrap().action, Action::NotUnderstood, "{line}");
-        }
-        assert_eq!(parse(" "), None);
-        assert_eq!(parse(&"(".repeat(100_000)).unwrap().text.len(), 300);
-    }
-
-    #[test]
     fn packets_that_a_rule_is_not_about() {
-        let concerns = |line: &str| parse(line).unwrap().concerns("en0", "inet", 5900);
-        assert!(concerns("block drop all") && concerns("pass in on en0 all tagged X"));
-        assert!(concerns("block drop in on ! lo0 all") && !concerns("block drop in on ! en0 all"));
-        assert!(
-            !concerns("pass out all") && !concerns("pass in on lo0 all") && !concerns("pass in inet6 all")
-        );
-        assert!(
-            !concerns("pass in proto udp all") && !concerns("pass in proto tcp from any to any port 1:5899")
-        );
+        let concerns = |line: &str| parse(line, &Names::default()).unwrap().concerns("en0", "inet", 5900);
+        assert_eq!(concerns("block drop all"), Met::Yes);
+        assert_eq!(concerns("pass in on en0 all tagged X"), Met::Perhaps);
+        assert_eq!(concerns("block drop in on ! lo0 all"), Met::Yes);
+        for line in [
+            "block drop in on ! en0 all",
+            "pass out all",
+            "pass in on lo0 all",
+            "pass in inet6 all",
+            "pass in proto udp all",
+            "pass in proto tcp from any to any port 1:5899",
+            "pass in proto tcp from any to any port 5899 <> 5901",
+            "pass in proto tcp all flags A/A",
+            "pass in on en10 all",
+        ] {
+            let inside = line.contains("<>");
+            assert_eq!(concerns(line), Met::No, "{line} {inside}");
+        }
+        assert_eq!(concerns("pass in on en all"), Met::Perhaps, "a group, which not every release knows");
+        assert_eq!(concerns("pass in on utun all"), Met::No);
+        let other = |line: &str| parse(line, &Names::default()).unwrap().concerns("", "inet", 5900);
+        assert_eq!(other("block drop in on en0 all"), Met::No);
+        assert_eq!(other("block drop in on ! en0 all"), Met::Yes);
+        assert_eq!(other("block drop in on en all"), Met::Perhaps);
+        assert_eq!(other("block drop in on ! lo all"), Met::Yes);
     }
 }

@@ -12,18 +12,18 @@ use crate::gap::{Gap, GapKind};
 use crate::host::{self, Host};
 
 /// A process that waits for connections.
-pub(super) struct Server<'a> {
-    pub(super) process: &'a Process,
-    pub(super) arguments: Vec<String>,
+pub(in crate::facts) struct Server<'a> {
+    pub(in crate::facts) process: &'a Process,
+    pub(in crate::facts) arguments: Vec<String>,
     /// The whole of them joined by blanks, where a title is all that is known.
-    pub(super) title: Option<String>,
-    pub(super) at: Evidence,
-    pub(super) listens: Vec<Listen>,
-    pub(super) gaps: Vec<Gap>,
+    pub(in crate::facts) title: Option<String>,
+    pub(in crate::facts) at: Evidence,
+    pub(in crate::facts) listens: Vec<Listen>,
+    pub(in crate::facts) gaps: Vec<Gap>,
 }
 
 /// The sockets of TCP that wait for connections, by inode.
-pub(super) fn sockets(facts: &Facts) -> BTreeMap<u64, &Socket> {
+pub(in crate::facts) fn sockets(facts: &Facts) -> BTreeMap<u64, &Socket> {
     let sockets = facts.sockets.value().map_or(&[][..], |sockets| &sockets.list);
     sockets
         .iter()
@@ -113,7 +113,7 @@ fn daemon<'a>(host: &dyn Host, process: &'a Process, sockets: &BTreeMap<u64, &So
 }
 
 /// Servers that keep their command line as it was given.
-pub(super) fn plain<'a>(
+pub(in crate::facts) fn plain<'a>(
     host: &dyn Host,
     facts: &'a Facts,
     sockets: &BTreeMap<u64, &Socket>,

@@ -82,18 +82,18 @@ pub struct Listen {
 
 /// One command line that something would run.
 #[derive(Debug, Clone)]
-pub(super) struct Written {
-    pub(super) program: String,
-    pub(super) arguments: Vec<String>,
+pub(in crate::facts) struct Written {
+    pub(in crate::facts) program: String,
+    pub(in crate::facts) arguments: Vec<String>,
     /// The line that has it.
-    pub(super) at: Evidence,
+    pub(in crate::facts) at: Evidence,
     /// The unit or script that it is part of.
-    pub(super) unit: String,
+    pub(in crate::facts) unit: String,
     /// What starts that.
-    pub(super) started_by: Option<Evidence>,
-    pub(super) starts: Starts,
-    pub(super) listens: Vec<Listen>,
-    pub(super) gaps: Vec<Gap>,
+    pub(in crate::facts) started_by: Option<Evidence>,
+    pub(in crate::facts) starts: Starts,
+    pub(in crate::facts) listens: Vec<Listen>,
+    pub(in crate::facts) gaps: Vec<Gap>,
 }
 
 /// A service that would be started.
@@ -104,7 +104,7 @@ struct Candidate {
 }
 
 /// The command lines of programs that `wanted` knows by base name. Units in `also` count although nothing starts them.
-pub(super) fn read(
+pub(in crate::facts) fn read(
     host: &dyn Host,
     units: &Units,
     also: &[&str],
@@ -249,6 +249,6 @@ fn template(name: &str) -> Option<String> {
 }
 
 /// The last part of a path.
-pub(super) fn base(path: &str) -> &str {
+pub(in crate::facts) fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }

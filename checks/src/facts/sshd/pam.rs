@@ -6,6 +6,7 @@ mod control;
 mod evaluate;
 mod lines;
 mod modules;
+mod new_password;
 mod outcome;
 mod reader;
 mod silent;
@@ -16,8 +17,10 @@ use std::collections::BTreeMap;
 pub use consulted::Consulted;
 pub use control::Control;
 pub(in crate::facts::sshd) use modules::has_accounts_of_its_own;
+pub use new_password::{Storing, storing};
 pub use outcome::{Answer, Conversation, Decision, Expiry, Outcome, Who};
 pub(super) use reader::read;
+pub(crate) use reader::read_passwords;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;

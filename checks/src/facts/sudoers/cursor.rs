@@ -5,7 +5,7 @@ pub(super) struct Cursor<'a> {
 }
 
 /// A member of a list: a name, and whether `!` stands before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Item {
     pub(super) negated: bool,
     pub(super) name: String,

@@ -32,6 +32,7 @@ pub(super) fn evaluate(lines: &[Placed], accounts: &Accounts, grants: &mut Vec<G
             Some(None) => {}
         }
     }
+    rules.aliases.name_each_once();
     rules.add_by_defaults(grants, gaps);
     rules.add_by_tags(grants, gaps);
 }

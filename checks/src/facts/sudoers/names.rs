@@ -26,11 +26,23 @@ impl Aliases {
     }
 }
 
+impl Aliases {
+    /// Leaves out what is named twice: an alias that is defined again and again would be walked whole at each use.
+    pub(super) fn name_each_once(&mut self) {
+        for members in
+            [&mut self.users, &mut self.runas, &mut self.commands].into_iter().flat_map(HashMap::values_mut)
+        {
+            let mut seen = HashSet::new();
+            members.retain(|item| seen.insert(item.clone()));
+        }
+    }
+}
+
 /// The names of a list with its aliases resolved.
 #[derive(Default)]
 pub(super) struct Names {
     pub(super) names: Vec<String>,
-    /// Whether something was excepted.
+    /// Whether something was excepted, or may have been in what was cut.
     pub(super) excepts: bool,
     /// Whether the list is longer than [`MOST_NAMES`].
     pub(super) cut: bool,
@@ -48,7 +60,10 @@ pub(super) fn resolve(items: &[Item], aliases: &HashMap<String, Vec<Item>>) -> N
             match aliases.get(&item.name) {
                 Some(members) => todo.extend(members.iter().rev()),
                 None if found.names.len() < MOST_NAMES => found.names.push(item.name.clone()),
-                None => found.cut = true,
+                None => {
+                    (found.cut, found.excepts) = (true, true);
+                    break;
+                }
             }
         }
     }

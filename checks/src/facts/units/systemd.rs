@@ -127,6 +127,10 @@ pub(super) fn read(host: &dyn Host, units: &mut Units) -> Result<(), Gap> {
                 }
             }
         }
+        // The vendor's masks are as old as its package.
+        if unit.state.is_masked() && !unit.path.starts_with("/usr/") && !unit.path.starts_with("/lib/") {
+            unit.masked_at = host.stat_link(&unit.path).ok().map(|stat| stat.modified);
+        }
         units.units.insert(name.clone(), unit);
     }
     aliases_of_masks(units);

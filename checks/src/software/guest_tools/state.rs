@@ -1,10 +1,11 @@
 //! In which state a host has the guest tools of its hypervisor: one answer for what runs, one for the next boot.
 
+use super::functions::limited;
 use super::talking::talking;
 use super::{Channel, GuestTools, TOOLS};
 use crate::check::Evidence;
 use crate::facts::Facts;
-use crate::facts::hypervisor::{Channels, Hypervisor, Platform};
+use crate::facts::hypervisor::{Channels, DeviceKind, Hypervisor, Platform};
 use crate::facts::units::{Init, Unit, UnitState};
 use crate::gap::Gap;
 use crate::software::{Match, package_record, seen, unit_file};
@@ -128,9 +129,7 @@ fn offered(tools: &GuestTools, hypervisor: &Hypervisor) -> Result<Option<String>
                 return Ok(None);
             }
             // The port is a part of a console; without its driver nobody can see whether it is there.
-            if hypervisor.devices.known()?.iter().any(|device| {
-                device.kind == crate::facts::hypervisor::DeviceKind::Console && device.driver.is_none()
-            }) {
+            if waits(hypervisor)? {
                 return Err(Gap::unsupported(
                     "a virtio console has no driver, so that its ports cannot be seen",
                 ));
@@ -139,11 +138,25 @@ fn offered(tools: &GuestTools, hypervisor: &Hypervisor) -> Result<Option<String>
         }
         Channel::Offered(files) => {
             let channels = hypervisor.channels.known()?;
-            let there = files.iter().any(|file| channels.files.iter().any(|known| known == file));
-            Ok((!there).then(|| files.join(" or ")))
+            if files.iter().any(|file| channels.files.iter().any(|known| known == file)) {
+                return Ok(None);
+            }
+            if waits(hypervisor)? {
+                return Err(Gap::unsupported(format!(
+                    "the service behind {} is offered and has no driver (hv_utils)",
+                    files.join(" or ")
+                )));
+            }
+            Ok(Some(files.join(" or ")))
         }
         Channel::Always(_) | Channel::None => Ok(None),
     }
+}
+
+/// Whether what carries the channel is there without its driver.
+fn waits(hypervisor: &Hypervisor) -> Result<bool, Gap> {
+    let devices = hypervisor.devices.known()?;
+    Ok(devices.iter().any(|device| device.kind == DeviceKind::Console && device.driver.is_none()))
 }
 
 pub(super) fn port<'a>(channels: &'a Channels, name: &str) -> Option<&'a str> {
@@ -158,7 +171,7 @@ fn running(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -
         match tools.software.matches(process) {
             // Only root's can hold the channel; a user may run the program too.
             Match::Genuine if process.uid == 0 => {
-                let state = talking(tools, process, facts, hypervisor);
+                let state = limited(talking(tools, process, facts, hypervisor), tools, process, facts);
                 if talks.as_ref().is_none_or(|other: &State| state.rank() < other.rank()) {
                     talks = Some(state);
                 }
@@ -205,8 +218,11 @@ fn running(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -
 
 fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) -> Result<State, Gap> {
     let units = tools.software.units(facts)?;
-    let boots =
-        |unit: &Unit| !unit.state.is_masked() && (unit.starts_at_boot() || !unit.udev_rules.is_empty());
+    let boots = |unit: &Unit| {
+        !unit.state.is_masked()
+            && (unit.starts_at_boot() || !unit.udev_rules.is_empty())
+            && !never_here(unit, hypervisor.platform)
+    };
     let there = installed(tools, facts, hypervisor)?;
     if let Some((name, unit)) = units.iter().find(|(_, unit)| boots(unit))
         && there.is_some()
@@ -218,7 +234,8 @@ fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) 
     }
     if let Some((name, unit)) = units.iter().find(|(_, unit)| unit.state.is_masked()) {
         let until = if unit.state == UnitState::MaskedRuntime { " until the next boot" } else { "" };
-        let mut text = format!("cannot start{until}: {name} is masked");
+        let since = unit.masked_at.map_or(String::new(), |at| format!(" since {}", at.day()));
+        let mut text = format!("cannot start{until}: {name} is masked{since}");
         if there.is_none() {
             text += ", and it is not installed either";
         }
@@ -231,6 +248,11 @@ fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) 
             State::Unknown("this host boots with an init system that hostduty does not read".to_owned())
         }
         None => State::Disabled(say(tools, "is installed, and no unit starts it", vec![evidence])),
+        Some((name, unit)) if never_here(unit, hypervisor.platform) => {
+            let condition = unit.condition_virtualization.as_deref().unwrap_or_default();
+            let text = format!("cannot start: {name} asks for ConditionVirtualization={condition}");
+            State::Disabled(say(tools, &text, vec![unit_file(unit)]))
+        }
         Some((name, unit)) if unit.state == UnitState::Static => State::Unknown(format!(
             "{name} has no [Install] section, and hostduty sees neither a link nor a udev rule that starts it"
         )),
@@ -239,6 +261,33 @@ fn starting(tools: &'static GuestTools, facts: &Facts, hypervisor: &Hypervisor) 
             State::Disabled(say(tools, &text, vec![unit_file(unit)]))
         }
     })
+}
+
+/// Whether `ConditionVirtualization=` names another hypervisor than this one. Where systemd has several names for a
+/// platform, or the words are no plain list, nobody is sure.
+fn never_here(unit: &Unit, platform: Platform) -> bool {
+    const NAMES: &[(&str, Platform)] = &[
+        ("kvm", Platform::Kvm),
+        ("qemu", Platform::Kvm),
+        ("amazon", Platform::Kvm),
+        ("vmware", Platform::Vmware),
+        ("xen", Platform::Xen),
+        ("microsoft", Platform::HyperV),
+        ("oracle", Platform::Virtualbox),
+        ("parallels", Platform::Parallels),
+        ("apple", Platform::Apple),
+    ];
+    let conditions = unit.condition_virtualization.as_deref().unwrap_or_default();
+    // With `|` one of several is enough.
+    !conditions.contains('|')
+        && conditions.split_whitespace().any(|word| {
+            let (name, negated) = word.strip_prefix('!').map_or((word, false), |name| (name, true));
+            match NAMES.iter().find(|(known, _)| *known == name) {
+                Some((_, named)) if negated => *named == platform && platform != Platform::Kvm,
+                Some((_, named)) => *named != platform,
+                None => matches!((name, negated), ("container" | "no", false) | ("yes" | "vm", true)),
+            }
+        })
 }
 
 /// What shows that the tools are there: the package, the program, or a unit that still has its program.

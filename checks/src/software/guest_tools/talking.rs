@@ -6,6 +6,7 @@ use crate::check::Evidence;
 use crate::facts::Facts;
 use crate::facts::hypervisor::{Hypervisor, Platform};
 use crate::facts::processes::Process;
+use crate::gap::{Gap, GapKind};
 use crate::software::seen;
 
 /// Heartbeats come every 60 s; three may be lost to a live migration or a busy host. Seconds.
@@ -55,7 +56,12 @@ pub(super) fn talking(
             State::Healthy(say(tools, "runs and told the hypervisor so", vec![seen(process), told]))
         }
         Ok(None) if tools.platform == Platform::Xen && store.is_none() => {
-            State::Unknown("only root may see in xenstore whether the guest tools report".to_owned())
+            State::Unknown(match hypervisor.xenstore.gap() {
+                None | Some(Gap { why: GapKind::Denied | GapKind::NotGathered | GapKind::Offline, .. }) => {
+                    "only root may see in xenstore whether the guest tools report".to_owned()
+                }
+                Some(gap) => format!("{gap}, so that nobody sees whether the guest tools report"),
+            })
         }
         Ok(None) => State::Silent(say(
             tools,

@@ -53,6 +53,7 @@ impl Code {
     pub(super) const ACCT_EXPIRED: Self = Self(13);
     pub(super) const IGNORE: Self = Self(25);
     pub(super) const ABORT: Self = Self(26);
+    pub(super) const AUTHTOK_ERR: Self = Self(20);
     pub(super) const AUTHTOK_EXPIRED: Self = Self(27);
     pub(super) const MODULE_UNKNOWN: Self = Self(28);
     pub(super) const INCOMPLETE: Self = Self(31);

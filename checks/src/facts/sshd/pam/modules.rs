@@ -190,6 +190,18 @@ pub(super) fn kept(module: &str, words: Words<'_>) -> Vec<String> {
     arguments
 }
 
+/// The arguments that a fact keeps of a module that has a say in a new password. None of their values is a secret.
+pub(super) fn kept_of_passwords(module: &str, words: Words<'_>) -> Vec<String> {
+    if !matches!(module, "pam_unix" | "pam_pwquality" | "pam_cracklib" | "pam_passwdqc") {
+        return Vec::new();
+    }
+    let arguments: Vec<String> = words.take(65).collect();
+    if arguments.len() > 64 || arguments.iter().any(|argument| argument.len() > 256) {
+        return vec![CUT.to_owned()];
+    }
+    arguments
+}
+
 /// The folders of modules, by distribution and machine.
 const FOLDERS: [&str; 16] = [
     "/lib/security",

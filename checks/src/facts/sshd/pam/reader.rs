@@ -31,19 +31,8 @@ pub(in super::super) fn read(host: &dyn Host, service: &str) -> Result<Stack, Ga
     if service.contains('/') || service.is_empty() {
         return Err(Gap::unsupported("the PAM service of sshd is a path"));
     }
-    if host.system() == System::MacOs {
-        return Err(Gap::unsupported("macOS has a PAM of its own"));
-    }
+    let mut reader = Reader::new(host, service, false)?;
     let has = |path: &str| host.stat(path).is_ok();
-    let mut reader = Reader {
-        host,
-        debian: has("/var/lib/dpkg") || !UPSTREAM.iter().any(|path| has(path)),
-        service: service.to_lowercase(),
-        own: Groups::default(),
-        other: Groups::default(),
-        files_left: FILES,
-        missing: BTreeMap::new(),
-    };
     let aborts = match reader.everything()? {
         Ok(()) => None,
         Err(Abort(at)) => Some(at),
@@ -62,6 +51,16 @@ pub(in super::super) fn read(host: &dyn Host, service: &str) -> Result<Stack, Ga
     })
 }
 
+/// Reads what PAM does when somebody sets a new password through a service, such as `passwd`.
+pub(crate) fn read_passwords(host: &dyn Host, service: &str) -> Result<Vec<Rule>, Gap> {
+    let mut reader = Reader::new(host, service, true)?;
+    if let Err(Abort(at)) = reader.everything()? {
+        return Err(Gap::malformed(format!("{at}, where PAM gives up")));
+    }
+    let (own, other) = (reader.own.password, reader.other.password);
+    Ok(if own.is_empty() { other } else { own })
+}
+
 /// libpam gives up on the whole file here; whatever was added before stays.
 struct Abort(Evidence);
 
@@ -72,13 +71,15 @@ type Reads<T> = Result<Result<T, Abort>, Gap>;
 struct Groups {
     auth: Vec<Rule>,
     account: Vec<Rule>,
+    password: Vec<Rule>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
     Auth,
     Account,
-    /// `session` and `password`, which decide nothing here.
+    Password,
+    /// The groups that decide nothing of what is asked.
     Later,
 }
 
@@ -98,13 +99,32 @@ struct Reader<'a> {
     /// Whether libpam carries Debian's `@include`, and `include` looks in /etc/pam.d alone.
     debian: bool,
     service: String,
+    /// Whether the group `password` is asked for, and none of the others.
+    passwords: bool,
     own: Groups,
     other: Groups,
     files_left: usize,
     missing: BTreeMap<String, bool>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(host: &'a dyn Host, service: &str, passwords: bool) -> Result<Self, Gap> {
+        if host.system() == System::MacOs {
+            return Err(Gap::unsupported("macOS has a PAM of its own"));
+        }
+        let has = |path: &str| host.stat(path).is_ok();
+        Ok(Self {
+            host,
+            debian: has("/var/lib/dpkg") || !UPSTREAM.iter().any(|path| has(path)),
+            service: service.to_lowercase(),
+            passwords,
+            own: Groups::default(),
+            other: Groups::default(),
+            files_left: FILES,
+            missing: BTreeMap::new(),
+        })
+    }
+
     fn everything(&mut self) -> Reads<()> {
         let place = Place { only: None, other: false, depth: 0, level: 0 };
         if !FOLDERS.iter().any(|folder| self.is_folder(folder)) {
@@ -180,9 +200,10 @@ impl Reader<'_> {
             Some(kind) => {
                 let kind = kind.strip_prefix('-').unwrap_or(&kind).to_ascii_lowercase();
                 match kind.as_str() {
-                    "auth" => (Group::Auth, true),
-                    "account" => (Group::Account, true),
-                    "session" | "password" => (Group::Later, true),
+                    "password" if self.passwords => (Group::Password, true),
+                    "auth" if !self.passwords => (Group::Auth, true),
+                    "account" if !self.passwords => (Group::Account, true),
+                    "auth" | "account" | "session" | "password" => (Group::Later, true),
                     "@include" if self.debian => return self.debian_include(words.next(), place, at),
                     // What libpam does not know counts for the group that it is asked for, and fails there.
                     _ => (place.only.unwrap_or(Group::Auth), false),
@@ -190,6 +211,8 @@ impl Reader<'_> {
             }
             None => (place.only.unwrap_or(Group::Auth), false),
         };
+        // What belongs to no group counts for `auth`, which is another stack.
+        let group = if self.passwords && group == Group::Auth { Group::Later } else { group };
         if place.only.is_some_and(|only| only != group) {
             return Ok(Ok(()));
         }
@@ -222,7 +245,10 @@ impl Reader<'_> {
             let path = module.as_deref().unwrap_or_default();
             rule.missing = self.is_missing(path);
             rule.module = modules::name(path);
-            rule.arguments = modules::kept(&rule.module, words);
+            rule.arguments = match group {
+                Group::Password => modules::kept_of_passwords(&rule.module, words),
+                _ => modules::kept(&rule.module, words),
+            };
         }
         self.add(group, place, rule, module.as_deref())
     }
@@ -267,6 +293,7 @@ impl Reader<'_> {
         let rules = match group {
             Group::Auth => &mut groups.auth,
             Group::Account => &mut groups.account,
+            Group::Password => &mut groups.password,
             Group::Later => return Ok(Ok(())),
         };
         if rules.len() >= RULES {
