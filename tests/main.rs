@@ -8,6 +8,7 @@
 
 mod cli;
 mod exposure;
+mod formats;
 mod generated;
 mod golden;
 mod history;

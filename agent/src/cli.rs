@@ -233,9 +233,9 @@ pub(crate) struct Report {
     /// Judge only this check; may be repeated
     #[arg(long = "check", value_name = "ID", value_parser = Names(check_ids), hide_possible_values = true, conflicts_with = "require_attestations")]
     pub(crate) checks: Vec<String>,
-    /// human for people, json for programs (schema: packaging/schema/report-v1.schema.json; of others fleet-v1)
+    /// How it is written; every format holds one host or many
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: Format,
+    pub(crate) format: ReportFormat,
     /// Show every finding and every piece of evidence, also of what is kept
     #[arg(long, short)]
     pub(crate) verbose: bool,
@@ -436,6 +436,29 @@ pub(crate) enum Format {
     Human,
     /// For programs
     Json,
+}
+
+/// The formats of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people at a terminal
+    Human,
+    /// All of it, for programs (packaging/schema: report-v1; of other machines fleet-v1)
+    Json,
+    /// For a ticket, a wiki, the summary of a pipeline
+    Markdown,
+    /// SARIF 2.1.0: code scanning
+    Sarif,
+    /// JUnit XML: the tests of a build server
+    Junit,
+    /// OpenMetrics: Prometheus
+    Openmetrics,
+    /// OCSF 1.5 compliance findings, one a line: security data lakes
+    Ocsf,
+    /// XCCDF 1.2 results: SCAP tools
+    Xccdf,
+    /// OSCAL 1.2.1 assessment results: governance tools
+    Oscal,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -11,6 +11,7 @@ mod destination;
 mod failure;
 mod inventory;
 mod progress;
+mod saved;
 mod script;
 mod session;
 
@@ -28,6 +29,7 @@ pub(crate) use destination::Destination;
 pub(crate) use failure::Failure;
 #[cfg(test)]
 pub(crate) use failure::Reason;
+pub(crate) use saved::saved;
 
 use crate::cli;
 use crate::render::json_v1;
@@ -51,6 +53,8 @@ pub(crate) enum Error {
     Inventory(String, String),
     /// One of its lines is not understood.
     Line(String, usize, String),
+    /// It is no report that was saved.
+    Saved(String, String),
     /// The files name nobody.
     Nobody,
 }
@@ -74,6 +78,10 @@ impl std::fmt::Display for Error {
                 write!(f, "{file}:{line}: {}…", why.chars().take(MOST_SAID).collect::<String>())
             }
             Self::Line(file, line, why) => write!(f, "{file}:{line}: {why}"),
+            Self::Saved(file, why) => write!(
+                f,
+                "{file} is not a report that this version understands: {why}\nmake one with `hostduty report --format json`"
+            ),
             Self::Nobody => f.write_str("no host is named there\nname one with --host user@server"),
         }
     }

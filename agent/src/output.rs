@@ -7,6 +7,7 @@ use std::path::Path;
 
 use checks::redact::redact;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::cli::Color;
 use crate::sandbox;
@@ -103,6 +104,18 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
     let mut text = serde_json::to_string_pretty(&value).map_err(|error| Error::Format(error.to_string()))?;
     text.push('\n');
     Ok(text)
+}
+
+/// The same on a line of its own, for what is read a line at a time.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Error> {
+    let mut value = serde_json::to_value(value).map_err(|error| Error::Format(error.to_string()))?;
+    redact_json(&mut value);
+    Ok(format!("{value}\n"))
+}
+
+/// A report as it is when it was written as JSON and read again: without secrets, and without what drives a terminal.
+pub(crate) fn inert_copy<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, Error> {
+    serde_json::from_str(&json(value)?).map_err(|error| Error::Format(error.to_string()))
 }
 
 fn redact_json(value: &mut serde_json::Value) {

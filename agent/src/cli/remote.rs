@@ -9,6 +9,7 @@ pub(super) const REPORT_HELP: &str = "Examples:
   hostduty report --verbose                        this machine, every finding and every place
   hostduty report --host ann@web1 --sudo           another one over SSH, where nothing has to be installed
   hostduty report --inventory hosts.ini --format json --output fleet.json
+  hostduty report --from fleet.json --format sarif what was written then, in another format
 
 Exit codes:
   0  every check that applies is kept (waived failures count as kept)
@@ -30,6 +31,9 @@ pub(crate) struct Remote {
     /// Ask those of an Ansible inventory, INI or YAML
     #[arg(long = "inventory", value_name = "FILE", help_heading = "Other machines", conflicts_with_all = ["root", "facts", "at"])]
     pub(crate) inventories: Vec<PathBuf>,
+    /// Look at nothing, and show these JSON reports again, single or merged (`-` for standard input); may be repeated
+    #[arg(long = "from", value_name = "FILE", help_heading = "Other machines", conflicts_with_all = ["named", "root", "facts", "at", "config", "offer", "checks", "state", "sign"])]
+    pub(crate) saved: Vec<PathBuf>,
     /// Run there as root by `sudo -n`, which never asks for a password
     #[arg(long, help_heading = "Other machines", requires = "named")]
     pub(crate) sudo: bool,

@@ -1,4 +1,4 @@
-//! `hostduty report --host`: the reports of other machines, merged into one.
+//! `hostduty report --host` and `--from`: the reports of other machines, asked now or written earlier, merged into one.
 
 use std::process::ExitCode;
 
@@ -7,50 +7,84 @@ use checks::host::Host;
 use checks::providers;
 
 use super::{Error, no_such};
-use crate::cli::{self, Format};
-use crate::fleet::{self, Asked};
+use crate::cli::{self, ReportFormat};
+use crate::fleet::{self, Asked, Hosts};
 use crate::host::Live;
+use crate::render::book::{Book, Missing, Page};
 use crate::render::human::Paint;
-use crate::render::{fleet as human, fleet_v1};
+use crate::render::{self, fleet as human, fleet_v1};
 use crate::{config, output};
 
 pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
+    let (asked, notes) = if arguments.remote.saved.is_empty() {
+        let config = checked(arguments)?;
+        let hosts = fleet::hosts(&arguments.remote)?;
+        if arguments.remote.list_hosts {
+            return listed(arguments, &hosts);
+        }
+        let asked = fleet::ask(hosts.list, words(arguments), config.as_deref(), arguments)?;
+        (asked, hosts.notes)
+    } else {
+        fleet::saved(&arguments.remote.saved)?
+    };
+    let now: Timestamp = Live::new().now();
+    let file = arguments.answer.output.as_deref();
+    let text = match arguments.format {
+        ReportFormat::Json => output::json(&fleet_v1::fleet(&asked, &notes, now))?,
+        ReportFormat::Human => {
+            let paint = Paint(output::coloured(arguments.answer.color, file.is_some()));
+            let fleet = fleet_v1::fleet(&asked, &notes, now);
+            human::report(&fleet, &asked, &notes, now, paint, arguments.verbose)
+        }
+        foreign => render::foreign(foreign, &book(&asked)?)?,
+    };
+    output::deliver(&text, file)?;
+    Ok(ExitCode::from(code(&asked, &arguments.codes)))
+}
+
+/// The text of the configuration that every host is judged by, if one is named. A mistake in it is told once and here, not by
+/// every host.
+fn checked(arguments: &cli::Report) -> Result<Option<String>, Error> {
     if let Some(id) = &arguments.against.offer
         && !providers::ids().any(|known| known == id)
     {
         return Err(no_such("offer", id, &providers::ids().collect::<Vec<_>>()));
     }
-    // A mistake in the configuration is told once and here, not by every host.
-    let config = match &arguments.against.config {
-        Some(path) => {
-            let text = config::text(path)?;
-            config::from_text(path, &text)?;
-            Some(text)
-        }
-        None => None,
-    };
-    let hosts = fleet::hosts(&arguments.remote)?;
-    let file = arguments.answer.output.as_deref();
-    if arguments.remote.list_hosts {
-        let text = match arguments.format {
-            Format::Json => output::json(&fleet_v1::listed(&hosts.list, &hosts.notes))?,
-            Format::Human => human::listed(&hosts.list, &hosts.notes),
-        };
-        output::deliver(&text, file)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let asked = fleet::ask(hosts.list, words(arguments), config.as_deref(), arguments)?;
-    let now: Timestamp = Live::new().now();
-    let fleet = fleet_v1::fleet(&asked, &hosts.notes, now);
+    let Some(path) = &arguments.against.config else { return Ok(None) };
+    let text = config::text(path)?;
+    config::from_text(path, &text)?;
+    Ok(Some(text))
+}
+
+/// Says who would be asked.
+fn listed(arguments: &cli::Report, hosts: &Hosts) -> Result<ExitCode, Error> {
     let text = match arguments.format {
-        Format::Json => output::json(&fleet)?,
-        Format::Human => {
-            let paint = Paint(output::coloured(arguments.answer.color, file.is_some()));
-            human::report(&fleet, &asked, &hosts.notes, now, paint, arguments.verbose)
+        ReportFormat::Json => output::json(&fleet_v1::listed(&hosts.list, &hosts.notes))?,
+        ReportFormat::Human => human::listed(&hosts.list, &hosts.notes),
+        _ => {
+            return Err(Error::Usage(
+                "--list-hosts prints no report\nchoose --format human or --format json".to_owned(),
+            ));
         }
     };
-    output::deliver(&text, file)?;
-    Ok(ExitCode::from(code(&asked, &arguments.codes)))
+    output::deliver(&text, arguments.answer.output.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn book(asked: &[Asked]) -> Result<Book, output::Error> {
+    let (mut pages, mut missing) = (Vec::new(), Vec::new());
+    for one in asked {
+        let name = output::clean(&one.host.name);
+        match &one.answer {
+            Ok(report) => pages.push(Page { name, report: output::inert_copy(report)? }),
+            Err(failure) => missing.push(Missing {
+                name,
+                outcome: failure.reason.name(),
+                detail: output::clean(&failure.detail),
+            }),
+        }
+    }
+    Ok(Book::new(pages, missing))
 }
 
 /// What the other side is asked for.

@@ -9,10 +9,11 @@ use checks::registry;
 use checks::report::{self, Report, Status};
 
 use super::{Error, judgeable, no_such};
-use crate::cli::{self, Codes, Format};
+use crate::cli::{self, Codes, ReportFormat};
 use crate::history::{self, Clock, Folder, past};
 use crate::output;
-use crate::render::{human, json_v1};
+use crate::render::book::{Book, Page};
+use crate::render::{self, human, json_v1};
 use crate::sign::{self, Purpose};
 
 /// Every check kept.
@@ -29,7 +30,7 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
             return Err(no_such("check", id, &ids));
         }
     }
-    if arguments.remote.is_named() {
+    if arguments.remote.is_named() || !arguments.remote.saved.is_empty() {
         return super::fleet::run(arguments);
     }
     let (facts, settings, detected) = judgeable(&arguments.subject, &arguments.against)?;
@@ -37,10 +38,15 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
     let since = since(arguments, &report)?;
     let file = arguments.answer.output.as_deref();
     let text = match arguments.format {
-        Format::Json => output::json(&json_v1::report(&report, &since))?,
-        Format::Human => {
+        ReportFormat::Json => output::json(&json_v1::report(&report, &since))?,
+        ReportFormat::Human => {
             let paint = human::Paint(output::coloured(arguments.answer.color, file.is_some()));
             human::report(&report, &since, paint, arguments.verbose)
+        }
+        foreign => {
+            let report = output::inert_copy(&json_v1::report(&report, &since))?;
+            let name = report.host.name.clone().unwrap_or_else(|| "this host".to_owned());
+            render::foreign(foreign, &Book::new(vec![Page { name, report }], Vec::new()))?
         }
     };
     match file {

@@ -29,11 +29,16 @@ const STATUSES: [Status; 8] = [
 
 /// The report in what a host printed.
 pub(crate) fn parse(text: &[u8]) -> Result<Report, Failure> {
-    let mut report: Report = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
+    let report = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
+    checked(report).map_err(malformed)
+}
+
+/// The report, if it is one that the format allows; else why not.
+pub(super) fn checked(mut report: Report) -> Result<Report, String> {
     if report.schema_version != SCHEMA_VERSION {
-        return Err(malformed(format!("it has version {}", report.schema_version)));
+        return Err(format!("it has version {}", report.schema_version));
     }
-    check(&report).map_err(malformed)?;
+    check(&report)?;
     // Counted here, not believed.
     report.summary = Summary::of(report.checks.iter().filter_map(verdict));
     Ok(report)
@@ -48,7 +53,7 @@ fn check(report: &Report) -> Result<(), String> {
         return Err(format!("`{}` is no instant", shortened(&report.generated_at)));
     }
     for (index, check) in report.checks.iter().enumerate() {
-        if !is_id(&check.id) {
+        if !(is_id(&check.id) && check.id.contains('-')) {
             return Err(format!("`{}` is no check", shortened(&check.id)));
         }
         if report.checks.iter().take(index).any(|other| other.id == check.id) {
@@ -58,6 +63,9 @@ fn check(report: &Report) -> Result<(), String> {
     }
     for duty in &report.duties {
         let held = duty.attestation.as_ref();
+        if !is_id(&duty.id) {
+            return Err(format!("`{}` is no duty", shortened(&duty.id)));
+        }
         if !STATUSES.iter().any(|status| status.name() == duty.status)
             || held.is_some_and(|held| !is_day(&held.on) || !is_day(&held.until))
         {
@@ -134,7 +142,7 @@ fn is_id(id: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
-    id.len() <= 64 && id.contains('-') && id.split('-').all(is_word)
+    id.len() <= 64 && id.split('-').all(is_word)
 }
 
 fn is_day(text: &str) -> bool {

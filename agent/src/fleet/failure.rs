@@ -35,6 +35,24 @@ pub(crate) enum Reason {
     MalformedAnswer,
 }
 
+const ALL: [Reason; 15] = [
+    Reason::Unreachable,
+    Reason::HostKeyChanged,
+    Reason::HostKeyUnknown,
+    Reason::AuthenticationRefused,
+    Reason::SshFailed,
+    Reason::NoShell,
+    Reason::NoSudo,
+    Reason::NoBinary,
+    Reason::Noexec,
+    Reason::NoRoom,
+    Reason::NotRun,
+    Reason::ConnectionLost,
+    Reason::TimedOut,
+    Reason::TooMuchOutput,
+    Reason::MalformedAnswer,
+];
+
 /// One host without a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -47,6 +65,11 @@ impl Reason {
     /// What the failure comes to with what was seen.
     pub(super) fn because(self, detail: impl Into<String>) -> Failure {
         Failure { reason: self, detail: detail.into() }
+    }
+
+    /// The reason by its name in reports.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|reason| reason.name() == name)
     }
 
     /// The name in reports.

@@ -32,8 +32,8 @@ struct Timeline {
 /// Since when a verdict holds; also a field of a check in the JSON report.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Since {
-    at: String,
-    change_seen: bool,
+    pub(crate) at: String,
+    pub(crate) change_seen: bool,
     unobserved_seconds: u64,
 }
 

@@ -96,11 +96,25 @@ pub(crate) struct Observation {
     pub(crate) evidence: Vec<Evidence>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Evidence {
     pub(crate) source: String,
     pub(crate) line: Option<u32>,
     pub(crate) text: Option<String>,
+}
+
+impl std::fmt::Display for Evidence {
+    /// `/etc/ssh/sshd_config:57: PasswordAuthentication yes`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.source)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        match &self.text {
+            Some(text) => write!(f, ": {text}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One duty of the offer; also what `duties --format json` prints, in a list.

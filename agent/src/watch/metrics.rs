@@ -3,20 +3,15 @@
 //! The collector takes the text format without time stamps, the same help for the same name in every file, and a
 //! newline at the end; instants are therefore values.
 
-use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
-use checks::check::Verdict;
-
 use super::settle::State;
 use super::status::Status;
+use crate::render::openmetrics::{VERDICTS, family, sample};
 
 /// The name that the collector looks for ends in .prom.
 pub(crate) const FILE: &str = "hostduty.prom";
-
-const VERDICTS: [Verdict; 5] =
-    [Verdict::Pass, Verdict::Fail, Verdict::Unknown, Verdict::NotApplicable, Verdict::Waived];
 
 /// The metrics of what counts now. The severity of each check is that under the offer.
 pub(crate) fn text<'a>(
@@ -88,24 +83,9 @@ pub(crate) fn refused(folder: &Path, opened: bool, error: &io::Error) -> String 
     format!("{} cannot be written: {error}\n{cure}", folder.join(FILE).display())
 }
 
-fn family(out: &mut String, name: &str, help: &str) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
-}
-
-fn sample(out: &mut String, name: &str, labels: &[(&str, &str)], value: i64) {
-    let labels: Vec<String> =
-        labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-    let _ = writeln!(out, "{name}{labels} {value}");
-}
-
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
 #[cfg(test)]
 mod tests {
-    use checks::check::Severity;
+    use checks::check::{Severity, Verdict};
     use checks::date::Timestamp;
     use checks::history::Moment;
 

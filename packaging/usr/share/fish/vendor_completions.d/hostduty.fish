@@ -50,6 +50,7 @@ complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l at -d 'Judg
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l host -d 'Ask this machine over SSH (user@server, ssh://user@server:port); may be repeated' -r
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l hosts -d 'Ask those that a file names, one destination a line' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l inventory -d 'Ask those of an Ansible inventory, INI or YAML' -r -F
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l from -d 'Look at nothing, and show these JSON reports again, single or merged (`-` for standard input); may be repeated' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l jobs -d 'Ask this many at a time' -r
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l timeout -d 'Give each this many seconds, all told' -r
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l remote-binaries -d 'Send the binary DIR/<target>/hostduty instead of one below /usr/lib/hostduty/remote' -r -F
@@ -111,8 +112,15 @@ ssh-key-only\t''
 ssh-private-keys\t''
 ssh-root-login\t''
 storage-redundancy\t''"
-complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l format -d 'human for people, json for programs (schema: packaging/schema/report-v1.schema.json; of others fleet-v1)' -r -f -a "human\t'For people'
-json\t'For programs'"
+complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l format -d 'How it is written; every format holds one host or many' -r -f -a "human\t'For people at a terminal'
+json\t'All of it, for programs (packaging/schema: report-v1; of other machines fleet-v1)'
+markdown\t'For a ticket, a wiki, the summary of a pipeline'
+sarif\t'SARIF 2.1.0: code scanning'
+junit\t'JUnit XML: the tests of a build server'
+openmetrics\t'OpenMetrics: Prometheus'
+ocsf\t'OCSF 1.5 compliance findings, one a line: security data lakes'
+xccdf\t'XCCDF 1.2 results: SCAP tools'
+oscal\t'OSCAL 1.2.1 assessment results: governance tools'"
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l key -d 'Sign with this private key instead of the host\'s own' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l state -d 'The state folder, which tells since when each verdict holds' -r -F
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -s o -l output -d 'Write to a file instead of standard output; it appears whole or not at all' -r -F
