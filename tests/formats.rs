@@ -8,13 +8,23 @@ use std::process::Command;
 use crate::support::{current, left_out, run, top};
 
 /// Each format with a change that makes a report in it wrong: what is there, and what stands there instead.
-const FORMATS: [(&str, &[(&str, &str)]); 7] = [
+const FORMATS: [(&str, &[(&str, &str)]); 8] = [
     ("sarif", &[("\"startLine\": 1", "\"startLine\": 0"), ("\"kind\": \"fail\"", "\"kind\": \"failed\"")]),
     ("junit", &[("<testcase ", "<test "), ("failures=\"1\"", "failures=\"2\"")]),
     ("openmetrics", &[("# EOF\n", ""), ("outcome=\"reported\"} 1", "outcome=\"reported\"} one")]),
     ("ocsf", &[("\"class_uid\":2003,", ""), ("\"status_id\":3", "\"status_id\":33")]),
     ("xccdf", &[("<result>fail</result>", "<result>failed</result>"), ("<target>", "<targets>")]),
     ("oscal", &[("\"import-ap\"", "\"import-sp\""), ("\"state\": \"satisfied\"", "\"state\": \"kept\"")]),
+    (
+        "html",
+        &[
+            ("&lt;script&gt;", "<script>"),
+            ("</article>", ""),
+            ("<footer>", "<footer onclick=\"x\">"),
+            ("</h1>", "</h1><img src=\"x\">"),
+            (":root", "@import 'x'; :root"),
+        ],
+    ),
     ("markdown", &[("\\<script\\>", "<script>"), ("| attested |", "| attested ")]),
 ];
 

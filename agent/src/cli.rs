@@ -447,6 +447,8 @@ pub(crate) enum ReportFormat {
     Json,
     /// For a ticket, a wiki, the summary of a pipeline
     Markdown,
+    /// One page that needs nothing else, for a browser or for paper
+    Html,
     /// SARIF 2.1.0: code scanning
     Sarif,
     /// JUnit XML: the tests of a build server

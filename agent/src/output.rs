@@ -88,13 +88,16 @@ pub(crate) fn clean_lines(text: &str) -> String {
 }
 
 /// The characters that reorder what a reader sees (Unicode Standard Annex 9, table of explicit formatting), that end a
-/// line, and that have no width, so that two names look the same (Default_Ignorable_Code_Point).
+/// line, and that have no width, so that two names look the same (Default_Ignorable_Code_Point); and what is no character,
+/// which XML and HTML refuse (Unicode Standard, section 23.7).
 fn misleads(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    )
+    let is_none = u32::from(character) & 0xfffe == 0xfffe || matches!(character, '\u{fdd0}'..='\u{fdef}');
+    is_none
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// A value as JSON, every text in it redacted.
@@ -224,6 +227,7 @@ mod tests {
         assert_eq!(clean("x\u{202e}gpj.exe\u{9b}31m"), "x\\u{202e}gpj.exe\\u{9b}31m");
         assert_eq!(clean("naïve ← dm-0"), "naïve ← dm-0");
         assert_eq!(clean("ss\u{200b}hd\u{2028}"), "ss\\u{200b}hd\\u{2028}");
+        assert_eq!(clean("\u{fffe}\u{fdd0}\u{1ffff}\u{fffd}"), "\\u{fffe}\\u{fdd0}\\u{1ffff}\u{fffd}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod fleet;
 pub(crate) mod fleet_v1;
 pub(crate) mod history;
 pub(crate) mod history_v1;
+mod html;
 pub(crate) mod human;
 pub(crate) mod json_v1;
 mod junit;
@@ -30,6 +31,7 @@ pub(crate) fn foreign(format: ReportFormat, book: &Book) -> Result<String, outpu
     match format {
         // These two say more than a book holds, and whoever asks for them writes them.
         ReportFormat::Human | ReportFormat::Json | ReportFormat::Markdown => Ok(markdown::text(book)),
+        ReportFormat::Html => Ok(html::page(book)),
         ReportFormat::Sarif => output::json(&sarif::log(book)),
         ReportFormat::Junit => junit::document(book),
         ReportFormat::Openmetrics => Ok(openmetrics::text(book)),

@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &cli::Exposure) -> Result<ExitCode, Error> {
 }
 
 /// What is listed. Without the rules or the routes the sockets are still worth showing: who reaches them is unknown.
-fn listing(facts: &Facts) -> Result<Listing, Error> {
+pub(super) fn listing(facts: &Facts) -> Result<Listing, Error> {
     let sockets = facts.sockets.known().map_err(|gap| {
         Error::Usage(format!("the sockets of this machine are not known: {gap}\nsee `hostduty doctor`"))
     })?;

@@ -76,7 +76,9 @@ fn book(asked: &[Asked]) -> Result<Book, output::Error> {
     for one in asked {
         let name = output::clean(&one.host.name);
         match &one.answer {
-            Ok(report) => pages.push(Page { name, report: output::inert_copy(report)? }),
+            Ok(report) => {
+                pages.push(Page { name, report: output::inert_copy(report)?, exposure: None, past: None })
+            }
             Err(failure) => missing.push(Missing {
                 name,
                 outcome: failure.reason.name(),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use checks::check::Verdict;
-use checks::history::timeline::Since;
+use checks::facts::Facts;
+use checks::history::timeline::{Since, Timeline};
 use checks::registry;
 use checks::report::{self, Report, Status};
 
@@ -35,7 +36,8 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
     }
     let (facts, settings, detected) = judgeable(&arguments.subject, &arguments.against)?;
     let report = report::judge(&facts, &settings.policy, &detected, &arguments.checks);
-    let since = since(arguments, &report)?;
+    let past = past(arguments)?;
+    let since = past.as_ref().map(|past| since(past, &report)).unwrap_or_default();
     let file = arguments.answer.output.as_deref();
     let text = match arguments.format {
         ReportFormat::Json => output::json(&json_v1::report(&report, &since))?,
@@ -44,9 +46,8 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
             human::report(&report, &since, paint, arguments.verbose)
         }
         foreign => {
-            let report = output::inert_copy(&json_v1::report(&report, &since))?;
-            let name = report.host.name.clone().unwrap_or_else(|| "this host".to_owned());
-            render::foreign(foreign, &Book::new(vec![Page { name, report }], Vec::new()))?
+            let book = book(arguments, &json_v1::report(&report, &since), &facts, past)?;
+            render::foreign(foreign, &book)?
         }
     };
     match file {
@@ -61,24 +62,43 @@ pub(crate) fn run(arguments: &cli::Report) -> Result<ExitCode, Error> {
     Ok(ExitCode::from(code(&report, &arguments.codes)))
 }
 
-/// Since when the verdicts hold, as far as the record of this very machine tells. It is somebody else's for a root folder
-/// or a snapshot, and one that cannot be read is an error only where it was named.
-fn since(arguments: &cli::Report, report: &Report<'_>) -> Result<BTreeMap<&'static str, Since>, Error> {
+/// What the record of this very machine tells. It is somebody else's for a root folder or a snapshot, and one that cannot be
+/// read is an error only where it was named.
+fn past(arguments: &cli::Report) -> Result<Option<Timeline>, Error> {
     if arguments.subject.root.is_some() || arguments.subject.facts.is_some() {
-        return Ok(BTreeMap::new());
+        return Ok(None);
     }
     let folder = history::folder(arguments.state.as_deref());
     let past = Folder::open(&folder).and_then(|folder| past::read(&folder, &Clock::new(), None));
-    let past = match past {
-        Err(error) if arguments.state.is_some() => return Err(error.into()),
-        Err(_) => return Ok(BTreeMap::new()),
-        Ok(past) => past,
-    };
+    match past {
+        Err(error) if arguments.state.is_some() => Err(error.into()),
+        Err(_) => Ok(None),
+        Ok(past) => Ok(Some(past.timeline)),
+    }
+}
+
+/// Since when the verdicts hold, as far as it tells.
+fn since(past: &Timeline, report: &Report<'_>) -> BTreeMap<&'static str, Since> {
     let held = |outcome: &report::Outcome| {
-        let since = past.timeline.since(outcome.check.id)?;
+        let since = past.since(outcome.check.id)?;
         (since.verdict == outcome.verdict).then_some((outcome.check.id, since))
     };
-    Ok(report.outcomes.iter().filter_map(held).collect())
+    report.outcomes.iter().filter_map(held).collect()
+}
+
+/// The one host of this report, for every format that holds many.
+fn book(
+    arguments: &cli::Report,
+    json: &json_v1::Report,
+    facts: &Facts,
+    past: Option<Timeline>,
+) -> Result<Book, output::Error> {
+    let report = output::inert_copy(json)?;
+    let name = report.host.name.clone().unwrap_or_else(|| "this host".to_owned());
+    // A folder does not hold the rules that a kernel enforces.
+    let asked = arguments.subject.root.is_none().then(|| super::exposure::listing(facts).ok());
+    let exposure = asked.flatten();
+    Ok(Book::new(vec![Page { name, report, exposure, past }], Vec::new()))
 }
 
 /// The exit code that a report earns: 1 beats 3 beats 0. Who attested what a check of severity `advice` half sees has answered

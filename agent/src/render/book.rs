@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use checks::check::{Check as Known, Severity, Verdict};
 use checks::date::Timestamp;
+use checks::history::timeline::Timeline;
 use checks::registry;
 
+use super::exposure::Listing;
 use super::json_v1::{Check, Report};
 use crate::fleet;
 
@@ -26,6 +28,10 @@ pub(crate) struct Page {
     /// What it is called in this file: unlike the host's own name, it is never empty.
     pub(crate) name: String,
     pub(crate) report: Report,
+    /// Who can reach what; known of the machine itself and of a snapshot.
+    pub(crate) exposure: Option<Listing>,
+    /// What the record tells; known of the machine itself.
+    pub(crate) past: Option<Timeline>,
 }
 
 /// A host that gave no report.

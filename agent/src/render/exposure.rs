@@ -16,13 +16,13 @@ use crate::output::clean;
 pub(crate) struct Listing {
     schema_version: u32,
     /// Sockets, and ports that are sent on to a container or to another machine; the most exposed first.
-    sockets: Vec<Entry>,
+    pub(super) sockets: Vec<Entry>,
     /// What could not be looked at and limits what is said.
-    gaps: Vec<String>,
+    pub(super) gaps: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Entry {
+pub(super) struct Entry {
     protocol: &'static str,
     address: String,
     port: u16,
@@ -35,13 +35,13 @@ struct Entry {
     netns: Option<u64>,
     /// Where a published port leads; `null` for a socket.
     published_to: Option<String>,
-    reach: Reach,
-    from: Vec<String>,
-    decided_by: Option<String>,
+    pub(super) reach: Reach,
+    pub(super) from: Vec<String>,
+    pub(super) decided_by: Option<String>,
     /// Further rules that decide.
-    also: Vec<String>,
-    rate_limited: bool,
-    reason: Option<String>,
+    pub(super) also: Vec<String>,
+    pub(super) rate_limited: bool,
+    pub(super) reason: Option<String>,
 }
 
 impl Listing {
@@ -141,7 +141,7 @@ impl Entry {
     }
 
     /// `tcp [::]:22`
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let address = match self.address.contains(':') {
             true => format!("[{}]", self.address),
             false => self.address.clone(),
@@ -152,7 +152,7 @@ impl Entry {
     }
 
     /// Who holds it, or where it leads.
-    fn holder(&self) -> String {
+    pub(super) fn holder(&self) -> String {
         let mut text = match (&self.published_to, &self.process) {
             (Some(to), _) => format!("sent on to {to}"),
             (None, Some(process)) => process.clone(),

@@ -115,6 +115,7 @@ storage-redundancy\t''"
 complete -c hostduty -n "__fish_hostduty_using_subcommand report" -l format -d 'How it is written; every format holds one host or many' -r -f -a "human\t'For people at a terminal'
 json\t'All of it, for programs (packaging/schema: report-v1; of other machines fleet-v1)'
 markdown\t'For a ticket, a wiki, the summary of a pipeline'
+html\t'One page that needs nothing else, for a browser or for paper'
 sarif\t'SARIF 2.1.0: code scanning'
 junit\t'JUnit XML: the tests of a build server'
 openmetrics\t'OpenMetrics: Prometheus'
