@@ -29,7 +29,7 @@ const FORMATS: [(&str, &[(&str, &str)]); 8] = [
 ];
 
 /// What `tests/run` installs.
-fn validator() -> Option<PathBuf> {
+pub(crate) fn validator() -> Option<PathBuf> {
     let python = top().join("target/validator/bin/python");
     if !top().join("target/validator/sarif-schema-2.1.0.json").exists() {
         left_out("the validation of foreign formats (tests/run installs the validators)");
@@ -47,7 +47,7 @@ fn is_there(format: &str) -> bool {
     there
 }
 
-fn valid(python: &Path, format: &str, files: &[PathBuf]) -> Result<(), String> {
+pub(crate) fn valid(python: &Path, format: &str, files: &[PathBuf]) -> Result<(), String> {
     let output = Command::new(python)
         .arg(top().join("tests/formats/validate"))
         .arg(format)

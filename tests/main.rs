@@ -16,6 +16,7 @@ mod history;
 mod hostile;
 mod inventory;
 mod macos;
+mod page;
 mod patches;
 mod policy;
 mod schema;

@@ -79,16 +79,29 @@ fn picture(shown: &[(&str, &Past)], axis: &Axis) -> Markup {
             @for (number, (id, past)) in (0_i64..).zip(shown) {
                 @let y = 24 + HEIGHT * number;
                 text x=(LEFT - 10) y=(y + 11) text-anchor="end" { (clean(id)) }
-                @for span in &past.spans { (bar(span, axis, y)) }
+                @for span in told(past) { (bar(span, axis, y)) }
             }
         }
     }
 }
 
+/// What is not kept comes last, so that nothing hides it where it was short.
+fn told(past: &Past) -> Vec<&Span> {
+    let mut spans: Vec<&Span> = past.spans.iter().collect();
+    spans.sort_by_key(|span| match span.verdict {
+        None | Some(Verdict::NotApplicable) => 0,
+        Some(Verdict::Pass) => 1,
+        Some(Verdict::Waived) => 2,
+        Some(Verdict::Unknown) => 3,
+        Some(Verdict::Fail) => 4,
+    });
+    spans
+}
+
 fn bar(span: &Span, axis: &Axis, y: i64) -> Markup {
     let (x, end) = (axis.at(span.from), axis.at(span.until));
     // What was short is seen all the same.
-    let width = (end - x).max(2);
+    let width = (end - x).max(4);
     let what = span.verdict.map_or("not observed", word);
     let said = format!("{what} from {} to {}{}", instant(span.from), instant(span.until), because(span));
     html! {
@@ -123,7 +136,10 @@ fn table(shown: &[(&str, &Past)]) -> Markup {
                                 td { span.tag { (span.verdict.map_or("not observed", word)) } }
                                 td { (instant(span.from)) @if !span.change_seen { " or before" } }
                                 td { (length(span.seconds)) }
-                                td { (clean(&span.reason)) }
+                                td {
+                                    (clean(&span.reason))
+                                    @for place in &span.evidence { p { code { (clean(place)) } } }
+                                }
                             }
                         }
                     }
