@@ -29,7 +29,13 @@ impl Machine {
 
     /// Boots a throw-away copy of an unpacked root.
     pub(super) fn over(root: &Path, name: &str) -> Self {
-        let output = script(&["start", root.to_str().unwrap(), name]);
+        Self::with(root, name, None)
+    }
+
+    /// The same, with the files of a folder already there when it boots.
+    pub(super) fn with(root: &Path, name: &str, files: Option<&Path>) -> Self {
+        let files = files.map(|folder| folder.to_str().unwrap());
+        let output = script(&[&["start", root.to_str().unwrap(), name], files.as_slice()].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let pid = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         let machine = Self { name: name.to_owned(), pid };

@@ -20,6 +20,7 @@ mod units;
 mod units_on_a_kernel;
 mod virtual_machine;
 mod watch;
+mod ways_in;
 
 #[path = "../../checks/tests/say/mod.rs"]
 mod say;
