@@ -1,6 +1,9 @@
 //! The formats of other tools: valid to validators that are not ours, for every golden host and for what is hostile; a broken copy of
 //! each is refused by the same validator.
 
+#[path = "formats/fleet.rs"]
+pub(crate) mod fleet;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

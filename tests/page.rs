@@ -1,10 +1,10 @@
 //! The HTML page: what only a look at the machine itself adds, hosts by the hundred, and that nothing in it is more than text.
 
 use std::fs;
-use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::formats::fleet::fleet;
 use crate::formats::{valid, validator};
 use crate::history::record::Record;
 use crate::support::{run, top};
@@ -57,36 +57,11 @@ fn who_can_reach_what_is_listed_as_exposure_lists_it() {
     is_valid(&page);
 }
 
-/// A merged report of so many hosts: those of the golden reports over and over, each a little different.
-pub(crate) fn fleet(hosts: usize) -> Value {
-    let mut golden: Vec<PathBuf> = fs::read_dir(top().join("tests/golden"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|format| format == "json"))
-        .collect();
-    golden.sort();
-    let reports: Vec<Value> =
-        golden.iter().map(|path| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()).collect();
-    let host = |number: usize| {
-        let mut report = reports[number % reports.len()].clone();
-        // Some check is unknown here that is not elsewhere.
-        let checks = report["checks"].as_array_mut().unwrap();
-        let count = checks.len();
-        let check = &mut checks[number % count];
-        check["verdict"] = json!("unknown");
-        check["unknowns"] = json!(["not permitted to read it"]);
-        check["findings"] = json!([]);
-        json!({"name": format!("host-{number:03}.example.org"), "destination": "x", "port": null, "outcome": "reported",
-               "detail": null, "milliseconds": 1000, "report": report})
-    };
-    json!({"schema_version": 1, "hosts": (0..hosts).map(host).collect::<Vec<_>>(), "notes": []})
-}
-
 #[test]
 fn two_hundred_hosts_are_one_small_page() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("fleet.json");
-    fs::write(&file, fleet(200).to_string()).unwrap();
+    fs::write(&file, fleet(&top(), 200).to_string()).unwrap();
     let (page, code) = run(&["report", "--from", file.to_str().unwrap(), "--format", "html"]);
     assert_eq!(code, 1);
     assert!(page.len() < LARGEST, "{} bytes", page.len());

@@ -42,6 +42,9 @@ pub(crate) fn enforced(facts: &Facts) -> Result<Judgement, Gap> {
     if reach.refused.is_empty() {
         let message = "is enabled and lets in whatever no rule names";
         judgement.fail(Finding::new("pf", message, Evidence::of("pfctl -s rules")));
+    } else if reach.open.is_empty() && reach.rules.is_empty() {
+        // Such as where all of it is sent on to another port.
+        judgement.unknown("pf lets in nothing that no rule allows, and no rule that refuses it was found");
     } else if reach.open.is_empty() {
         judgement.observe("pf refuses what no rule allows", reach.rules.iter().map(rule));
     } else {
