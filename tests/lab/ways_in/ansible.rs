@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::machines::{Machine, optimised, top};
 use super::super::say::left_out;
-use super::package;
+use super::{booted, package};
 
 /// A machine that lets Ansible in, and what Ansible is told of it.
 struct Play<'a> {
@@ -83,7 +83,7 @@ fn the_role_installs_changes_nothing_twice_and_takes_away_again() {
     }
     let Some(binary) = optimised() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let machine = Machine::over(&super::root(), "ways-ansible");
+    let machine = booted("ways-ansible");
     let play = Play::prepare(&machine, top().join("packaging/ansible/playbook.yml"), folder.path());
     let binary_word = format!("hostduty_binary={}", binary.display());
     let words = ["-e", &binary_word];

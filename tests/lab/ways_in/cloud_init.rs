@@ -36,10 +36,10 @@ fn the_first_boot_installs_hostduty_and_starts_its_watch() {
     fs::copy(&package, files.join("srv/hostduty_amd64.deb")).unwrap();
     fs::write(seed.join("user-data"), &user_data).unwrap();
     fs::write(seed.join("meta-data"), "instance-id: i-1\nlocal-hostname: ways-cloud-init\n").unwrap();
-    // A root without locales, other than a cloud's image.
+    // Other than a cloud's image, the root has no locales; and where the laboratory runs at a cloud, that is not asked.
     let own = files.join("etc/cloud/cloud.cfg.d");
     fs::create_dir_all(&own).unwrap();
-    fs::write(own.join("99-no-locale.cfg"), "locale: false\n").unwrap();
+    fs::write(own.join("99-laboratory.cfg"), "locale: false\ndatasource_list: [NoCloud]\n").unwrap();
     fs::write(units.join("downloads.service"), DOWNLOADS).unwrap();
     std::os::unix::fs::symlink("/etc/systemd/system/downloads.service", wants.join("downloads.service"))
         .unwrap();

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::super::machines::{Machine, top};
-use super::{WAYS, root, snippet, typed};
+use super::super::machines::top;
+use super::{WAYS, booted, snippet, typed};
 
 const DESK: &str = "docs/support-desk.md";
 
@@ -75,7 +75,7 @@ fn a_support_desk_verifies_a_signed_report() {
     if !crate::allowed("a signed report, verified as the desk does") {
         return;
     }
-    let machine = Machine::over(&root(), "web1");
+    let machine = booted("web1");
     machine.install();
     typed(&machine, &snippet(DESK, "customer"));
     typed(&machine, &snippet(DESK, "key"));

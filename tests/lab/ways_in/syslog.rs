@@ -35,7 +35,11 @@ fn a_broken_duty_arrives_as_one_line_at_a_central_syslog() {
     machine.sh("useradd -m bob; passwd -q -d bob");
     until(&machine, "the line", "grep 'passwords-empty fail' /run/central/read");
     machine.sh("useradd -m eve; passwd -q -d eve");
-    until(&machine, "one more finding", "journalctl -t hostduty -o cat | grep 'fails for more'");
+    until(
+        &machine,
+        "one more finding",
+        "journalctl -t hostduty -o cat | grep 'passwords-empty: fails for more'",
+    );
     machine.sh("passwd -q -l bob; passwd -q -l eve");
     until(&machine, "the second line", "grep 'passwords-empty pass' /run/central/read");
     let read = machine.sh("grep passwords-empty /run/central/read");
@@ -43,9 +47,14 @@ fn a_broken_duty_arrives_as_one_line_at_a_central_syslog() {
                   err ways-syslog hostduty passwords-empty fail fail high\n\
                   info ways-syslog hostduty passwords-empty pass fail high\n";
     assert_eq!(read, wanted, "{}", machine.sh("cat /run/central/raw"));
+    let named = machine
+        .sh("grep -c '\"message\": \"passwords-empty: fails for more since [^ ]*: eve\"' /run/central/raw");
+    assert_eq!(named, "1\n", "{}", machine.sh("cat /run/central/raw"));
     // Whatever else is in the journal stays here, and what is kept here is kept once.
-    let raw = machine.sh("grep -v ' hostduty - - - {' /run/central/raw");
-    assert_eq!(raw, "");
+    machine.sh("logger -t somebody else");
+    until(&machine, "another's message", "grep somebody /var/log/syslog");
+    let others = machine.sh("grep -v ' hostduty - - - { \"check\": \"[a-z]' /run/central/raw");
+    assert_eq!(others, "");
     let kept = machine.sh("grep -c 'hostduty.*passwords-empty: fail since' /var/log/syslog");
     assert_eq!(kept, "1\n", "{}", machine.sh("cat /var/log/syslog"));
 
