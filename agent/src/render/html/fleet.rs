@@ -85,7 +85,9 @@ fn matrix(book: &Book, checks: &BTreeMap<&str, Rows<'_>>) -> Markup {
             }
             p.soft { "F failed, ? unknown, W waived, · kept, empty: not applicable or not judged." }
             div."scroll"."matrix" tabindex="0" {
-                table {
+                table style={ "width:calc(15rem + " (checks.len()) "*1.7rem)" } {
+                    col.host;
+                    @for _ in checks { col.check; }
                     thead { tr {
                         th scope="col" { "Host" }
                         @for id in checks.keys() { th scope="col" { span { (id) } } }
