@@ -10,6 +10,7 @@
 mod firewall;
 mod fleet;
 mod machines;
+mod packages;
 mod restarts;
 mod ssh;
 mod ssh_servers;
