@@ -11,6 +11,7 @@ mod firewall;
 mod fleet;
 mod machines;
 mod page;
+mod packages;
 mod restarts;
 mod ssh;
 mod ssh_servers;

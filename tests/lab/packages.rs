@@ -1,0 +1,242 @@
+//! The packages of packaging/build: the same bytes twice, and installed, upgraded, removed and purged on booted Debians.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use super::machines::{Machine, optimised, top, unpacked_of};
+use super::say::left_out;
+
+/// What stands in the configuration of the build before, so that an upgrade brings another one.
+const BEFORE: &str = "# As it was before.\n";
+const MINE: &str = "# As its administrator wants it.";
+
+/// Two builds of the same, and one of a version before.
+struct Builds {
+    _folder: tempfile::TempDir,
+    now: PathBuf,
+    again: PathBuf,
+    before: PathBuf,
+}
+
+/// Made once; none where something that they take is missing.
+static BUILDS: LazyLock<Option<Builds>> = LazyLock::new(|| {
+    if Command::new("rpmbuild").arg("--version").output().is_err() {
+        left_out("packages, which take rpmbuild (tests/run installs it)");
+        return None;
+    }
+    let binary = optimised()?;
+    let folder = tempfile::tempdir().unwrap();
+    let [now, again, before, copy] = ["now", "again", "before", "copy"].map(|name| folder.path().join(name));
+    build(&top(), &binary, &now, &[]);
+    // Another folder, other times and permissions of its files, another time zone.
+    std::fs::create_dir(&copy).unwrap();
+    let line =
+        "umask 077; tar -c --exclude=./target --exclude=./.git . | tar -x -m --no-same-permissions -C \"$0\"";
+    assert!(Command::new("sh").args(["-c", line]).arg(&copy).current_dir(top()).status().unwrap().success());
+    build(&copy, &binary, &again, &[]);
+    let configuration = copy.join("packaging/etc/hostduty/hostduty.toml");
+    let text = std::fs::read_to_string(&configuration).unwrap();
+    std::fs::write(configuration, BEFORE.to_owned() + &text).unwrap();
+    build(&copy, &binary, &before, &["--version", "0.0.9"]);
+    Some(Builds { _folder: folder, now, again, before })
+});
+
+fn build(sources: &Path, binary: &Path, to: &Path, more: &[&str]) {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask \"$0\" && exec packaging/build \"$@\""]);
+    command.arg(if sources == top() { "022" } else { "077" }).arg("--binary").arg(binary);
+    command.args(["--arch", architecture, "--to"]).arg(to).args(more).current_dir(sources);
+    if sources != top() {
+        command.env("SOURCE_DATE_EPOCH", committed()).env("TZ", "Asia/Tokyo");
+    }
+    let output = command.output().unwrap();
+    eprint!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The time of the commit, as the script reads it where the repository is.
+fn committed() -> String {
+    let own = format!("safe.directory={}", top().display());
+    let words = ["-c", &own, "log", "-1", "--format=%ct"];
+    let output = Command::new("git").args(words).current_dir(top()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// The file of a folder whose name ends so.
+fn ending(folder: &Path, end: &str) -> PathBuf {
+    let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.find(|path| path.to_str().unwrap().ends_with(end)).unwrap()
+}
+
+#[test]
+fn two_builds_are_the_same_bytes() {
+    if !super::allowed("packages built twice") {
+        return;
+    }
+    let Some(builds) = &*BUILDS else { return };
+    let files = |folder: &Path| -> BTreeMap<String, Vec<u8>> {
+        let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        files
+            .map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap()))
+            .collect()
+    };
+    let (now, again) = (files(&builds.now), files(&builds.again));
+    assert!(now.len() > 4, "{:?}", now.keys());
+    assert!(now.keys().eq(again.keys()), "{:?} {:?}", now.keys(), again.keys());
+    let other: Vec<&String> = now.keys().filter(|name| now[*name] != again[*name]).collect();
+    assert!(other.is_empty(), "another time another {other:?}");
+    let mut sums = Command::new("sha256sum");
+    let sums = sums.args(["--check", "--strict", "--quiet", "SHA256SUMS"]).current_dir(&builds.now);
+    let sums = sums.output().unwrap();
+    assert!(sums.status.success(), "{}", String::from_utf8_lossy(&sums.stdout));
+}
+
+#[test]
+fn lintian_has_nothing_to_say() {
+    if !super::allowed("lintian on the package") {
+        return;
+    }
+    let Some(builds) = &*BUILDS else { return };
+    let mut lintian = Command::new("lintian");
+    // What ships is static; the binary of the tests is not.
+    lintian.args(["--suppress-tags", "missing-dependency-on-libc,undeclared-elf-prerequisites"]);
+    let Ok(said) = lintian.arg(ending(&builds.now, ".deb")).output() else {
+        left_out("lintian, which is not here (tests/run installs it)");
+        return;
+    };
+    assert!(said.status.success() && said.stdout.is_empty(), "{}", String::from_utf8_lossy(&said.stdout));
+}
+
+/// Runs a line that must not fail.
+fn done(machine: &Machine, line: &str) -> String {
+    let output = machine.run(&["sh", "-c", &format!("exec 2>&1 </dev/null; set -e; {line}")]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{line}: {said}");
+    said
+}
+
+const UNITS: &str = "hostduty.service hostduty-report.timer";
+
+/// A machine with systemd, and the packages of both builds as /run/before.* and /run/now.*.
+fn machine(suite: &str, kind: &str, builds: &Builds) -> Machine {
+    let root = unpacked_of(suite, &format!("packages-{suite}"), "systemd-sysv,dbus,rpm");
+    let machine = Machine::over(&root, &format!("packages-{suite}-{}", kind.replace('.', "-")));
+    // What every machine of the laboratory has would hide what the package brings.
+    done(&machine, "rm /usr/local/bin/hostduty");
+    machine.put(&ending(&builds.before, kind), &format!("/run/before.{kind}"));
+    machine.put(&ending(&builds.now, kind), &format!("/run/now.{kind}"));
+    machine
+}
+
+/// Installed, nothing runs; started, all of it works.
+fn works(machine: &Machine) {
+    assert_eq!(machine.sh(&format!("systemctl is-enabled {UNITS}")), "disabled\ndisabled\n");
+    assert_eq!(machine.sh(&format!("systemctl is-active {UNITS}")), "inactive\ninactive\n");
+    let verified =
+        "systemd-analyze verify --man=no hostduty.service hostduty-report.service hostduty-report.timer";
+    assert_eq!(done(machine, verified), "");
+    done(machine, &format!("systemctl enable --now {UNITS}"));
+    assert_eq!(done(machine, "stat -c '%U %G %a' /var/lib/hostduty"), "hostduty hostduty 750\n");
+    let report = machine.run(&["hostduty", "report"]);
+    assert!(matches!(report.status.code(), Some(0 | 1 | 3)), "{report:?}");
+    assert!(String::from_utf8_lossy(&report.stdout).contains("firewall"), "{report:?}");
+    let status = machine.run(&["hostduty", "status"]);
+    assert_eq!(status.status.code(), Some(0), "{status:?}");
+    done(machine, "systemctl start hostduty-report.service");
+    done(machine, &format!("echo '{MINE}' >>/etc/hostduty/hostduty.toml"));
+}
+
+/// The process of the watch.
+fn watch(machine: &Machine) -> String {
+    assert_eq!(machine.sh(&format!("systemctl is-active {UNITS}")), "active\nactive\n");
+    machine.sh("systemctl show -P MainPID hostduty.service")
+}
+
+/// Upgrades by a line: the new watch runs, the administrator's configuration is the same, the new one lies beside it.
+fn upgraded(machine: &Machine, line: &str, beside: &str) {
+    let watched = watch(machine);
+    done(machine, line);
+    assert_ne!(watch(machine), watched, "the watch is still the old program");
+    let configuration = done(machine, "cat /etc/hostduty/hostduty.toml");
+    assert!(configuration.starts_with(BEFORE) && configuration.contains(MINE), "{configuration}");
+    let new = std::fs::read_to_string(top().join("packaging/etc/hostduty/hostduty.toml")).unwrap();
+    assert_eq!(done(machine, &format!("cat /etc/hostduty/hostduty.toml{beside}")), new);
+}
+
+/// Removed by a line: nothing runs, nothing is asked for at boot, the program is gone and the record is there.
+fn removed(machine: &Machine, line: &str) {
+    done(machine, line);
+    assert_eq!(machine.sh("systemctl list-units --all --no-legend 'hostduty*'"), "");
+    assert_eq!(machine.sh("find /etc/systemd /run/systemd/system -name 'hostduty*'"), "");
+    assert_eq!(machine.sh("find /usr -name '*hostduty*' ! -path '/usr/local/*'"), "");
+    done(machine, "test -s /var/lib/hostduty/history/head || ls -R /var/lib/hostduty | grep -q json");
+}
+
+/// Nothing has its name but the user, whose number no other shall get.
+fn gone(machine: &Machine) {
+    let left = "find / -xdev -name '*hostduty*'; find /run -name '*hostduty*' ! -path '/run/udev/*'";
+    assert_eq!(machine.sh(left), "");
+    done(machine, "getent passwd hostduty && getent group hostduty");
+}
+
+fn debian(suite: &str) {
+    if !super::allowed(&format!("the .deb on {suite}")) {
+        return;
+    }
+    let Some(builds) = &*BUILDS else { return };
+    let machine = machine(suite, "deb", builds);
+    done(&machine, "dpkg -i /run/before.deb");
+    works(&machine);
+    upgraded(&machine, "dpkg -i --force-confold /run/now.deb", ".dpkg-dist");
+    removed(&machine, "dpkg -r hostduty");
+    assert!(done(&machine, "cat /etc/hostduty/hostduty.toml").contains(MINE));
+    done(&machine, "dpkg -i /run/now.deb");
+    done(&machine, &format!("systemctl enable --now {UNITS}; dpkg -P hostduty"));
+    gone(&machine);
+}
+
+#[test]
+fn the_deb_on_debian_12() {
+    debian("bookworm");
+}
+
+#[test]
+fn the_deb_on_debian_13() {
+    debian("trixie");
+}
+
+/// Debian's rpm with a database of its own, which knows of no systemd (--nodeps), on a real one.
+#[test]
+fn the_rpm_by_rpm() {
+    if !super::allowed("the .rpm on a booted system") {
+        return;
+    }
+    let Some(builds) = &*BUILDS else { return };
+    let machine = machine("trixie", "rpm", builds);
+    let rpm = "rpm --nodeps";
+    done(&machine, &format!("{rpm} -i /run/before.rpm"));
+    works(&machine);
+    upgraded(&machine, &format!("{rpm} -U /run/now.rpm"), ".rpmnew");
+    done(
+        &machine,
+        "rpm -V --nodeps hostduty || [ \"$(rpm -V --nodeps hostduty | grep -v ' c /etc/hostduty/hostduty.toml')\" = '' ]",
+    );
+    removed(&machine, &format!("{rpm} -e hostduty"));
+    assert!(done(&machine, "cat /etc/hostduty/hostduty.toml.rpmsave").contains(MINE));
+}
+
+/// Elsewhere the archive installs itself and takes itself away again.
+#[test]
+fn the_archive_by_its_own_script() {
+    if !super::allowed("the archive on a booted system") {
+        return;
+    }
+    let Some(builds) = &*BUILDS else { return };
+    let machine = machine("bookworm", "tar.gz", builds);
+    done(&machine, "cd /tmp && tar -xzf /run/before.tar.gz && hostduty-*/install");
+    works(&machine);
+    removed(&machine, "/tmp/hostduty-*/install --uninstall");
+}
