@@ -10,8 +10,8 @@
 mod firewall;
 mod fleet;
 mod machines;
-mod page;
 mod packages;
+mod page;
 mod restarts;
 mod ssh;
 mod ssh_servers;
