@@ -1,9 +1,11 @@
 //! The packages of packaging/build: the same bytes twice, and installed, upgraded, removed and purged on booted Debians.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+
+use serde_json::Value;
 
 use super::machines::{Machine, optimised, top, unpacked_of};
 use super::say::left_out;
@@ -108,6 +110,50 @@ fn lintian_has_nothing_to_say() {
         return;
     };
     assert!(said.status.success() && said.stdout.is_empty(), "{}", String::from_utf8_lossy(&said.stdout));
+}
+
+/// What another reader says of an inventory.
+const INVENTORY: &str = "
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+sys.exit(str(JsonStrictValidator(SchemaVersion.V1_6).validate_str(sys.stdin.read()) or ''))";
+
+#[test]
+fn the_inventory_is_valid_and_complete() {
+    if !super::allowed("the inventory of crates") {
+        return;
+    }
+    let Some(builds) = &*BUILDS else { return };
+    let python = top().join("target/validator/bin/python");
+    if !Command::new(&python).args(["-c", "import cyclonedx"]).status().is_ok_and(|status| status.success()) {
+        left_out("the validation of the inventory (tests/run installs its validator)");
+        return;
+    }
+    let text = std::fs::read_to_string(ending(&builds.now, ".cdx.json")).unwrap();
+    let complaint = |text: &str| {
+        let said =
+            assert_cmd::Command::new(&python).args(["-c", INVENTORY]).write_stdin(text).output().unwrap();
+        String::from_utf8(said.stderr).unwrap()
+    };
+    assert_eq!(complaint(&text), "");
+    let broken = text.replacen("\"library\"", "\"libary\"", 1);
+    assert!(complaint(&broken).contains("libary"), "a broken one is taken for valid");
+    // What cargo itself says is compiled for the program, by another of its commands.
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--package", "hostduty", "--edges", "normal,build", "--prefix", "none"]);
+    tree.args(["--target", "x86_64-unknown-linux-musl", "--target", "aarch64-unknown-linux-musl"]);
+    let tree = tree.args(["--format", "{p}"]).current_dir(top()).output().unwrap();
+    let crates = String::from_utf8(tree.stdout).unwrap();
+    let crates =
+        crates.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join("@").replace("@v", "@"));
+    let crates: BTreeSet<String> = crates.filter(|name| !name.is_empty()).collect();
+    let inventory: Value = serde_json::from_str(&text).unwrap();
+    let listed = inventory["dependencies"].as_array().unwrap().iter().map(|one| {
+        let reference = one["ref"].as_str().unwrap().replace("%2B", "+");
+        reference.rsplit('/').next().unwrap().to_owned()
+    });
+    assert_eq!(listed.collect::<BTreeSet<_>>(), crates);
 }
 
 /// Runs a line that must not fail.
