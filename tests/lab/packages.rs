@@ -134,7 +134,7 @@ fn the_inventory_is_valid_and_complete() {
     let complaint = |text: &str| {
         let said =
             assert_cmd::Command::new(&python).args(["-c", INVENTORY]).write_stdin(text).output().unwrap();
-        String::from_utf8(said.stderr).unwrap()
+        String::from_utf8(said.stderr).unwrap().trim().to_owned()
     };
     assert_eq!(complaint(&text), "");
     let broken = text.replacen("\"library\"", "\"libary\"", 1);
