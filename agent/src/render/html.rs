@@ -4,7 +4,9 @@
 
 mod fleet;
 mod host;
+mod matrix;
 mod reach;
+mod terms;
 mod timeline;
 
 use checks::check::{Severity, Verdict};
@@ -21,7 +23,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 pub(super) fn page(book: &Book) -> String {
     let (title, class, content) = match book.pages.as_slice() {
         [page] if book.missing.is_empty() => (page.name.clone(), "host", host::host(page)),
-        _ => (format!("{} hosts", book.pages.len() + book.missing.len()), "fleet", fleet::fleet(book)),
+        _ => (plural(book.pages.len() + book.missing.len(), "host"), "fleet", fleet::fleet(book)),
     };
     let page = html! {
         (DOCTYPE)
@@ -52,6 +54,11 @@ pub(super) fn page(book: &Book) -> String {
 /// An instant of a report as people say it.
 fn instant(at: &str) -> String {
     at.parse().map_or_else(|_| at.to_owned(), |at| format!("{} UTC", history::instant(at)))
+}
+
+/// So many of a thing.
+fn plural<N: std::fmt::Display + PartialEq + From<u8>>(count: N, thing: &str) -> String {
+    if count == N::from(1) { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
 /// The class of a verdict in the style sheet.

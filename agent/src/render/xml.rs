@@ -19,7 +19,9 @@ impl Element {
     }
     /// With one more attribute.
     pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.attributes.push((name, legible(&value.to_string())));
+        // As blanks a reader takes them anyway (XML 1.0, section 3.3.3).
+        let value = legible(&value.to_string()).replace(['\n', '\t'], " ");
+        self.attributes.push((name, value));
         self
     }
     /// With a text in it.
@@ -89,7 +91,7 @@ mod tests {
             .holding(Element::new("c"));
         assert_eq!(
             document(&root).unwrap(),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a name=\"&quot;&lt;&amp;&gt;&apos;&#10;\u{fffd}\">\n  \
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a name=\"&quot;&lt;&amp;&gt;&apos; \u{fffd}\">\n  \
              <b>]]&gt; &lt;script&gt;&amp;amp;\u{fffd}</b>\n  <c/>\n</a>\n"
         );
     }

@@ -7,32 +7,23 @@ use maud::{Markup, html};
 
 use super::super::book::{Book, Page, Row};
 use super::super::json_v1::Summary;
-use super::{class, severity, tiles, word};
+use super::{class, matrix, plural, severity, tiles, word};
 
 /// More hosts than this are counted below a check, and more findings than this below a host.
 const MOST_HOSTS: usize = 12;
 const MOST_FINDINGS: usize = 3;
-
-/// What a cell says: the letter alone, so that hundreds of hosts stay a small page.
-const LETTERS: [(Verdict, &str); 5] = [
-    (Verdict::Fail, "F"),
-    (Verdict::Unknown, "?"),
-    (Verdict::Waived, "W"),
-    (Verdict::Pass, "·"),
-    (Verdict::NotApplicable, ""),
-];
 
 pub(super) fn fleet(book: &Book) -> Markup {
     let checks = by_check(book);
     html! {
         header {
             p.kicker { "Duties of the customer" }
-            h1 { (book.pages.len() + book.missing.len()) " hosts" }
+            h1 { (plural(book.pages.len() + book.missing.len(), "host")) }
             p { (book.pages.len()) " reported" @if !book.missing.is_empty() { ", " strong { (book.missing.len()) " gave no report" } } "." }
         }
         (tiles(&Summary::of(book.pages.iter().flat_map(Page::rows).map(|row| row.verdict))))
         (missing(book))
-        (matrix(book, &checks))
+        (matrix::section(book, &checks))
         section id="checks" {
             h2 { "Where it is broken" }
             @for rows in ranked(&checks) { (one(rows)) }
@@ -41,7 +32,7 @@ pub(super) fn fleet(book: &Book) -> Markup {
     }
 }
 
-type Rows<'a> = Vec<(&'a Page, Row<'a>)>;
+pub(super) type Rows<'a> = Vec<(&'a Page, Row<'a>)>;
 
 fn by_check(book: &Book) -> BTreeMap<&str, Rows<'_>> {
     let mut checks: BTreeMap<&str, Rows<'_>> = BTreeMap::new();
@@ -58,8 +49,8 @@ fn missing(book: &Book) -> Markup {
         @if !book.missing.is_empty() {
             section id="missing" {
                 h2 { "Hosts without a report" }
-                div.scroll tabindex="0" {
-                    table {
+                div.scroll tabindex="0" role="region" aria-label="Hosts without a report" {
+                    table.cards {
                         thead { tr { th scope="col" { "Host" } th scope="col" { "Outcome" } th scope="col" { "What was seen" } } }
                         tbody {
                             @for host in &book.missing {
@@ -71,55 +62,6 @@ fn missing(book: &Book) -> Markup {
             }
         }
     }
-}
-
-fn matrix(book: &Book, checks: &BTreeMap<&str, Rows<'_>>) -> Markup {
-    let choices = [("f", "with a failure"), ("u", "with something unknown"), ("w", "with a waiver")];
-    html! {
-        section id="matrix" {
-            h2 { "Hosts and checks" }
-            fieldset {
-                legend { "Show hosts" }
-                label { input type="radio" name="only" id="only-all" checked; " all" }
-                @for (id, text) in choices { label { input type="radio" name="only" id={ "only-" (id) }; " " (text) } }
-            }
-            p.soft { "F failed, ? unknown, W waived, · kept, empty: not applicable or not judged." }
-            div."scroll"."matrix" tabindex="0" {
-                table style={ "width:calc(15rem + " (checks.len()) "*1.7rem)" } {
-                    col.host;
-                    @for _ in checks { col.check; }
-                    thead { tr {
-                        th scope="col" { "Host" }
-                        @for id in checks.keys() { th scope="col" { span { (id) } } }
-                    } }
-                    tbody { @for page in &book.pages { (line(page, checks)) } }
-                }
-            }
-        }
-    }
-}
-
-fn line(page: &Page, checks: &BTreeMap<&str, Rows<'_>>) -> Markup {
-    let verdicts: BTreeMap<&str, Verdict> =
-        page.rows().map(|row| (row.check.id.as_ref(), row.verdict)).collect();
-    // In capitals what a filter asks of a whole line.
-    let has = |verdict, name| if verdicts.values().any(|one| *one == verdict) { name } else { "" };
-    let classes = [has(Verdict::Fail, "F"), has(Verdict::Unknown, "U"), has(Verdict::Waived, "W")];
-    html! {
-        tr class=(classes.join(" ").trim()) {
-            th scope="row" { (page.name) }
-            @for id in checks.keys() {
-                @match verdicts.get(id) {
-                    Some(verdict) => td class=(class(*verdict)) { (letter(*verdict)) },
-                    None => td {},
-                }
-            }
-        }
-    }
-}
-
-fn letter(verdict: Verdict) -> &'static str {
-    LETTERS.iter().find(|(one, _)| *one == verdict).map_or("", |(_, letter)| letter)
 }
 
 /// The checks that fail or are unknown somewhere: the gravest first, then the most frequent.
@@ -157,7 +99,7 @@ fn one(rows: &Rows<'_>) -> Markup {
                     }
                 }
             }
-            @if failed > 0 { details { summary { "How to mend it" } pre { (first.check.remedy) } } }
+            @if failed > 0 && !first.check.remedy.is_empty() { details { summary { "How to mend it" } pre { (first.check.remedy) } } }
         }
     }
 }
@@ -188,7 +130,7 @@ fn duties(book: &Book) -> Markup {
     html! {
         section id="duties" {
             h2 { "Duties" }
-            div.scroll tabindex="0" {
+            div.scroll tabindex="0" role="region" aria-label="Duties of each host" {
                 table {
                     thead { tr {
                         th scope="col" { "Host" } th scope="col" { "Offer" }

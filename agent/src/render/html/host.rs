@@ -1,16 +1,11 @@
 //! One host: what is broken first, then what is not known, then all the rest.
 
 use checks::check::Verdict;
-use checks::date::Day;
-use checks::report::Status;
 use maud::{Markup, html};
 
 use super::super::book::{Page, Row};
-use super::super::json_v1::{Duty, Evidence};
-use super::{class, instant, reach, severity, tiles, timeline, word};
-
-/// So many days before its end an attestation or a waiver is marked.
-const SOON: i64 = 30;
+use super::super::json_v1::Evidence;
+use super::{class, instant, plural, reach, severity, terms, tiles, timeline};
 
 pub(super) fn host(page: &Page) -> Markup {
     let report = &page.report;
@@ -39,8 +34,8 @@ pub(super) fn host(page: &Page) -> Markup {
         (contents(page))
         (judged(page, Verdict::Fail, "broken", "What is broken"))
         (judged(page, Verdict::Unknown, "unknown", "What could not be known"))
-        (accepted(page))
-        (duties(page))
+        (terms::accepted(page))
+        (terms::duties(page))
         @if let Some(listing) = &page.exposure { (reach::table(listing)) }
         @if let Some(past) = &page.past { (timeline::section(past)) }
         (listed(page, Verdict::Pass, "kept", "What is kept"))
@@ -108,9 +103,11 @@ fn one(row: Row<'_>) -> Markup {
             @if check.unknowns.len() > 1 || (!check.unknowns.is_empty() && !check.findings.is_empty()) {
                 ul.plain { @for why in &check.unknowns { li { "not known: " (why) } } }
             }
-            details open[row.verdict == Verdict::Fail] {
-                summary { "How to mend it" }
-                pre { (check.remedy) }
+            @if !check.remedy.is_empty() {
+                details open[row.verdict == Verdict::Fail] {
+                    summary { "How to mend it" }
+                    pre { (check.remedy) }
+                }
             }
             @if row.known.is_some() {
                 details { summary { "Why it matters" } p { (row.rationale()) } }
@@ -127,98 +124,6 @@ fn places(seen: &[Evidence]) -> Markup {
     }
 }
 
-/// What people accepted, with its end.
-fn accepted(page: &Page) -> Markup {
-    let all = || page.report.checks.iter().flat_map(|check| check.waived.iter().map(move |one| (check, one)));
-    html! {
-        @if all().next().is_some() {
-            section id="accepted" {
-                h2 { "What is broken and accepted" }
-                div.scroll tabindex="0" {
-                    table.cards {
-                        thead { tr {
-                            th scope="col" { "Finding" } th scope="col" { "Accepted by" } th scope="col" { "Why" } th scope="col" { "Until" }
-                        } }
-                        tbody {
-                            @for (check, one) in all() {
-                                tr {
-                                    th scope="row" {
-                                        strong { (one.finding.subject) } ": " (one.finding.message) " " span.id { (check.id) }
-                                    }
-                                    td { (one.owner) }
-                                    td { (one.reason) }
-                                    td { (until(&one.until, &page.report.generated_at)) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// An end, with a mark where it is near or over.
-fn until(day: &str, at: &str) -> Markup {
-    let (Ok(Day(end)), Ok(Day(today))) = (day.parse(), at.split('T').next().unwrap_or(at).parse()) else {
-        return html! { (day) };
-    };
-    html! {
-        (day) " "
-        @if end < today { span."tag"."f" { "ended" } }
-        @else if end - today <= SOON { span."tag"."w" { "ends in " (end - today) " days" } }
-    }
-}
-
-fn duties(page: &Page) -> Markup {
-    let duties = &page.report.duties;
-    html! {
-        @if !duties.is_empty() {
-            section id="duties" {
-                h2 { "The duties of " (page.report.offer.name) }
-                div.scroll tabindex="0" {
-                    table.cards {
-                        thead { tr {
-                            th scope="col" { "Where it stands" } th scope="col" { "Duty" } th scope="col" { "Answered by" } th scope="col" { "Asked for by" }
-                        } }
-                        tbody { @for duty in duties { (self::duty(duty, &page.report.generated_at)) } }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn duty(duty: &Duty, at: &str) -> Markup {
-    let class = match duty.status.as_ref() {
-        "pass" | "attested" => "p",
-        "fail" | "expired" => "f",
-        "waived" => "w",
-        "not-applicable" => "n",
-        _ => "u",
-    };
-    // What a person would say, of the verdicts' own words.
-    let status = match duty.status.as_ref() {
-        status if status == Status::Kept.name() => word(Verdict::Pass),
-        status if status == Status::Broken.name() => "broken",
-        status => status,
-    };
-    html! {
-        tr class=(class) {
-            td { span.tag { (status) } }
-            th scope="row" { (duty.title) " " span.id { (duty.id) } }
-            td {
-                (duty.answered_by.join(", "))
-                @if let Some(held) = &duty.attestation {
-                    p.soft { "attested by " (held.by) " on " (held.on) " until " (until(&held.until, at)) }
-                    @if let Some(note) = &held.note { p.soft { (note) } }
-                }
-            }
-            td { (duty.source) }
-        }
-    }
-}
-
 /// What needs nobody's hand: folded away.
 fn listed(page: &Page, verdict: Verdict, id: &str, title: &str) -> Markup {
     let rows = || page.rows().filter(move |row| row.verdict == verdict);
@@ -227,7 +132,7 @@ fn listed(page: &Page, verdict: Verdict, id: &str, title: &str) -> Markup {
             section id=(id) {
                 h2 { (title) }
                 details {
-                    summary { (rows().count()) " checks" }
+                    summary { (plural(rows().count(), "check")) }
                     @for row in rows() {
                         article class=(class(verdict)) {
                             span.id { (row.check.id) }

@@ -10,7 +10,7 @@ pub(super) fn table(listing: &Listing) -> Markup {
     html! {
         section id="reach" {
             h2 { "Who can reach what" }
-            div.scroll tabindex="0" {
+            div.scroll tabindex="0" role="region" aria-label="Who can reach what" {
                 table.cards {
                     caption { "What a filter outside this machine does, such as a security group, cannot be seen from it." }
                     thead { tr {

@@ -42,7 +42,7 @@ pub(super) fn section(timeline: &Timeline) -> Markup {
                 @else { "Checks that changed or are not kept; hatched: nobody observed." }
             }
             @if !shown.is_empty() {
-                div.scroll tabindex="0" { (picture(shown, &axis)) }
+                div.scroll tabindex="0" role="region" aria-label="The verdicts over time" { (picture(shown, &axis)) }
                 @if all.len() > shown.len() { p.soft { "and " (all.len() - shown.len()) " more: hostduty history" } }
                 details { summary { "The same as a table" } (table(shown)) }
             }
@@ -67,7 +67,7 @@ fn picture(shown: &[(&str, &Past)], axis: &Axis) -> Markup {
         svg viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label="The verdicts over time; the table below says the same" {
             defs {
                 pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
-                    line.tick x1="0" y1="0" x2="0" y2="6" stroke-width="3" {}
+                    line.hatch x1="0" y1="0" x2="0" y2="6" stroke-width="2" {}
                 }
             }
             @for tick in 0..=TICKS {
@@ -123,7 +123,7 @@ fn because(span: &Span) -> String {
 
 fn table(shown: &[(&str, &Past)]) -> Markup {
     html! {
-        div.scroll tabindex="0" {
+        div.scroll tabindex="0" role="region" aria-label="The verdicts over time as a table" {
             table {
                 thead { tr {
                     th scope="col" { "Check" } th scope="col" { "Verdict" } th scope="col" { "From" } th scope="col" { "For" } th scope="col" { "Why" }
