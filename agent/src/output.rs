@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use checks::document;
 use checks::redact::redact;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -118,7 +119,7 @@ pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Error> {
 
 /// A report as it is when it was written as JSON and read again: without secrets, and without what drives a terminal.
 pub(crate) fn inert_copy<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, Error> {
-    serde_json::from_str(&json(value)?).map_err(|error| Error::Format(error.to_string()))
+    serde_json::from_slice(json(value)?.as_bytes()).map_err(|error| Error::Format(error.to_string()))
 }
 
 fn redact_json(value: &mut serde_json::Value) {
@@ -138,7 +139,7 @@ fn redact_json(value: &mut serde_json::Value) {
 
 /// A value as TOML, every text in it redacted.
 pub(crate) fn toml(value: &impl Serialize) -> Result<String, Error> {
-    let mut value = toml::Value::try_from(value).map_err(|error| Error::Format(error.to_string()))?;
+    let mut value = document::write(value).map_err(|error| Error::Format(error.to_string()))?;
     redact_toml(&mut value);
     toml::to_string(&value).map_err(|error| Error::Format(error.to_string()))
 }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use checks::date::Timestamp;
+use checks::document;
 use checks::facts::{self, Facts};
 use checks::gap::{Gap, GapKind};
 use checks::host::Host;
@@ -138,5 +139,5 @@ pub(crate) fn parsed(path: &Path, text: &str) -> Result<Facts, Error> {
         None => return Err(not("it has no `schema`".to_owned())),
     }
     // From the parsed value and not from the text once more: every way to read facts costs a third of a megabyte.
-    toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| not(error.message().to_owned()))
+    document::read(toml::Value::Table(table)).map_err(|error| not(error.to_string()))
 }

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod date;
+pub mod document;
 pub mod evidence;
 pub mod facts;
 pub mod gap;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::check::Severity;
+use crate::document;
 pub use detect::detect;
 
 /// One offer of a provider, from `checks/providers/<id>.toml` and the parts that it names.
@@ -149,14 +150,14 @@ pub fn offer(id: &str) -> Option<Offer> {
 
 /// An offer with what its parts bring; its own lines come last, and an attestation of its own replaces a shared one.
 fn parse(text: &str) -> Result<Offer, String> {
-    let mut offer: Offer = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut offer: Offer = document::parse(text).map_err(|error| error.to_string())?;
     let (mut documents, mut duties) = (Vec::new(), Vec::new());
     for name in &offer.parts {
         let (_, text) = PARTS
             .iter()
             .find(|(known, _)| known == name)
             .ok_or_else(|| format!("there is no part {name}"))?;
-        let part: Part = toml::from_str(text).map_err(|error| format!("{name}: {error}"))?;
+        let part: Part = document::parse(text).map_err(|error| format!("{name}: {error}"))?;
         documents.extend(part.document);
         duties.extend(part.duty);
         for (id, statement) in part.attestation {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use checks::document;
 use checks::facts::{self, Facts, ROOMS};
 use checks::gap::{Gap, GapKind, Reading};
 use checks::policy::Policy;
@@ -45,12 +46,12 @@ pub(crate) fn run(arguments: &cli::Doctor) -> Result<ExitCode, Error> {
 fn needs(facts: &Facts) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     const MARK: &str = "a room that the doctor took away";
     let mut needs = BTreeMap::new();
-    let Ok(toml::Value::Table(whole)) = toml::Value::try_from(facts) else { return needs };
+    let Ok(toml::Value::Table(whole)) = document::write(facts) else { return needs };
     for room in ROOMS {
         let mut table = whole.clone();
-        let Ok(gap) = toml::Value::try_from(Reading::<()>::Gap(Gap::unsupported(MARK))) else { continue };
+        let Ok(gap) = document::write(&Reading::<()>::Gap(Gap::unsupported(MARK))) else { continue };
         table.insert(room.name.to_owned(), gap);
-        let Ok(poorer) = toml::Value::Table(table).try_into::<Facts>() else { continue };
+        let Ok(poorer) = document::read::<Facts>(toml::Value::Table(table)) else { continue };
         let policy = Policy { offer: offer(facts), ..Policy::default() };
         let report = report::judge(&poorer, &policy, &detected(), &[]);
         let missing = report

@@ -84,7 +84,7 @@ fn reported(path: &Path, text: &str) -> Result<Look, Error> {
             path.display()
         ))
     };
-    let report: Report = serde_json::from_str(text).map_err(|error| not(error.to_string()))?;
+    let report: Report = serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
     if report.schema_version != 1 {
         return Err(not(format!("it is of version {}", report.schema_version)));
     }

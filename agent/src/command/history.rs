@@ -174,7 +174,8 @@ fn read(path: &Path) -> Result<Statement, Error> {
         ErrorKind::FileTooLarge => not("it is larger than any".to_owned()),
         _ => not(format!("it cannot be read: {error}")),
     })?;
-    let statement: Statement = serde_json::from_str(&text).map_err(|error| not(error.to_string()))?;
+    let statement: Statement =
+        serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
     if statement.schema_version == 1 {
         Ok(statement)
     } else {

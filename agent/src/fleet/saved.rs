@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::failure::{Failure, Reason};
 use super::{Asked, Destination, Error, answer};
@@ -11,6 +12,12 @@ use crate::render::json_v1::Report;
 
 /// A file larger than this is none: a host takes a fifth of a megabyte.
 const LARGEST: u64 = 256 << 20;
+
+/// Tells a merged report from one of a single host: that one has no hosts.
+#[derive(Deserialize)]
+struct Kind {
+    hosts: Option<IgnoredAny>,
+}
 
 /// The part of a merged report that `--from` shows again; the rest follows from it.
 #[derive(Deserialize)]
@@ -39,13 +46,14 @@ pub(crate) fn saved(files: &[PathBuf]) -> Result<(Vec<Asked>, Vec<String>), Erro
         let file = path.display().to_string();
         let text = named::read(path, LARGEST).map_err(|error| Error::Unreadable(file.clone(), error))?;
         let not = |why: String| Error::Saved(file.clone(), why);
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| not(error.to_string()))?;
-        if value.get("hosts").is_none() {
-            let report = serde_json::from_value(value).map_err(|error| not(error.to_string()))?;
+        let kind: Kind = serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
+        if kind.hosts.is_none() {
+            let report = serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
             all.push(alone(path, answer::checked(report).map_err(not)?));
             continue;
         }
-        let merged: Merged = serde_json::from_value(value).map_err(|error| not(error.to_string()))?;
+        let merged: Merged =
+            serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
         if merged.schema_version != 1 {
             return Err(not(format!("it is of version {}", merged.schema_version)));
         }

@@ -83,7 +83,7 @@ struct Standardised {
 }
 
 fn parse_instance_data(text: &str) -> Option<InstanceData> {
-    serde_json::from_str(text).ok()
+    serde_json::from_slice(text.as_bytes()).ok()
 }
 
 /// resolv.conf(5): the addresses of its `nameserver` lines, without repetitions.

@@ -6,6 +6,7 @@ use super::Package;
 use super::configuration::Tool;
 use super::ini::{self, truth};
 use super::pattern::{glob, means};
+use crate::document;
 use crate::evidence::Evidence;
 use crate::facts::packages::rpm_version;
 use crate::gap::Gap;
@@ -74,7 +75,7 @@ impl Locks {
             }
         }
         let (five, zypp) = (text(DNF5), text(ZYPP));
-        match five.as_deref().map(toml::from_str::<File>) {
+        match five.as_deref().map(document::parse::<File>) {
             Some(Ok(file)) if file.version == "1.0" => {
                 locks.conditions = file.packages.into_iter().map(|one| (one.name, one.conditions)).collect();
             }
