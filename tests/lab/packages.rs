@@ -22,35 +22,65 @@ struct Builds {
     before: PathBuf,
 }
 
+/// The architectures by Debian's name and by rpm's, the own one first.
+const ARCHITECTURES: [[&str; 2]; 2] = if cfg!(target_arch = "aarch64") {
+    [["arm64", "aarch64"], ["amd64", "x86_64"]]
+} else {
+    [["amd64", "x86_64"], ["arm64", "aarch64"]]
+};
+
+/// The binaries that ship, where packaging/static made them since; else the optimised one, of the own architecture.
+static BINARIES: LazyLock<Option<Vec<PathBuf>>> = LazyLock::new(|| {
+    let optimised = optimised()?;
+    let age = |binary: &Path| binary.metadata().and_then(|binary| binary.modified()).ok();
+    let shipped = ARCHITECTURES.map(|[_, machine]| top().join(shipped(machine)));
+    if shipped.iter().all(|binary| age(binary) > age(&optimised)) {
+        return Some(shipped.into());
+    }
+    left_out("packages of the binaries that ship (tests/run builds them): these have the one of the tests");
+    Some(vec![optimised])
+});
+
+/// Where packaging/static leaves a binary.
+fn shipped(machine: &str) -> String {
+    format!("target/static/hostduty-{machine}-unknown-linux-musl")
+}
+
 /// Made once; none where something that they take is missing.
 static BUILDS: LazyLock<Option<Builds>> = LazyLock::new(|| {
     if Command::new("rpmbuild").arg("--version").output().is_err() {
         left_out("packages, which take rpmbuild (tests/run installs it)");
         return None;
     }
-    let binary = optimised()?;
+    let binaries = BINARIES.as_ref()?;
     let folder = tempfile::tempdir().unwrap();
     let [now, again, before, copy] = ["now", "again", "before", "copy"].map(|name| folder.path().join(name));
-    build(&top(), &binary, &now, &[]);
+    build(&top(), binaries, &now, &[]);
     // Another folder, other times and permissions of its files, another time zone.
     std::fs::create_dir(&copy).unwrap();
     let line =
         "umask 077; tar -c --exclude=./target --exclude=./.git . | tar -x -m --no-same-permissions -C \"$0\"";
     assert!(Command::new("sh").args(["-c", line]).arg(&copy).current_dir(top()).status().unwrap().success());
-    build(&copy, &binary, &again, &[]);
+    build(&copy, binaries, &again, &[]);
     let configuration = copy.join("packaging/etc/hostduty/hostduty.toml");
     let text = std::fs::read_to_string(&configuration).unwrap();
     std::fs::write(configuration, BEFORE.to_owned() + &text).unwrap();
-    build(&copy, &binary, &before, &["--version", "0.0.9"]);
+    build(&copy, binaries, &before, &["--version", "0.0.9"]);
     Some(Builds { _folder: folder, now, again, before })
 });
 
-fn build(sources: &Path, binary: &Path, to: &Path, more: &[&str]) {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+fn build(sources: &Path, binaries: &[PathBuf], to: &Path, more: &[&str]) {
     let mut command = Command::new("sh");
     command.args(["-c", "umask \"$0\" && exec packaging/build \"$@\""]);
-    command.arg(if sources == top() { "022" } else { "077" }).arg("--binary").arg(binary);
-    command.args(["--arch", architecture, "--to"]).arg(to).args(more).current_dir(sources);
+    command
+        .arg(if sources == top() { "022" } else { "077" })
+        .arg("--to")
+        .arg(to)
+        .args(more)
+        .current_dir(sources);
+    for (binary, [architecture, _]) in binaries.iter().zip(ARCHITECTURES) {
+        command.arg("--binary").arg(binary).args(["--arch", architecture]);
+    }
     if sources != top() {
         command.env("SOURCE_DATE_EPOCH", committed()).env("TZ", "Asia/Tokyo");
     }
@@ -71,6 +101,26 @@ fn committed() -> String {
 fn ending(folder: &Path, end: &str) -> PathBuf {
     let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     files.find(|path| path.to_str().unwrap().ends_with(end)).unwrap()
+}
+
+/// The package of a kind for an architecture.
+fn package_for(names: [&str; 2], folder: &Path, kind: &str) -> PathBuf {
+    let [debian, machine] = names;
+    match kind {
+        "deb" => ending(folder, &format!("_{debian}.deb")),
+        "rpm" => ending(folder, &format!(".{machine}.rpm")),
+        _ => ending(folder, &format!("-{machine}-linux.tar.gz")),
+    }
+}
+
+/// The package of a kind for this machine.
+fn package(folder: &Path, kind: &str) -> PathBuf {
+    package_for(ARCHITECTURES[0], folder, kind)
+}
+
+/// The .deb for this machine.
+pub(super) fn deb() -> Option<PathBuf> {
+    BUILDS.as_ref().map(|builds| package(&builds.now, "deb"))
 }
 
 #[test]
@@ -102,14 +152,88 @@ fn lintian_has_nothing_to_say() {
         return;
     }
     let Some(builds) = &*BUILDS else { return };
-    let mut lintian = Command::new("lintian");
-    // What ships is static; the binary of the tests is not.
-    lintian.args(["--suppress-tags", "missing-dependency-on-libc,undeclared-elf-prerequisites"]);
-    let Ok(said) = lintian.arg(ending(&builds.now, ".deb")).output() else {
-        left_out("lintian, which is not here (tests/run installs it)");
+    let static_ones = BINARIES.as_ref().is_some_and(|binaries| binaries.len() == ARCHITECTURES.len());
+    let architectures = if static_ones { &ARCHITECTURES[..] } else { &ARCHITECTURES[..1] };
+    for names in architectures {
+        let mut lintian = Command::new("lintian");
+        if !static_ones {
+            lintian.args(["--suppress-tags", "missing-dependency-on-libc,undeclared-elf-prerequisites"]);
+        }
+        let Ok(said) = lintian.arg(package_for(*names, &builds.now, "deb")).output() else {
+            left_out("lintian, which is not here (tests/run installs it)");
+            return;
+        };
+        assert!(said.status.success() && said.stdout.is_empty(), "{}", String::from_utf8_lossy(&said.stdout));
+    }
+}
+
+/// The bytes that a command prints.
+fn printed(program: &str, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(program).args(arguments).current_dir(top()).output().unwrap();
+    assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{program} {arguments:?}: {output:?}");
+    output.stdout
+}
+
+/// The other processor's packages, unpacked, and their program run in an emulator.
+#[test]
+fn what_is_packed_for_the_other_processor_runs_there() {
+    if !super::allowed("packages of another architecture") {
+        return;
+    }
+    let (Some(builds), Some([own, _])) = (&*BUILDS, BINARIES.as_deref()) else {
+        left_out("packages of another architecture (tests/run builds its binary)");
         return;
     };
-    assert!(said.status.success() && said.stdout.is_empty(), "{}", String::from_utf8_lossy(&said.stdout));
+    let [_, names] = ARCHITECTURES;
+    let [deb, rpm, archive] = ["deb", "rpm", "tar.gz"].map(|kind| package_for(names, &builds.now, kind));
+    let [deb, rpm, archive] = [&deb, &rpm, &archive].map(|path| path.to_str().unwrap());
+    assert_eq!(
+        printed("dpkg-deb", &["--field", deb, "Architecture"]),
+        format!("{}\n", names[0]).into_bytes()
+    );
+    assert_eq!(printed("rpm", &["-qp", "--queryformat", "%{arch}", rpm]), names[1].as_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().to_str().unwrap();
+    printed("dpkg-deb", &["--extract", deb, to]);
+    let program = folder.path().join("usr/bin/hostduty");
+    let bytes = std::fs::read(&program).unwrap();
+    assert!(bytes == printed("bsdtar", &["-xOf", rpm, "./usr/bin/hostduty"]), "the .rpm has another program");
+    let folder_of = Path::new(archive).file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz");
+    let in_archive = printed("bsdtar", &["-xOf", archive, &format!("{folder_of}/hostduty")]);
+    assert!(bytes == in_archive, "the archive has another program");
+    let emulator = format!("qemu-{}-static", names[1]);
+    let question = ["report", "--root", "tests/roots/ubuntu-careless/root", "--at", "2026-11-22"];
+    let theirs = printed(&emulator, &[&[program.to_str().unwrap()], &question[..]].concat());
+    assert!(theirs == printed(own.to_str().unwrap(), &question), "two processors, two opinions");
+}
+
+/// The same commit, built once more in another folder, is the same program on both processors.
+#[test]
+fn two_static_builds_are_the_same_bytes() {
+    if !super::allowed("binaries built twice") {
+        return;
+    }
+    if std::env::var_os("HOSTDUTY_NIGHTLY").is_none() {
+        left_out("binaries built twice, which takes a quarter of an hour (tests/run --all)");
+        return;
+    }
+    let Some(binaries) = BINARIES.as_deref().filter(|binaries| binaries.len() == ARCHITECTURES.len()) else {
+        return;
+    };
+    let copy = tempfile::tempdir().unwrap();
+    let line = "tar -c --exclude=./target --exclude=./.git . | tar -x -C \"$0\"";
+    assert!(
+        Command::new("sh").args(["-c", line]).arg(copy.path()).current_dir(top()).status().unwrap().success()
+    );
+    let built = Command::new(copy.path().join("packaging/static")).output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    for (binary, [_, machine]) in binaries.iter().zip(ARCHITECTURES) {
+        let again = copy.path().join(shipped(machine));
+        assert!(
+            std::fs::read(binary).unwrap() == std::fs::read(again).unwrap(),
+            "{machine}: another program"
+        );
+    }
 }
 
 /// What another reader says of an inventory.
@@ -172,8 +296,8 @@ fn machine(suite: &str, kind: &str, builds: &Builds) -> Machine {
     let machine = Machine::over(&root, &format!("packages-{suite}-{}", kind.replace('.', "-")));
     // What every machine of the laboratory has would hide what the package brings.
     done(&machine, "rm /usr/local/bin/hostduty");
-    machine.put(&ending(&builds.before, kind), &format!("/run/before.{kind}"));
-    machine.put(&ending(&builds.now, kind), &format!("/run/now.{kind}"));
+    machine.put(&package(&builds.before, kind), &format!("/run/before.{kind}"));
+    machine.put(&package(&builds.now, kind), &format!("/run/now.{kind}"));
     machine
 }
 

@@ -8,8 +8,7 @@ mod prometheus;
 mod syslog;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::machines::{Machine, top, unpacked};
@@ -77,24 +76,4 @@ fn until(machine: &Machine, what: &str, line: &str) -> String {
         assert!(!late, "{what}: not seen\n{said}{}", machine.sh("journalctl --no-pager -n 40"));
         std::thread::sleep(Duration::from_millis(200));
     }
-}
-
-/// What packaging/install installs, as a package that dpkg takes.
-fn package(binary: &Path, folder: &Path) -> PathBuf {
-    let (tree, package) = (folder.join("tree"), folder.join("hostduty_amd64.deb"));
-    let install = top().join("packaging/install");
-    let installed = Command::new(install).arg("--binary").arg(binary).arg(&tree).status().unwrap();
-    assert!(installed.success());
-    fs::create_dir(tree.join("DEBIAN")).unwrap();
-    let control = "Package: hostduty\nVersion: 0.1.0\nArchitecture: amd64\nMaintainer: nobody <nobody@example.org>\n\
-                   Description: checks the customer's half of the contract\n";
-    fs::write(tree.join("DEBIAN/control"), control).unwrap();
-    fs::write(tree.join("DEBIAN/conffiles"), "/etc/hostduty/hostduty.toml\n").unwrap();
-    let after = "#!/bin/sh\nset -e\nsystemd-sysusers hostduty.conf\nsystemctl daemon-reload\n";
-    fs::write(tree.join("DEBIAN/postinst"), after).unwrap();
-    let mut build = Command::new("sh");
-    build.args(["-ec", "chmod 755 \"$1\" \"$1\"/DEBIAN/postinst; dpkg-deb -Zgzip -z1 --root-owner-group --build \"$1\" \"$2\"", "sh"]);
-    let built = build.arg(&tree).arg(&package).output().unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    package
 }

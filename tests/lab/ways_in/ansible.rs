@@ -8,8 +8,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::super::machines::{Machine, optimised, top};
+use super::super::packages;
 use super::super::say::left_out;
-use super::{booted, package};
+use super::booted;
 
 /// A machine that lets Ansible in, and what Ansible is told of it.
 struct Play<'a> {
@@ -125,7 +126,7 @@ fn the_role_installs_changes_nothing_twice_and_takes_away_again() {
     assert_eq!(play.changed(&["-e", "hostduty_state=absent"]), 0);
 
     // The same by a package.
-    let package = package(&binary, folder.path());
+    let Some(package) = packages::deb() else { return };
     let package = format!("hostduty_package={}", package.display());
     let by_package = ["-e", package.as_str()];
     assert!(play.changed(&by_package) >= 3);

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use super::super::machines::{Machine, optimised, top};
-use super::{package, root, until};
+use super::super::machines::{Machine, top};
+use super::super::packages;
+use super::{root, until};
 
 /// What the machine has instead of the internet.
 const DOWNLOADS: &str = "[Service]\nExecStart=python3 -m http.server --bind 127.0.0.1 --directory /srv 80\n\
@@ -15,9 +16,8 @@ fn the_first_boot_installs_hostduty_and_starts_its_watch() {
     if !crate::allowed("cloud-init at a first boot") {
         return;
     }
-    let Some(binary) = optimised() else { return };
+    let Some(package) = packages::deb() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let package = package(&binary, folder.path());
     let sum = Command::new("sha256sum").arg(&package).output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
     let example = fs::read_to_string(top().join("packaging/cloud-init/user-data.yaml")).unwrap();
