@@ -410,3 +410,24 @@ fn the_archive_by_its_own_script() {
     works(&machine);
     removed(&machine, "/tmp/hostduty-*/install --uninstall");
 }
+
+/// The archive for macOS puts there what the sources put there; what program it holds is all the same to it.
+#[test]
+fn the_archive_for_macos_installs_what_the_sources_install() {
+    if !super::allowed("the archive for macOS") {
+        return;
+    }
+    let Some(binary) = optimised() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [dist, theirs, ours] =
+        ["dist", "theirs", "ours"].map(|name| folder.path().join(name).display().to_string());
+    let binary = binary.to_str().unwrap();
+    printed("packaging/build", &["--binary", binary, "--arch", "macos", "--to", &dist]);
+    let archive = ending(Path::new(&dist), "-aarch64-macos.tar.gz");
+    printed("tar", &["-xzf", archive.to_str().unwrap(), "-C", folder.path().to_str().unwrap()]);
+    let name = archive.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz").to_owned();
+    printed(folder.path().join(name).join("install").to_str().unwrap(), &[&theirs]);
+    printed("packaging/macos/install", &["--binary", binary, &ours]);
+    assert_eq!(printed("diff", &["-r", "--no-dereference", &theirs, &ours]), b"");
+    assert!(Path::new(&theirs).join("Library/LaunchDaemons").is_dir());
+}
