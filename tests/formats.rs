@@ -158,6 +158,9 @@ fn what_is_no_saved_report_is_told_so() {
             "{\"schema_version\":1,\"hosts\":[{\"name\":\"a\",\"destination\":\"a\",\"port\":null,\"outcome\":\"fine\",\"detail\":null,\"milliseconds\":1,\"report\":null}]}",
             "there is no outcome `fine`",
         ),
+        // Where another file was meant, what stands in this one may be a secret.
+        ("{\"schema_version\":\"Tr0ub4dor\"}", "string \"…\", expected u32"),
+        (&format!("{{\"schema_version\":1,\"system\":{{\"{}\":0}}}}", "x".repeat(1000)), "line 1 column"),
     ] {
         fs::write(&file, text).unwrap();
         let output =
@@ -165,6 +168,7 @@ fn what_is_no_saved_report_is_told_so() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(said.contains(why), "{text}: {said}");
+        assert!(!said.contains("Tr0ub4dor") && said.len() < 600, "{said}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one way out: every text that leaves hostduty is redacted here, and nothing in it can drive a terminal.
 
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -99,6 +100,24 @@ fn misleads(character: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
         )
+}
+
+/// What the reader of a format says of a file: without the text that it quotes, which may be a secret where another file
+/// was meant, and no longer than somebody reads.
+pub(crate) fn complaint(error: &impl Display) -> String {
+    const EACH_END: usize = 120;
+    let mut said = error.to_string();
+    if let (Some(start), Some(end)) = (said.find('"'), said.rfind('"')) {
+        said.replace_range(start..=end, "\"…\"");
+    }
+    let head = said.char_indices().nth(EACH_END).map(|(at, _)| at);
+    let tail = said.char_indices().nth_back(EACH_END).map(|(at, _)| at);
+    if let (Some(head), Some(tail)) = (head, tail)
+        && head < tail
+    {
+        said.replace_range(head..tail, " … ");
+    }
+    said
 }
 
 /// A value as JSON, every text in it redacted.

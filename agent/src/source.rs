@@ -12,6 +12,7 @@ use checks::host::Host;
 use crate::cli::{Kernel, Subject};
 use crate::host::{Live, Root};
 use crate::named;
+use crate::output::complaint;
 
 /// A snapshot larger than this is not one: a server's takes a tenth of a megabyte, and with 50,000 sockets six. While it
 /// is parsed a hostile one takes seventy times its size in memory.
@@ -129,7 +130,7 @@ pub(crate) fn parsed(path: &Path, text: &str) -> Result<Facts, Error> {
     // Without the line itself: where it is no snapshot, it may be anything, a secret too.
     let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        not(format!("line {}: {}", before.lines().count().max(1), error.message()))
+        not(format!("line {}: {}", before.lines().count().max(1), complaint(&error.message())))
     })?;
     match table.get("schema").and_then(toml::Value::as_integer) {
         Some(schema) if schema == i64::from(facts::SCHEMA) => {}
@@ -139,5 +140,5 @@ pub(crate) fn parsed(path: &Path, text: &str) -> Result<Facts, Error> {
         None => return Err(not("it has no `schema`".to_owned())),
     }
     // From the parsed value and not from the text once more: every way to read facts costs a third of a megabyte.
-    document::read(toml::Value::Table(table)).map_err(|error| not(error.to_string()))
+    document::read(toml::Value::Table(table)).map_err(|error| not(complaint(&error)))
 }

@@ -84,7 +84,8 @@ fn reported(path: &Path, text: &str) -> Result<Look, Error> {
             path.display()
         ))
     };
-    let report: Report = serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
+    let report: Report =
+        serde_json::from_slice(text.as_bytes()).map_err(|error| not(output::complaint(&error)))?;
     if report.schema_version != 1 {
         return Err(not(format!("it is of version {}", report.schema_version)));
     }

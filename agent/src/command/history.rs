@@ -175,7 +175,7 @@ fn read(path: &Path) -> Result<Statement, Error> {
         _ => not(format!("it cannot be read: {error}")),
     })?;
     let statement: Statement =
-        serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
+        serde_json::from_slice(text.as_bytes()).map_err(|error| not(output::complaint(&error)))?;
     if statement.schema_version == 1 {
         Ok(statement)
     } else {

@@ -6,6 +6,7 @@ use checks::report::Status;
 
 use super::failure::{Failure, Reason};
 use crate::cli::Codes;
+use crate::output;
 use crate::render::json_v1::{Check, Report, SCHEMA_VERSION, Summary};
 
 /// No report has more checks or duties than this.
@@ -29,7 +30,7 @@ const STATUSES: [Status; 8] = [
 
 /// The report in what a host printed.
 pub(crate) fn parse(text: &[u8]) -> Result<Report, Failure> {
-    let report = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
+    let report = serde_json::from_slice(text).map_err(|error| malformed(output::complaint(&error)))?;
     checked(report).map_err(malformed)
 }
 

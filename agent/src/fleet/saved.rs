@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 
 use super::failure::{Failure, Reason};
 use super::{Asked, Destination, Error, answer};
-use crate::named;
 use crate::render::json_v1::Report;
+use crate::{named, output};
 
 /// A file larger than this is none: a host takes a fifth of a megabyte.
 const LARGEST: u64 = 256 << 20;
@@ -46,14 +46,16 @@ pub(crate) fn saved(files: &[PathBuf]) -> Result<(Vec<Asked>, Vec<String>), Erro
         let file = path.display().to_string();
         let text = named::read(path, LARGEST).map_err(|error| Error::Unreadable(file.clone(), error))?;
         let not = |why: String| Error::Saved(file.clone(), why);
-        let kind: Kind = serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
+        let kind: Kind =
+            serde_json::from_slice(text.as_bytes()).map_err(|error| not(output::complaint(&error)))?;
         if kind.hosts.is_none() {
-            let report = serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
+            let report =
+                serde_json::from_slice(text.as_bytes()).map_err(|error| not(output::complaint(&error)))?;
             all.push(alone(path, answer::checked(report).map_err(not)?));
             continue;
         }
         let merged: Merged =
-            serde_json::from_slice(text.as_bytes()).map_err(|error| not(error.to_string()))?;
+            serde_json::from_slice(text.as_bytes()).map_err(|error| not(output::complaint(&error)))?;
         if merged.schema_version != 1 {
             return Err(not(format!("it is of version {}", merged.schema_version)));
         }
