@@ -1,7 +1,7 @@
 //! Signatures with the host's own SSH key (SSHSIG), made by the system's ssh-keygen, so that stock ssh-keygen verifies them.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use checks::gap::{Gap, GapKind};
 use checks::host::Command;
@@ -98,7 +98,7 @@ pub(crate) struct Signature {
 /// Signs a text with the key that is named, or with the host's own.
 pub(crate) fn sign(text: &str, key: Option<&Path>, purpose: Purpose) -> Result<Signature, Error> {
     let key = find(key)?;
-    let name = key.to_str().filter(|name| !name.starts_with('-')).ok_or_else(|| Error::Name(key.clone()))?;
+    let name = key.to_str().ok_or_else(|| Error::Name(key.clone()))?;
     let public = ask(&["-y", "-f", name], "", &key)?;
     let mut words = public.split_whitespace();
     let public = format!("{} {}", words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -145,8 +145,9 @@ fn find(named: Option<&Path>) -> Result<PathBuf, Error> {
     // Asked and not opened: a private key is nobody's to read but ssh-keygen's.
     let may_read = |path: &Path| access(path, AccessFlags::R_OK);
     if let Some(path) = named {
-        let key = may_read(path).map(|()| path.to_owned());
-        return key.map_err(|errno| Error::Key(path.to_owned(), errno.into()));
+        may_read(path).map_err(|errno| Error::Key(path.to_owned(), errno.into()))?;
+        // ssh-keygen runs in another folder.
+        return absolute(path).map_err(|error| Error::Key(path.to_owned(), error));
     }
     KEYS.iter().map(PathBuf::from).find(|path| may_read(path).is_ok()).ok_or(Error::NoKey)
 }

@@ -217,3 +217,18 @@ fn what_cannot_sign_says_why() {
     assert_eq!(run(&["report", "--host", "web.example.org", "--sign", "--output", file]).1, 2);
     assert!(!Path::new(file).exists());
 }
+
+#[test]
+fn a_key_is_named_as_a_shell_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    if key(dir.path(), "ed25519", "256").is_none() {
+        return;
+    }
+    fs::rename(dir.path().join("ed25519-256"), dir.path().join("-key")).unwrap();
+    for name in ["-key", "./-key"] {
+        let mut report = hostduty(&["report", "--check", "logs-persistent", "--sign", "--output", "report"]);
+        let report = report.arg(format!("--key={name}")).current_dir(dir.path()).output().unwrap();
+        assert_ne!(report.status.code(), Some(2), "{name}: {report:?}");
+        fs::remove_file(dir.path().join("report.sig")).unwrap();
+    }
+}
