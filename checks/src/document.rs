@@ -35,8 +35,11 @@ pub fn write(data: &impl Serialize) -> Result<Value, Error> {
 }
 
 /// Why a value is no such data, or data no such value.
-// Boxed, so that each of thousands of results that may hold it has one word for it.
 #[derive(Debug)]
+#[expect(
+    clippy::box_collection,
+    reason = "each of thousands of results that may hold it has one word for it"
+)]
 pub struct Error(Box<String>);
 
 impl Error {
