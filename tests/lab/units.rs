@@ -271,7 +271,8 @@ fn metrics_go_where_the_unit_lets_them() {
     // Another folder needs another start, and it is said.
     machine.sh(
         "sed -i 's|^textfile_folder.*|textfile_folder = \"/run/hostduty/metrics\"|' /etc/hostduty/hostduty.toml; \
-         systemctl reload hostduty; sleep 1",
+         systemctl reload hostduty; \
+         for at in $(seq 300); do grep -q '\"reconfigured\"' /var/lib/hostduty/history-*.jsonl && break; sleep 0.1; done; sleep 1",
     );
     let status = machine.sh("hostduty status --format json");
     let landlock = machine.sh("cat /sys/kernel/security/lsm; mount -t securityfs none /sys/kernel/security; cat /sys/kernel/security/lsm");
